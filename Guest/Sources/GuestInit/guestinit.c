@@ -1,0 +1,1 @@
+#include "guestinit.h"

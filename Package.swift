@@ -1,0 +1,166 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The folders under Sources are the realms. A target may depend on targets of its own realm and on Common, nothing
+// else; `scripts/check-realms` fails the lint when an arrow crosses a boundary. Tools may use Tenant, never Host.
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
+
+let crypto = product("Crypto", "swift-crypto")
+let cryptoExtras = product("CryptoExtras", "swift-crypto")
+let asn1 = product("SwiftASN1", "swift-asn1")
+let x509 = product("X509", "swift-certificates")
+let nioCore = product("NIOCore", "swift-nio")
+let nioPosix = product("NIOPosix", "swift-nio")
+let nioHTTP1 = product("NIOHTTP1", "swift-nio")
+let nioTLS = product("NIOTLS", "swift-nio")
+let nioSSL = product("NIOSSL", "swift-nio-ssl")
+let nioEmbedded = product("NIOEmbedded", "swift-nio")
+let logging = product("Logging", "swift-log")
+let hummingbird = product("Hummingbird", "hummingbird")
+let hummingbirdTLS = product("HummingbirdTLS", "hummingbird")
+let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+let asyncHTTP = product("AsyncHTTPClient", "async-http-client")
+let grdb = product("GRDB", "GRDB.swift")
+let yams = product("Yams", "Yams")
+let arguments = product("ArgumentParser", "swift-argument-parser")
+
+func library(_ realm: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(realm)/\(name)", swiftSettings: strict)
+}
+
+func program(_ realm: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(realm)/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let common: [Target] = [
+    .target(name: "CLinux", path: "Sources/Common/CLinux"),
+    library("Common", "WireFormat"),
+    library("Common", "Envelope", ["CLinux", "WireFormat", crypto, cryptoExtras]),
+    library("Common", "Unsealing", ["CLinux", "WireFormat", "Envelope", "ImageFormat", crypto, cryptoExtras]),
+    library("Common", "Evidence", ["WireFormat", "Envelope", crypto]),
+    library("Common", "PodManifest", ["WireFormat", "Envelope"]),
+    library("Common", "ImageFormat", ["WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
+    library("Common", "AgentProtocol", ["WireFormat"]),
+    library("Common", "HTTPExchange", [nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL]),
+    library("Common", "Registry", ["WireFormat", "Envelope", "ImageFormat", "HTTPExchange", nioCore, crypto]),
+    library(
+        "Common", "AttestedChannel",
+        ["WireFormat", "Envelope", "Unsealing", "Evidence", "HTTPExchange", nioCore, nioSSL, crypto, asn1]),
+]
+
+let tenant: [Target] = [
+    library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
+    library(
+        "Tenant", "KeyBroker",
+        [
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", crypto, cryptoExtras, asn1,
+            x509, hummingbird, hummingbirdTLS, lifecycle, grdb, logging, nioCore, nioSSL,
+        ]),
+    program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
+]
+
+let host: [Target] = [
+    library("Host", "Hypervisor", ["CLinux", "WireFormat", "Envelope", "Evidence", "AgentProtocol", nioCore, nioPosix, logging]),
+    library("Host", "SoftTEE", ["CLinux", "WireFormat", "Envelope", "Evidence", "Hypervisor", crypto, cryptoExtras, asn1]),
+    program("Host", "testudo-softtee", ["SoftTEE", "CLinux", "WireFormat"]),
+    library(
+        "Host", "Sandbox",
+        ["CLinux", "WireFormat", "Envelope", "PodManifest", "AgentProtocol", "Hypervisor", nioCore, nioPosix, logging]),
+    library(
+        "Host", "Serving",
+        [
+            "WireFormat", "Envelope", "PodManifest", "ImageFormat", "Registry", "HTTPExchange", "AgentProtocol",
+            "Sandbox", hummingbird, lifecycle, yams, logging, nioCore, nioPosix, nioHTTP1,
+        ]),
+    program(
+        "Host", "testudod", ["Serving", "Sandbox", "Hypervisor", "WireFormat", arguments, logging, lifecycle]),
+]
+
+let tools: [Target] = [
+    library("Tools", "GuestImage", ["CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
+    library(
+        "Tools", "Commands",
+        [
+            "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, asyncHTTP, yams,
+            crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioSSL,
+        ]),
+    program("Tools", "testudo", ["Commands", arguments]),
+]
+
+let suites: [Target] = [
+    .target(name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: strict),
+    tests("WireFormatTests", ["WireFormat"]),
+    tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto]),
+    tests("EvidenceTests", ["Evidence", "WireFormat", "Envelope", crypto]),
+    tests("PodManifestTests", ["PodManifest", "WireFormat", "Envelope"]),
+    tests("ImageFormatTests", ["ImageFormat", "Unsealing", "WireFormat", "Envelope", crypto, cryptoExtras]),
+    tests("AgentProtocolTests", ["AgentProtocol", "WireFormat"]),
+    tests("RegistryTests", ["Registry", "ImageFormat", "HTTPExchange", "WireFormat", "Envelope", nioCore, nioPosix]),
+    tests("AttestedChannelTests", ["AttestedChannel", "HTTPExchange", "WireFormat", "Envelope", "Unsealing", crypto, nioCore]),
+    tests("VerifierTests", ["Verifier", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
+    tests(
+        "KeyBrokerTests",
+        [
+            "KeyBroker", "Verifier", "AttestedChannel", "HTTPExchange", "Unsealing", "Envelope", "WireFormat", "Evidence", "PodManifest",
+            crypto, asn1, x509, nioCore, nioPosix, product("HummingbirdTesting", "hummingbird"),
+        ]),
+    tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
+    tests("SoftTEETests", ["SoftTEE", "Verifier", "Evidence", "Hypervisor", "WireFormat", "Envelope", "CLinux", crypto, cryptoExtras]),
+    tests("SandboxTests", ["Sandbox", "PodManifest", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
+    tests("ServingTests", ["Serving", "PodManifest", "WireFormat", "HTTPExchange", nioCore, nioPosix, yams]),
+    tests("GuestImageTests", ["GuestImage", "Evidence", "WireFormat", "Envelope"]),
+    tests("CommandsTests", ["Commands", "PodManifest", "WireFormat", "Envelope", arguments]),
+    tests("IntegrationTests", ["WireFormat", "Envelope", "PodManifest", "Verifier"]),
+    tests("AttackTests", ["WireFormat", "Envelope", "PodManifest", "Evidence", "Verifier", crypto]),
+]
+
+/// The inner loop on two cores: `TESTUDO_ONLY=EvidenceTests swift test` builds that suite and what it stands on.
+func reachable(from names: [String], in targets: [Target]) -> [Target] {
+    var found: Set<String> = []
+    var open = names
+    while let name = open.popLast() {
+        guard found.insert(name).inserted, let target = targets.first(where: { $0.name == name }) else { continue }
+        for case .byNameItem(let dependency, _) in target.dependencies { open.append(dependency) }
+    }
+    return targets.filter { found.contains($0.name) }
+}
+
+let all = common + tenant + host + tools + suites
+let chosen = Context.environment["TESTUDO_ONLY"].map { reachable(from: $0.split(separator: ",").map(String.init), in: all) } ?? all
+let shared = [
+    "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "AgentProtocol", "HTTPExchange", "Registry",
+    "AttestedChannel",
+]
+
+let package = Package(
+    name: "testudo",
+    products: shared.filter { name in chosen.contains { $0.name == name } }.map { .library(name: $0, targets: [$0]) },
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+    ],
+    targets: chosen,
+    swiftLanguageModes: [.v6]
+)
