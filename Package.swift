@@ -23,6 +23,7 @@ let nioSSL = product("NIOSSL", "swift-nio-ssl")
 let nioEmbedded = product("NIOEmbedded", "swift-nio")
 let logging = product("Logging", "swift-log")
 let hummingbird = product("Hummingbird", "hummingbird")
+let hummingbirdCore = product("HummingbirdCore", "hummingbird")
 let hummingbirdTLS = product("HummingbirdTLS", "hummingbird")
 let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
 let asyncHTTP = product("AsyncHTTPClient", "async-http-client")
@@ -65,7 +66,7 @@ let tenant: [Target] = [
         "Tenant", "KeyBroker",
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", crypto, cryptoExtras, asn1,
-            x509, hummingbird, hummingbirdTLS, lifecycle, grdb, logging, nioCore, nioSSL,
+            x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
 ]
@@ -76,12 +77,15 @@ let host: [Target] = [
     program("Host", "testudo-softtee", ["SoftTEE", "CLinux", "WireFormat"]),
     library(
         "Host", "Sandbox",
-        ["CLinux", "WireFormat", "Envelope", "PodManifest", "AgentProtocol", "Hypervisor", nioCore, nioPosix, logging]),
+        [
+            "CLinux", "WireFormat", "Envelope", "Evidence", "PodManifest", "AgentProtocol", "Hypervisor", nioCore,
+            nioPosix, logging,
+        ]),
     library(
         "Host", "Serving",
         [
             "WireFormat", "Envelope", "PodManifest", "ImageFormat", "Registry", "HTTPExchange", "AgentProtocol",
-            "Sandbox", hummingbird, lifecycle, yams, logging, nioCore, nioPosix, nioHTTP1,
+            "Sandbox", "Hypervisor", "Evidence", hummingbird, lifecycle, yams, logging, nioCore, nioPosix, nioHTTP1,
         ]),
     program(
         "Host", "testudod", ["Serving", "Sandbox", "Hypervisor", "WireFormat", arguments, logging, lifecycle]),
@@ -101,27 +105,53 @@ let tools: [Target] = [
 
 let suites: [Target] = [
     .target(name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+        name: "FakeGuest", dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
+        path: "Tests/FakeGuest", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
-    tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto]),
+    tests("CLinuxTests", ["CLinux"]),
+    tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
     tests("EvidenceTests", ["Evidence", "WireFormat", "Envelope", crypto]),
     tests("PodManifestTests", ["PodManifest", "WireFormat", "Envelope"]),
     tests("ImageFormatTests", ["ImageFormat", "Unsealing", "WireFormat", "Envelope", crypto, cryptoExtras]),
     tests("AgentProtocolTests", ["AgentProtocol", "WireFormat"]),
-    tests("RegistryTests", ["Registry", "ImageFormat", "HTTPExchange", "WireFormat", "Envelope", nioCore, nioPosix]),
-    tests("AttestedChannelTests", ["AttestedChannel", "HTTPExchange", "WireFormat", "Envelope", "Unsealing", crypto, nioCore]),
+    tests(
+        "RegistryTests",
+        [
+            "Registry", "ImageFormat", "Unsealing", "HTTPExchange", "WireFormat", "Envelope", crypto, cryptoExtras, nioCore,
+            nioPosix, nioHTTP1,
+        ]),
+    tests(
+        "AttestedChannelTests",
+        [
+            "AttestedChannel", "HTTPExchange", "WireFormat", "Envelope", "Unsealing", crypto, asn1, x509, nioCore, nioPosix,
+            nioHTTP1, nioSSL,
+        ]),
     tests("VerifierTests", ["Verifier", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "KeyBrokerTests",
         [
-            "KeyBroker", "Verifier", "AttestedChannel", "HTTPExchange", "Unsealing", "Envelope", "WireFormat", "Evidence", "PodManifest",
-            crypto, asn1, x509, nioCore, nioPosix, product("HummingbirdTesting", "hummingbird"),
+            "KeyBroker", "testudo-keybroker", "Verifier", "SoftTEE", "AttestedChannel", "HTTPExchange", "Unsealing", "Envelope", "WireFormat", "Evidence", "PodManifest",
+            crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
     tests("SoftTEETests", ["SoftTEE", "Verifier", "Evidence", "Hypervisor", "WireFormat", "Envelope", "CLinux", crypto, cryptoExtras]),
-    tests("SandboxTests", ["Sandbox", "PodManifest", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
-    tests("ServingTests", ["Serving", "PodManifest", "WireFormat", "HTTPExchange", nioCore, nioPosix, yams]),
+    tests(
+        "SandboxTests",
+        [
+            "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "WireFormat", "AgentProtocol", nioCore, nioPosix,
+            logging,
+        ]),
+    tests(
+        "ServingTests",
+        [
+            "Serving", "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "Envelope", "WireFormat", "HTTPExchange",
+            nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
+        ]),
     tests("GuestImageTests", ["GuestImage", "Evidence", "WireFormat", "Envelope"]),
-    tests("CommandsTests", ["Commands", "PodManifest", "WireFormat", "Envelope", arguments]),
+    tests(
+        "CommandsTests",
+        ["Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments, crypto]),
     tests("IntegrationTests", ["WireFormat", "Envelope", "PodManifest", "Verifier"]),
     tests("AttackTests", ["WireFormat", "Envelope", "PodManifest", "Evidence", "Verifier", crypto]),
 ]

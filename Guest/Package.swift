@@ -23,12 +23,13 @@ let package = Package(
     ],
     targets: [
         .target(name: "GuestInit", path: "Sources/GuestInit"),
+        .target(name: "CGuest", path: "Sources/CGuest"),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", path: "Sources/CZstd", providers: [.apt(["libzstd-dev"])]),
         .target(
             name: "GuestAgent",
             dependencies: [
-                "CZlib", "CZstd",
+                "CGuest", "CZlib", "CZstd",
                 common("CLinux"), common("WireFormat"), common("Envelope"), common("Unsealing"), common("Evidence"),
                 common("PodManifest"), common("ImageFormat"), common("AgentProtocol"), common("HTTPExchange"),
                 common("Registry"), common("AttestedChannel"),
@@ -45,7 +46,13 @@ let package = Package(
             name: "testudo-agent", dependencies: ["GuestInit", "GuestAgent"], path: "Sources/testudo-agent",
             swiftSettings: strict),
         .testTarget(
-            name: "GuestAgentTests", dependencies: ["GuestAgent"], path: "Tests/GuestAgentTests", swiftSettings: strict),
+            name: "GuestAgentTests",
+            dependencies: [
+                "GuestAgent", "CGuest", "CZlib", common("WireFormat"), common("Envelope"), common("Evidence"),
+                common("PodManifest"), common("ImageFormat"), common("AgentProtocol"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            path: "Tests/GuestAgentTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,5 @@
-print("being written")
+import GuestAgent
+import GuestInit
+
+guest_init_link()
+await Agent.main(arguments: Array(CommandLine.arguments.dropFirst()))

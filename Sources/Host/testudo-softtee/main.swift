@@ -1,1 +1,4 @@
-print("being written")
+import Glibc
+import SoftTEE
+
+exit(SoftTEECommand.run(Array(CommandLine.arguments.dropFirst())))

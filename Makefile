@@ -1,0 +1,34 @@
+# Two commands matter: `make demo` runs the main job, `make test` passes the tests. Both install what they need.
+ONLY ?=
+
+.PHONY: demo test bench lint format tcb clean setup guest programs
+
+demo: programs guest
+	./testudo demo
+
+test: setup
+	scripts/test
+
+bench: programs guest
+	scripts/bench $(ONLY)
+
+lint:
+	scripts/lint
+
+format:
+	swift format -i -p -r Package.swift Guest/Package.swift Sources Guest/Sources Guest/Tests Tests
+
+tcb: guest
+	scripts/tcb
+
+setup:
+	@scripts/setup
+
+programs: setup
+	@scripts/build-programs
+
+guest: programs
+	@./testudo guest build
+
+clean:
+	rm -rf .build

@@ -1,0 +1,53 @@
+/// How a guest is protected and how it proves that, by its name on the wire.
+///
+/// Each technology maps to exactly one set of trust roots and to the protections it must have at least (rule R6): a root
+/// of one set never vouches for the technology of another.
+public enum Technology: String, Hashable, Sendable, CaseIterable {
+    /// AMD SEV-SNP.
+    case snp
+    /// The software stand-in for SEV-SNP; no secret is safe from the machine's owner.
+    case softSNP = "soft-snp"
+    /// No protection against the host and no evidence.
+    case none
+
+    /// The sets of trust roots. No root belongs to two.
+    public enum RootSet: String, Hashable, Sendable {
+        /// The keys that AMD publishes, built in.
+        case amd
+        /// Roots of software stand-ins, each pinned by whoever verifies.
+        case soft
+        /// No root vouches for this technology.
+        case nothing
+    }
+
+    /// What a technology protects.
+    public enum Protection: String, Hashable, Sendable, CaseIterable {
+        /// What runs was measured and a key of the root set signed the measurement.
+        case attested
+        /// The host reads ciphertext in memory and registers.
+        case memoryEncryption = "memory-encryption"
+        /// The host cannot replace, replay or remap memory unnoticed.
+        case memoryIntegrity = "memory-integrity"
+    }
+
+    /// The one set of roots that vouches for this technology.
+    public var roots: RootSet {
+        switch self {
+        case .snp: .amd
+        case .softSNP: .soft
+        case .none: .nothing
+        }
+    }
+
+    /// What evidence of this technology proves at least.
+    public var minimumProtections: Set<Protection> {
+        switch self {
+        case .snp: [.attested, .memoryEncryption, .memoryIntegrity]
+        case .softSNP: [.attested]
+        case .none: []
+        }
+    }
+
+    /// Whether the hardware is simulated; follows from the root set, never from what evidence says of itself.
+    public var isSimulated: Bool { roots != .amd }
+}

@@ -1,0 +1,126 @@
+import Envelope
+import WireFormat
+
+/// A guest whose evidence was accepted: what a session or a token stands for.
+///
+/// Values come from a completed handshake or from a token that this broker signed, never from a request.
+public struct AttestedGuest: Sendable, Equatable {
+    /// The digest of the pod manifest (init-data) in hexadecimal.
+    public let manifest: String
+    /// The launch measurement in hexadecimal.
+    public let measurement: String
+    /// The TEE's wire name.
+    public let technology: String
+    /// Whether a software root signed the evidence.
+    public let simulated: Bool
+    /// Whether measurement, policy or manifest say that this guest can be looked into.
+    public let debug: Bool
+    /// The guest's random name for this boot, empty for guests that are not Testudo's.
+    public let instance: String
+    /// The epoch within the instance.
+    public let epoch: Int64
+    /// How the manifest is bound: `launch`.
+    public let binding: String
+    /// SHA-256 of the SubjectPublicKeyInfo of the guest's TLS key, empty when none was bound.
+    public let tlsKey: String
+    /// The key to which resources are encrypted.
+    public let encryptionKey: JSONValue
+
+    /// The `testudo` member of a token.
+    var claims: JSONValue {
+        .object([
+            "manifest": .string(manifest), "measurement": .string(measurement), "technology": .string(technology),
+            "simulated": .bool(simulated), "debug": .bool(debug), "instance": .string(instance),
+            "epoch": .integer(epoch), "binding": .string(binding), "tlsKey": .string(tlsKey),
+        ])
+    }
+
+    /// Reads the `testudo` member of a token whose signature was checked.
+    init(claims: JSONValue, encryptionKey: JSONValue) throws(WireError) {
+        var fields = try JSONFields(claims, path: "testudo")
+        manifest = try fields.string("manifest")
+        measurement = try fields.string("measurement")
+        technology = try fields.string("technology")
+        guard let simulated = try fields.value("simulated").boolValue, let debug = try fields.value("debug").boolValue
+        else { throw WireError(field: "testudo", reason: "simulated and debug must be booleans") }
+        self.simulated = simulated
+        self.debug = debug
+        instance = try fields.string("instance")
+        epoch = try fields.integer("epoch")
+        binding = try fields.string("binding")
+        tlsKey = try fields.string("tlsKey")
+        try fields.finish()
+        self.encryptionKey = encryptionKey
+    }
+
+    /// Joins what the evidence proved with what it bound.
+    init(evidence: AppraisedEvidence, bound: BoundClaims, debug: Bool, encryptionKey: JSONValue) {
+        manifest = bound.manifest
+        measurement = evidence.measurement
+        technology = evidence.technology
+        simulated = evidence.simulated
+        self.debug = debug
+        instance = bound.instance
+        epoch = bound.epoch
+        binding = bound.binding
+        tlsKey = bound.tlsKey
+        self.encryptionKey = encryptionKey
+    }
+}
+
+/// What a Testudo guest binds into its evidence beside nonce and key.
+struct BoundClaims: Sendable, Equatable {
+    var manifest: String
+    var instance: String
+    var epoch: Int64
+    var binding: String
+    var tlsKey: String
+
+    /// Reads `additional_evidence` and holds it against the digest of the init-data.
+    ///
+    /// Only launch binding is accepted: the manifest's digest is in HOST_DATA from the first instruction on. An empty
+    /// text is a guest of another make; it is launch-bound too and can have no certificate.
+    init(additionalEvidence: String, initDataDigest: String) throws(BrokerError) {
+        if additionalEvidence.isEmpty {
+            self.init(manifest: initDataDigest, instance: "", epoch: 0, binding: "launch", tlsKey: "")
+            return
+        }
+        do {
+            var outer = try JSONFields(try JSONValue.parse(text: additionalEvidence), path: "additional_evidence")
+            var fields = try JSONFields(try outer.value("testudo"), path: "additional_evidence.testudo")
+            try outer.finish()
+            self.init(
+                manifest: try fields.string("manifest"), instance: try fields.string("instance"),
+                epoch: try fields.integer("epoch"), binding: try fields.string("binding"),
+                tlsKey: try fields.string("tlsKey"))
+            try fields.finish()
+            guard try Hex.decode(instance, field: "instance").count == 16 else {
+                throw WireError(field: "instance", reason: "must be 16 bytes")
+            }
+            guard try Hex.decode(tlsKey, field: "tlsKey").count == 32 else {
+                throw WireError(field: "tlsKey", reason: "must be a SHA-256 digest")
+            }
+            guard instance == instance.lowercased(), tlsKey == tlsKey.lowercased(), epoch >= 0 else {
+                throw WireError(field: "testudo", reason: "digests are lower case and epochs not negative")
+            }
+        } catch let error as WireError {
+            throw BrokerError(.malformed, check: "additional-evidence", "\(error.field): \(error.reason)")
+        } catch {
+            throw BrokerError(.malformed, check: "additional-evidence", "not understood")
+        }
+        guard binding == "launch" else {
+            throw BrokerError(.policyDenied, check: "binding", "only launch binding is accepted by this broker")
+        }
+        guard manifest == initDataDigest else {
+            throw BrokerError(.attestation, check: "manifest-digest", "the claimed manifest is not the init-data")
+        }
+    }
+
+    private init(manifest: String, instance: String, epoch: Int64, binding: String, tlsKey: String) {
+        self.manifest = manifest
+        self.instance = instance
+        self.epoch = epoch
+        self.binding = binding
+        self.tlsKey = tlsKey
+    }
+}

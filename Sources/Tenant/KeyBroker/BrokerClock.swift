@@ -1,0 +1,35 @@
+import Foundation
+
+/// Where the broker takes the time from; tests put a hand-moved clock here.
+public struct BrokerClock: Sendable {
+    private let source: @Sendable () -> Date
+
+    /// Creates a clock that asks `source` each time.
+    public init(_ source: @escaping @Sendable () -> Date) { self.source = source }
+
+    /// The clock of the machine.
+    public static let system = BrokerClock { Date() }
+
+    /// The present moment.
+    public var now: Date { source() }
+
+    /// Whole seconds since 1970.
+    public var seconds: Int64 { Int64(source().timeIntervalSince1970) }
+}
+
+/// RFC 3339 texts in UTC, the only form of time that the broker writes.
+enum Timestamp {
+    /// The text of a moment, with milliseconds.
+    static func text(_ date: Date) -> String {
+        date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+
+    /// Reads whole seconds since 1970 or an RFC 3339 text; nil when it is neither.
+    static func seconds(parsing text: String) -> Int64? {
+        if let number = Int64(text) { return number }
+        for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
+            if let date = try? style.parse(text) { return Int64(date.timeIntervalSince1970) }
+        }
+        return nil
+    }
+}

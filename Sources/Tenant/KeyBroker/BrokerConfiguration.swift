@@ -1,0 +1,94 @@
+import Crypto
+import Foundation
+import WireFormat
+
+/// The broker's configuration file, parsed strictly: an unknown or misspelt member is an error.
+///
+/// Relative paths start at the folder of the file.
+public struct BrokerConfiguration: Sendable, Equatable {
+    /// The address to listen on.
+    public var host: String
+    /// The port; 0 lets the system choose.
+    public var port: Int
+    /// The SQLite file.
+    public var database: String
+    /// The file of the root key: 64 hexadecimal digits, 0600.
+    public var rootKey: String
+    /// The server's certificate chain in PEM form.
+    public var certificate: String
+    /// The server's private key in PEM form, 0600.
+    public var certificateKey: String
+    /// The Ed25519 public keys of administrators, at least one.
+    public var adminKeys: [String]
+    /// The Ed25519 public keys that sign reference values.
+    public var releaseKeys: [String]
+    /// SHA-256 fingerprints of the soft roots that `soft-snp` evidence may end in.
+    public var softRoots: [String]
+    /// The folder of the certificate authority.
+    public var authorityFolder: String
+    /// The life of a token in minutes.
+    public var tokenMinutes: Int64
+    /// The audit log.
+    public var auditLog: String
+    /// How many sessions may be open at once.
+    public var maxSessions: Int
+
+    /// Reads the file at `path`.
+    public init(file path: String) throws(BrokerError) {
+        let bytes = try PrivateFile.readPublic(path, what: "configuration")
+        let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        do {
+            try self.init(parsing: bytes, folder: (absolute as NSString).deletingLastPathComponent)
+        } catch {
+            throw BrokerError(.failed, check: "configuration", "\(path): \(error.field): \(error.reason)")
+        }
+    }
+
+    /// Reads a configuration whose relative paths start at `folder`.
+    public init(parsing bytes: [UInt8], folder: String) throws(WireError) {
+        func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
+        var fields = try JSONFields(try JSONValue.parse(bytes), path: "")
+        (host, port) = try Self.address(try fields.string("listen"))
+        database = absolute(try fields.string("database"))
+        rootKey = absolute(try fields.string("rootKey"))
+        var tls = try fields.fields("tls")
+        certificate = absolute(try tls.string("cert"))
+        certificateKey = absolute(try tls.string("key"))
+        try tls.finish()
+        adminKeys = try fields.strings("adminKeys").map(absolute)
+        releaseKeys = try fields.optionalStrings("releaseKeys").map(absolute)
+        softRoots = try fields.optionalStrings("softRoots")
+        var authority = try fields.fields("ca")
+        authorityFolder = absolute(try authority.string("dir"))
+        try authority.finish()
+        tokenMinutes = try fields.optionalInteger("tokenMinutes") ?? 5
+        auditLog = absolute(try fields.string("auditLog"))
+        maxSessions = Int(clamping: try fields.optionalInteger("maxSessions") ?? 10_000)
+        try fields.finish()
+        guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
+        guard (1...60).contains(tokenMinutes) else { throw fields.refusal("tokenMinutes", "must be 1 to 60") }
+        guard (1...1_000_000).contains(maxSessions) else {
+            throw fields.refusal("maxSessions", "must be 1 to 1000000")
+        }
+        for root in softRoots {
+            guard try Hex.decode(root, field: "softRoots").count == 32 else {
+                throw fields.refusal("softRoots", "must be SHA-256 fingerprints in hexadecimal")
+            }
+        }
+    }
+
+    func keys(_ paths: [String]) throws(BrokerError) -> [Curve25519.Signing.PublicKey] {
+        var keys: [Curve25519.Signing.PublicKey] = []
+        for path in paths { keys.append(try AdminGate.publicKey(file: path)) }
+        return keys
+    }
+
+    private static func address(_ text: String) throws(WireError) -> (String, Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            throw WireError(field: "listen", reason: "must be ADDRESS:PORT")
+        }
+        let host = text[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+        guard !host.isEmpty else { throw WireError(field: "listen", reason: "must be ADDRESS:PORT") }
+        return (host, Int(port))
+    }
+}

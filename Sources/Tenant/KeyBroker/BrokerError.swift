@@ -1,0 +1,75 @@
+/// A refusal or a failure of the key broker, as its HTTP clients see it.
+///
+/// ``kind`` is the name that KBS clients parse, ``check`` names the rule that decided and goes to the audit log only.
+/// Neither text ever holds a secret, a token or the cause's own text.
+public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The names of section 1.8 of the KBS protocol, each with the HTTP status that tells a client what to do next.
+    public enum Kind: String, Sendable {
+        /// Evidence, nonce or session was not accepted; attesting again may help.
+        case attestation = "AttestationError"
+        /// An administrator's credentials were missing or wrong.
+        case adminAccess = "AdminAuthAccess"
+        /// No session and no token came with the request.
+        case tokenMissing = "TokenNotFound"
+        /// The token is not ours, expired or malformed.
+        case tokenInvalid = "TokenVerifierError"
+        /// The policy says no; attesting again does not help.
+        case policyDenied = "PolicyDeny"
+        /// The path names nothing that this server has.
+        case notFound = "InvalidRequestPath"
+        /// The body or a parameter could not be understood.
+        case malformed = "SerdeError"
+        /// The name is taken.
+        case conflict = "ResourceExists"
+        /// The body is larger than the limit.
+        case tooLarge = "PayloadTooLarge"
+        /// Too many sessions are open.
+        case busy = "TooManySessions"
+        /// The broker itself failed.
+        case failed = "PluginInternalError"
+        /// The resource could not be encrypted to the guest's key.
+        case sealing = "JweError"
+    }
+
+    /// The kind of refusal.
+    public let kind: Kind
+    /// The check that decided, in a few words with hyphens.
+    public let check: String
+    /// What the client is told.
+    public let detail: String
+
+    /// Creates a refusal.
+    public init(_ kind: Kind, check: String, _ detail: String) {
+        self.kind = kind
+        self.check = check
+        self.detail = detail
+    }
+
+    /// The HTTP status code that belongs to the kind.
+    public var status: Int {
+        switch kind {
+        case .attestation, .adminAccess, .tokenMissing, .tokenInvalid: 401
+        case .policyDenied: 403
+        case .notFound: 404
+        case .malformed: 400
+        case .conflict: 409
+        case .tooLarge: 413
+        case .busy: 503
+        case .failed, .sealing: 500
+        }
+    }
+
+    /// Kind, check and detail in one line.
+    public var description: String { "\(kind.rawValue) [\(check)]: \(detail)" }
+
+    /// Runs `body` and turns every error that is not a ``BrokerError`` into a failure of the broker's own.
+    static func wrapping<R>(_ what: String, _ body: () throws -> R) throws(BrokerError) -> R {
+        do {
+            return try body()
+        } catch let error as BrokerError {
+            throw error
+        } catch {
+            throw BrokerError(.failed, check: "storage", "\(what) failed")
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Verifier
+import WireFormat
+
+/// The evidence of one `/attest`, already tied to the session: the appraiser compares, it does not derive.
+public struct EvidenceBundle: Sendable {
+    /// The TEE's wire name, `snp` or `soft-snp`.
+    public let technology: String
+    /// The primary evidence as the guest sent it.
+    public let primaryEvidence: JSONValue
+    /// The 64 bytes that the report data must have.
+    public let reportData: [UInt8]
+    /// The 32 bytes that HOST_DATA must have: the digest of the init-data.
+    public let hostData: [UInt8]
+    /// Whether the manifest itself asks for a debug guest.
+    public let allowsDebugGuest: Bool
+    /// What the report data was made from.
+    public let runtimeDataClaims: JSONValue
+    /// The measurements of released guests.
+    public let references: ReferenceValues
+}
+
+/// What an appraiser vouches for after every check passed.
+public struct AppraisedEvidence: Sendable, Equatable {
+    /// The TEE's wire name.
+    public var technology: String
+    /// Whether a software root signed the evidence.
+    public var simulated: Bool
+    /// Whether the guest can be looked into.
+    public var debug: Bool
+    /// The launch measurement in lower-case hexadecimal.
+    public var measurement: String
+    /// The appraisal as the token carries it under `submods.cpu0`.
+    public var submodule: JSONValue
+
+    /// Creates the result of an appraisal.
+    public init(technology: String, simulated: Bool, debug: Bool, measurement: String, submodule: JSONValue) {
+        self.technology = technology
+        self.simulated = simulated
+        self.debug = debug
+        self.measurement = measurement
+        self.submodule = submodule
+    }
+}
+
+/// Why evidence was refused.
+public struct AppraisalFailure: Error, Equatable, Sendable {
+    /// The check that failed.
+    public let check: String
+    /// What was found.
+    public let reason: String
+
+    /// Creates a refusal.
+    public init(check: String, reason: String) {
+        self.check = check
+        self.reason = reason
+    }
+}
+
+/// Checks evidence against its roots, the expected report data and host data, and the released measurements.
+///
+/// A result means that all of them hold.
+public protocol EvidenceAppraiser: Sendable {
+    /// The TEE names that this appraiser understands.
+    var technologies: Set<String> { get }
+
+    /// Appraises one piece of evidence.
+    func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence
+}

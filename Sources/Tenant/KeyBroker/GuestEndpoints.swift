@@ -1,0 +1,155 @@
+import Envelope
+import Foundation
+import WireFormat
+
+extension KeyBroker {
+    func openSession(_ request: BrokerRequest) throws(BrokerError) -> BrokerResponse {
+        metrics.count(.authRequests)
+        do throws(BrokerError) {
+            let (cookie, reply) = try handshake.challenge(request.body)
+            var response = BrokerResponse.json(reply)
+            response.cookie = Self.setCookie(cookie)
+            metrics.count(.authSuccesses)
+            return response
+        } catch {
+            metrics.count(.authErrors)
+            throw error
+        }
+    }
+
+    func attest(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
+        metrics.count(.attestationRequests)
+        var outcome = Handshake.Outcome()
+        do throws(BrokerError) {
+            let (token, guest) = try await handshake.attest(
+                cookie: request.sessionCookie, body: request.body, outcome: &outcome)
+            try record(outcome, allowed: true, check: "attestation", reason: "the evidence was accepted")
+            metrics.count(.attestationSuccesses)
+            if let cookie = request.sessionCookie { sessions.complete(cookie, guest: guest) }
+            return .json(["token": .string(token)])
+        } catch {
+            metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
+            try record(outcome, allowed: false, check: error.check, reason: error.detail)
+            throw error
+        }
+    }
+
+    func release(_ request: BrokerRequest, _ path: ResourcePath) async throws(BrokerError) -> BrokerResponse {
+        metrics.count(.resourceReads)
+        var record = AuditRecord(kind: .release, allowed: false, check: "", reason: "")
+        record.resource = path.description
+        do throws(BrokerError) {
+            let guest = try attestedGuest(request)
+            record.describe(guest)
+            try await checkPolicy(guest, path)
+            guard let secret = try store.resource(path) else {
+                throw BrokerError(.notFound, check: "resource", "the resource does not exist")
+            }
+            let sealed = try Self.seal(secret, to: guest)
+            record.conclude("registration", "the manifest is registered for the resource", allowed: true)
+            try audit.append(record)
+            return .json(sealed)
+        } catch {
+            record.conclude(error.check, error.detail, allowed: false)
+            try audit.append(record)
+            throw error
+        }
+    }
+
+    func certificate(_ request: BrokerRequest) throws(BrokerError) -> BrokerResponse {
+        var record = AuditRecord(kind: .certificate, allowed: false, check: "", reason: "")
+        do throws(BrokerError) {
+            let guest = try attestedGuest(request)
+            record.describe(guest)
+            let registration = try store.registration(guest.manifest)
+            let reference = released.match(technology: guest.technology, measurement: guest.measurement)
+            let refusal = GuestStanding.refusal(
+                guest, registration: registration, reference: reference, now: clock.seconds)
+            if let refusal { throw BrokerError(.policyDenied, check: refusal.check, refusal.reason) }
+            guard let registration else { throw KeyBroker.unknownPath }
+            let issued = try authority.issue(
+                try Self.certificateRequest(request.body), guest: guest, registration: registration, now: clock.now)
+            record.resource = issued.names.joined(separator: " ")
+            record.conclude("certificate", "issued by the \(TenantCA.root(for: guest).rawValue) root", allowed: true)
+            try audit.append(record)
+            metrics.count(.certificates)
+            return .json([
+                "certificate": .string(issued.pem), "notAfter": .integer(Int64(issued.notAfter.timeIntervalSince1970)),
+            ])
+        } catch {
+            record.conclude(error.check, error.detail, allowed: false)
+            try audit.append(record)
+            throw error
+        }
+    }
+
+    /// Who asks: the session of the cookie if it is attested, else the bearer of a token of ours.
+    private func attestedGuest(_ request: BrokerRequest) throws(BrokerError) -> AttestedGuest {
+        if let cookie = request.sessionCookie, case .attested(let guest)? = sessions.session(cookie)?.stage {
+            return guest
+        }
+        guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
+            throw BrokerError(.tokenMissing, check: "token", "neither an attested session nor a token came along")
+        }
+        return try tokens.guest(bearing: token)
+    }
+
+    private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
+        metrics.count(.policyEvaluations)
+        let decision = await policy.decide(
+            ReleaseRequest(
+                guest: guest, path: path, registration: try store.registration(guest.manifest),
+                reference: released.match(technology: guest.technology, measurement: guest.measurement),
+                now: clock.seconds))
+        metrics.count(decision.allowed ? .policyApprovals : .policyViolations)
+        guard decision.allowed else { throw BrokerError(.policyDenied, check: decision.check, decision.reason) }
+    }
+
+    private func record(
+        _ outcome: Handshake.Outcome, allowed: Bool, check: String, reason: String
+    ) throws(BrokerError) {
+        var record = AuditRecord(kind: .attest, allowed: allowed, check: check, reason: reason)
+        record.manifest = outcome.manifest
+        record.measurement = outcome.measurement
+        record.simulated = outcome.simulated
+        try audit.append(record)
+    }
+
+    private static func seal(_ secret: SecretBytes, to guest: AttestedGuest) throws(BrokerError) -> JSONValue {
+        do {
+            return try JWE.encrypt(secret.copyBytes(), to: try JSONWebKey(parsing: guest.encryptionKey))
+        } catch {
+            throw BrokerError(.sealing, check: "jwe", "the resource cannot be encrypted to the guest's key")
+        }
+    }
+
+    private static func certificateRequest(_ body: [UInt8]) throws(BrokerError) -> [UInt8] {
+        do {
+            var fields = try JSONFields(try JSONValue.parse(body), path: "certificate request")
+            let request = try Base64.decode(try fields.string("csr"), field: "csr")
+            try fields.finish()
+            return request
+        } catch {
+            throw BrokerError(.malformed, check: "csr", "\(error.field): \(error.reason)")
+        }
+    }
+
+    private static func setCookie(_ value: String) -> String {
+        "\(BrokerRequest.cookieName)=\(value); Max-Age=\(SessionTable.lifetime); Path=/kbs/v0; HttpOnly; Secure; "
+            + "SameSite=Strict"
+    }
+}
+
+extension AuditRecord {
+    mutating func describe(_ guest: AttestedGuest) {
+        manifest = guest.manifest
+        measurement = guest.measurement
+        simulated = guest.simulated
+    }
+
+    mutating func conclude(_ check: String, _ reason: String, allowed: Bool) {
+        self.check = check
+        self.reason = reason
+        self.allowed = allowed
+    }
+}

@@ -1,0 +1,53 @@
+/// The checks that can refuse evidence, by the names that refusals, audit lines and `testudo attest` use.
+public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
+    /// The evidence could not be parsed.
+    case format
+    /// The technology is not known or gives no evidence.
+    case technology
+    /// The report carries no usable signature.
+    case unsigned
+    /// A certificate is missing or malformed.
+    case certificate
+    /// The certificates do not vouch for one another.
+    case chain
+    /// The chain ends in a root that is not trusted for this technology.
+    case root
+    /// A certificate is not valid now.
+    case validity
+    /// A certificate was revoked, or that could not be found out.
+    case revocation
+    /// The report was not signed by the certified key.
+    case signature
+    /// Report and certificates name different product lines.
+    case product
+    /// Report and certificate name different firmware versions.
+    case tcb
+    /// Report and certificate name different chips.
+    case chipID = "chip-id"
+    /// The provider whose key signed is not an allowed one.
+    case provider
+    /// The report is over other data: another key, another nonce or another guest's evidence.
+    case reportData = "report-data"
+    /// The guest was launched for another manifest.
+    case hostData = "host-data"
+    /// What runs is not a published guest.
+    case measurement
+    /// The host may read the guest's memory.
+    case debug = "policy.debug"
+    /// A migration agent may export the guest.
+    case migrationAgent = "policy.migrate-ma"
+    /// The guest may span sockets.
+    case singleSocket = "policy.single-socket"
+    /// The report was made at a lower privilege level.
+    case vmpl = "policy.vmpl"
+    /// The firmware is too old.
+    case minimumTCB = "policy.minimum-tcb"
+    /// The guest is too old.
+    case guestSVN = "policy.guest-svn"
+    /// The launch was signed by another identity key.
+    case identityKey = "policy.identity-key"
+    /// The guest is a debug build and a release was asked for.
+    case debugGuest = "policy.debug-guest"
+    /// The appraisal policy refused.
+    case policy
+}

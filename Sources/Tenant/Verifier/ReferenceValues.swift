@@ -1,0 +1,93 @@
+import Evidence
+import WireFormat
+
+/// A guest that was published: its launch measurement and what that stands for.
+public struct ReferenceValue: Hashable, Sendable {
+    /// The technology that the measurement holds for.
+    public let technology: Technology
+    /// The launch measurement.
+    public let measurement: LaunchMeasurement
+    /// The number of virtual processors, which is part of the measurement.
+    public let processors: Int
+    /// Whether it is a debug guest with a console.
+    public let debug: Bool
+    /// The version of the guest.
+    public let version: String
+
+    /// Describes a published guest.
+    public init(technology: Technology, measurement: LaunchMeasurement, processors: Int, debug: Bool, version: String) {
+        self.technology = technology
+        self.measurement = measurement
+        self.processors = processors
+        self.debug = debug
+        self.version = version
+    }
+}
+
+/// The guests that are known, of any number of versions.
+///
+/// Whoever holds a document of reference values must have checked its signature before it gets here (rule R9).
+public struct ReferenceValues: Equatable, Sendable {
+    /// The known guests.
+    public private(set) var values: Set<ReferenceValue>
+
+    /// No known guest: every measurement is refused.
+    public static let none = ReferenceValues([])
+
+    private static let limit = 100_000
+
+    /// Takes known guests.
+    public init(_ values: Set<ReferenceValue>) { self.values = values }
+
+    /// Reads the document of one version: `{"version", "values": [{"technology", "measurement", "vcpus", "debug"}]}`.
+    public init(document: JSONValue) throws(WireError) {
+        var fields = try JSONFields(document, path: "")
+        let version = try fields.string("version")
+        guard !version.isEmpty, version.utf8.count <= 128 else {
+            throw fields.refusal("version", "must be a short text")
+        }
+        let entries = try fields.array("values")
+        try fields.finish()
+        guard entries.count <= Self.limit else { throw fields.refusal("values", "are more than \(Self.limit)") }
+        values = []
+        for (index, entry) in entries.enumerated() {
+            var entry = try JSONFields(entry, path: "values[\(index)]")
+            guard let technology = Technology(rawValue: try entry.string("technology")), technology != .none else {
+                throw entry.refusal("technology", "is not a technology with measurements")
+            }
+            values.insert(
+                ReferenceValue(
+                    technology: technology, measurement: try LaunchMeasurement(hex: try entry.string("measurement")),
+                    processors: try entry.integer("vcpus", in: 1...SNPLaunch.processorLimit),
+                    debug: try entry.bool("debug"), version: version))
+            try entry.finish()
+        }
+    }
+
+    /// The document of one version, in a fixed order.
+    public func document(version: String) -> JSONValue {
+        let entries = values.filter { $0.version == version }.sorted {
+            ($0.technology.rawValue, $0.processors, $0.measurement.hex)
+                < ($1.technology.rawValue, $1.processors, $1.measurement.hex)
+        }
+        return [
+            "version": .string(version),
+            "values": .array(
+                entries.map {
+                    [
+                        "technology": .string($0.technology.rawValue), "measurement": .string($0.measurement.hex),
+                        "vcpus": .integer(Int64($0.processors)), "debug": .bool($0.debug),
+                    ]
+                }),
+        ]
+    }
+
+    /// Adds the guests of `other`.
+    public mutating func formUnion(_ other: ReferenceValues) { values.formUnion(other.values) }
+
+    /// The guest with this measurement under this technology; of several the debug one, since it promises less.
+    public func match(_ technology: Technology, _ measurement: LaunchMeasurement) -> ReferenceValue? {
+        let found = values.filter { $0.technology == technology && $0.measurement == measurement }
+        return found.first { $0.debug } ?? found.min { $0.version < $1.version }
+    }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Foundation
+import HTTPExchange
+import NIOCore
+import NIOPosix
+import WireFormat
+
+/// `testudo invoke`: one request to a Service, over TLS that ends in the guest.
+struct InvokeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "invoke", abstract: "Send one request to a Service; waits while it starts from zero.")
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The Service.") var name: String
+    @Option(name: .shortAndLong, help: "The namespace.") var namespace = "default"
+    @Option(help: "The path.") var path = "/"
+    @Option(name: .shortAndLong, help: "Send this text as the body of a POST.") var data: String?
+    @Option(help: "Seconds to wait for the answer.") var timeout = 120
+
+    func run() async throws {
+        let settings = try Settings(reading: common.folder)
+        let response = try await ServiceCall(state: common.folder, settings: settings).send(
+            name: name, namespace: namespace, path: path, body: data.map { Array($0.utf8) }, timeout: timeout)
+        let text = String(decoding: response.body, as: UTF8.self)
+        common.show(
+            .object(["status": .integer(Int64(response.status)), "body": .string(text)]),
+            text: text.hasSuffix("\n") ? String(text.dropLast()) : text)
+        if response.status >= 400 { throw ExitCode(22) }
+    }
+}
+
+/// Requests to Services through the gateways of this machine.
+struct ServiceCall: Sendable {
+    let state: StateFolder
+    let settings: Settings
+
+    func host(_ name: String, _ namespace: String) -> String { "\(name).\(namespace).localhost" }
+
+    /// The roots that a client of this deployment may trust: the tenant's, and the simulated one where it was made.
+    func roots() throws -> [String] {
+        [state.tenantRoot, state.simulatedRoot].compactMap { try? StateFolder.text($0) }
+    }
+
+    func endpoint(_ name: String, _ namespace: String, scheme: String) throws -> HTTPEndpoint {
+        let trust: TLSTrust = scheme == "https" ? .roots(pem: try roots()) : .none
+        let port = scheme == "https" ? settings.tlsPort : settings.httpPort
+        return try HTTPEndpoint(url: "\(scheme)://\(host(name, namespace)):\(port)", trust: trust)
+    }
+
+    func send(
+        name: String, namespace: String, path: String = "/", body: [UInt8]? = nil, timeout: Int = 120,
+        scheme: String? = nil
+    ) async throws -> ExchangeResponse {
+        let client = try NodeClient(state: state, settings: settings)
+        let service = try await client.call("GET", NodeClient.servicePath(namespace, name))
+        let runtimeClass = service["spec"]?["template"]?["spec"]?["runtimeClassName"]?.stringValue ?? "testudo-cvm"
+        let chosen = scheme ?? (runtimeClass == "testudo-cvm" ? "https" : "http")
+        let exchanger = HTTPExchanger(
+            endpoint: try endpoint(name, namespace, scheme: chosen), dialer: LoopbackDialer(),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: timeout)
+        do {
+            return try await exchanger.send(
+                ExchangeRequest(method: body == nil ? "GET" : "POST", path: path, headers: [], body: body ?? []))
+        } catch {
+            let after = try? await client.find("GET", NodeClient.servicePath(namespace, name))
+            let ready = after.flatMap { $0.flatMap { GetCommand.condition("Ready", of: $0) } }
+            let reason = ready?["message"]?.stringValue ?? "\(error)"
+            throw CommandFailure("\(name) did not answer: \(reason)", hint: "`testudo get \(name)` and `testudo audit`")
+        }
+    }
+}
+
+/// Names below `.localhost` are this machine (RFC 6761), whatever a resolver says.
+struct LoopbackDialer: Dialer {
+    func dial(host: String, port: Int, on eventLoop: any EventLoop) async throws -> any Channel {
+        try await TCPDialer().dial(host: host.hasSuffix("localhost") ? "127.0.0.1" : host, port: port, on: eventLoop)
+    }
+}

@@ -1,0 +1,194 @@
+import Crypto
+import CryptoExtras
+import Envelope
+import Evidence
+import Foundation
+import Synchronization
+import Testing
+import WireFormat
+
+@testable import KeyBroker
+
+/// A clock that tests move by hand.
+final class HandClock: Sendable {
+    private let seconds = Mutex<Int64>(1_800_000_000)
+    var clock: BrokerClock {
+        BrokerClock { Date(timeIntervalSince1970: TimeInterval(self.seconds.withLock { $0 })) }
+    }
+    var now: Int64 { seconds.withLock { $0 } }
+    func advance(_ by: Int64) { seconds.withLock { $0 += by } }
+}
+
+/// Accepts evidence that says what is expected of it: `{report, host, measurement, debug}`.
+struct FakeAppraiser: EvidenceAppraiser {
+    let technologies: Set<String> = ["snp", "soft-snp"]
+
+    func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {
+        let evidence = bundle.primaryEvidence
+        guard evidence["report"]?.stringValue == Hex.encode(bundle.reportData) else {
+            throw AppraisalFailure(check: "report-data", reason: "made for another nonce or key")
+        }
+        guard evidence["host"]?.stringValue == Hex.encode(bundle.hostData) else {
+            throw AppraisalFailure(check: "host-data", reason: "launched for another manifest")
+        }
+        return AppraisedEvidence(
+            technology: bundle.technology, simulated: bundle.technology == "soft-snp",
+            debug: evidence["debug"]?.boolValue ?? false,
+            measurement: evidence["measurement"]?.stringValue ?? "",
+            submodule: [
+                "ear.status": "affirming",
+                "ear.veraison.annotated-evidence": ["runtime_data_claims": bundle.runtimeDataClaims],
+            ])
+    }
+}
+
+/// A broker in a folder of its own, with its administrator and release signer.
+final class BrokerBench {
+    static let measurement = String(repeating: "ab", count: 48)
+
+    let folder: String
+    let time = HandClock()
+    let broker: KeyBroker
+    let admin: Curve25519.Signing.PrivateKey
+    let release: Curve25519.Signing.PrivateKey
+
+    init(maxSessions: Int = 100) throws {
+        let folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
+        self.folder = folder
+        try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
+        var configuration = try BrokerConfiguration(file: folder + "/config.json")
+        configuration.maxSessions = maxSessions
+        broker = try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: time.clock)
+        func key(_ name: String) throws -> Curve25519.Signing.PrivateKey {
+            try .init(pemRepresentation: try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8))
+        }
+        admin = try key("admin.key")
+        release = try key("release.key")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func send(
+        _ method: String, _ path: String, body: [UInt8] = [], cookie: String? = nil, bearer: String? = nil
+    ) async -> BrokerResponse {
+        var request = BrokerRequest(method: method, path: path.split(separator: "/").map(String.init))
+        request.body = body
+        request.cookie = cookie.map { "kbs-session-id=\($0)" }
+        request.authorization = bearer.map { "Bearer \($0)" }
+        return await broker.respond(to: request)
+    }
+
+    func adminToken(_ changes: [String: JSONValue] = [:], key: Curve25519.Signing.PrivateKey? = nil) throws -> String {
+        let claims: [String: JSONValue] = ["role": "admin", "exp": .integer(time.now + 300), "sub": "tester"]
+        return try JWS.signEdDSA(
+            claims: .object(claims.merging(changes) { $1 }.filter { $1 != .null }), key: key ?? admin)
+    }
+
+    @discardableResult
+    func administer(_ method: String, _ path: String, _ body: [UInt8] = []) async throws -> BrokerResponse {
+        await send(method, "kbs/v0/" + path, body: body, bearer: try adminToken())
+    }
+
+    /// Registers the guest's manifest, releases the measurement and stores one secret.
+    func prepare(_ guest: FakeGuest, changes: [String: JSONValue] = [:]) async throws {
+        let registration: [String: JSONValue] = [
+            "name": "hello", "namespace": "default", "hostnames": ["hello.default.localhost"],
+            "resources": ["kbs:///default/key/one", "default/key/two"], "measurements": "any-reference",
+            "expires": .integer(time.now + 86_400),
+        ]
+        let body = JSONValue.object(registration.merging(changes) { $1 }).canonicalBytes
+        let registered = try await administer("PUT", "testudo/manifests/\(guest.digest)", body)
+        #expect(registered.status == 200)
+        let values: JSONValue = [
+            "version": "0.1.0",
+            "values": .array(
+                ["snp", "soft-snp"].map {
+                    [
+                        "technology": .string($0), "measurement": .string(Self.measurement), "vcpus": 1,
+                        "debug": false,
+                    ]
+                }),
+        ]
+        let document = try JWS.signEdDSA(claims: values, key: release)
+        #expect(try await administer("PUT", "testudo/reference-values", Array(document.utf8)).status == 200)
+        #expect(try await administer("POST", "resource/default/key/one", Array("secret one".utf8)).status == 200)
+    }
+
+    /// `/auth`: the cookie and the nonce of a new session.
+    func challenge(_ technology: String = "snp") async throws -> (cookie: String, nonce: String) {
+        let body: JSONValue = ["version": "0.4.0", "tee": .string(technology), "extra-params": ""]
+        let response = await send("POST", "kbs/v0/auth", body: body.canonicalBytes)
+        try #require(response.status == 200)
+        let header = try #require(response.cookie)
+        let cookie = try #require(header.split(separator: ";").first?.split(separator: "=").last.map(String.init))
+        let nonce = try JSONValue.parse(response.body)["nonce"]?.stringValue
+        return (cookie, try #require(nonce))
+    }
+
+    /// The whole handshake; answers cookie and token.
+    func attest(_ guest: FakeGuest) async throws -> (cookie: String, token: String) {
+        let (cookie, nonce) = try await challenge(guest.technology)
+        let response = await send(
+            "POST", "kbs/v0/attest", body: guest.attestation(nonce).canonicalBytes, cookie: cookie)
+        try #require(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
+        return (cookie, try #require(try JSONValue.parse(response.body)["token"]?.stringValue))
+    }
+
+    func audit() async throws -> [JSONValue] {
+        let response = try await administer("GET", "testudo/audit")
+        return try response.body.split(separator: UInt8(ascii: "\n")).map { try JSONValue.parse(Array($0)) }
+    }
+}
+
+/// A guest that says what the fake appraiser believes.
+struct FakeGuest {
+    var technology = "snp"
+    var initData = "version = \"0.1.0\"\n# hello\n"
+    var instance = String(repeating: "01", count: 16)
+    var epoch: Int64 = 0
+    var measurement = BrokerBench.measurement
+    var debug = false
+    var key = P256.KeyAgreement.PrivateKey()
+    var tls = P256.Signing.PrivateKey()
+
+    var digest: String { SHA256Digest(hashing: Array(initData.utf8)).hex }
+    var tlsDigest: String { SHA256Digest(hashing: Array(tls.publicKey.derRepresentation)).hex }
+    var publicKey: JSONValue { JSONWebKey(key.publicKey).json }
+
+    var additional: String {
+        JSONValue.object([
+            "testudo": [
+                "binding": "launch", "epoch": .integer(epoch), "instance": .string(instance),
+                "manifest": .string(digest), "tlsKey": .string(tlsDigest),
+            ]
+        ]).canonicalText
+    }
+
+    func attestation(_ nonce: String) -> JSONValue {
+        let report = ReportBinding.rcar(teePublicKey: publicKey, nonce: nonce, additionalEvidence: additional)
+        return [
+            "init-data": ["format": "toml", "body": .string(initData)],
+            "runtime-data": ["nonce": .string(nonce), "tee-pubkey": publicKey],
+            "tee-evidence": [
+                "primary_evidence": [
+                    "report": .string(Hex.encode(report)), "host": .string(digest), "debug": .bool(debug),
+                    "measurement": .string(measurement),
+                ],
+                "additional_evidence": .string(additional),
+            ],
+        ]
+    }
+}
+
+/// Asserts the status and the problem document of a refusal.
+func expectRefusal(
+    _ response: BrokerResponse, _ status: Int, _ kind: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    #expect(response.status == status, sourceLocation: sourceLocation)
+    #expect(response.contentType == "application/json", sourceLocation: sourceLocation)
+    let problem = try JSONValue.parse(response.body)
+    #expect(
+        problem["type"]?.stringValue == "https://github.com/confidential-containers/kbs/errors/\(kind)",
+        sourceLocation: sourceLocation)
+    #expect(problem["detail"]?.stringValue?.isEmpty == false, sourceLocation: sourceLocation)
+}

@@ -1,0 +1,104 @@
+import Envelope
+import Foundation
+import GRDB
+import Testing
+import WireFormat
+
+@testable import KeyBroker
+
+@Suite("Storage and set-up")
+struct StorageTests {
+    @Test func `what was answered is there after the broker is opened again`() async throws {
+        let bench = try BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let (_, token) = try await bench.attest(guest)
+        // The first broker is still open and never closed its database, as after kill -9.
+        let again = try KeyBroker(
+            configuration: try BrokerConfiguration(file: bench.folder + "/config.json"), appraiser: FakeAppraiser(),
+            clock: bench.time.clock)
+        var request = BrokerRequest(method: "GET", path: ["kbs", "v0", "resource", "default", "key", "one"])
+        request.authorization = "Bearer \(token)"
+        #expect(await again.respond(to: request).status == 200)
+        #expect(again.authority.certificate(.tenant) == bench.broker.authority.certificate(.tenant))
+    }
+
+    @Test func `the database holds no secret in clear and refuses moved rows and other root keys`() async throws {
+        let bench = try BrokerBench()
+        let store = bench.broker.store
+        let one = try ResourcePath(parsing: "a/b/one")
+        let two = try ResourcePath(parsing: "a/b/two")
+        try store.putResource(one, SecretBytes(Array("find me if you can".utf8)))
+        try store.putResource(two, SecretBytes([2]))
+        for name in ["broker.sqlite", "broker.sqlite-wal"] {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(bench.folder)/\(name)"))
+            #expect(bytes.range(of: Data("find me if you can".utf8)) == nil)
+            let mode = try FileManager.default.attributesOfItem(atPath: "\(bench.folder)/\(name)")[.posixPermissions]
+            #expect(mode as? Int == 0o600)
+        }
+        try await store.pool.write {
+            try $0.execute(
+                sql:
+                    "UPDATE resource SET sealed = (SELECT sealed FROM resource WHERE path = 'a/b/one') WHERE path = 'a/b/two'"
+            )
+        }
+        #expect(throws: BrokerError.self) { try store.resource(two) }
+        try await store.pool.write { try $0.execute(sql: "UPDATE resource SET version = version + 1") }
+        #expect(throws: BrokerError.self) { try store.resource(one) }
+        let stranger = try RowSealer(rootKey: SecretBytes(random: 32))
+        #expect(throws: BrokerError.self) { try BrokerStore(path: bench.folder + "/broker.sqlite", sealer: stranger) }
+        let mode = try await store.pool.write { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        #expect(mode == 2)
+    }
+
+    @Test func `set-up makes private files and never replaces one`() throws {
+        let bench = try BrokerBench()
+        for name in ["root.key", "tls.key", "admin.key", "release.key", "ca/tenant.key"] {
+            let mode = try FileManager.default.attributesOfItem(atPath: "\(bench.folder)/\(name)")[.posixPermissions]
+            #expect(mode as? Int == 0o600)
+        }
+        #expect(throws: BrokerError.self) { try BrokerSetup.run(folder: bench.folder) }
+        let root = try Data(contentsOf: URL(fileURLWithPath: bench.folder + "/root.key"))
+        #expect(root.count == 65)
+        #expect(throws: BrokerError.self) { try RowSealer(file: bench.folder + "/admin.pub") }
+    }
+
+    @Test(arguments: [
+        #"{"adminKeys":[]}"#, #"{"adminKeys":null}"#, #"{"listen":"8480"}"#, #"{"tokenMinutes":0}"#, #"{"extra":1}"#,
+        #"{"softRoots":["00"]}"#, #"{"tls":{"cert":"a"}}"#, #"{"tls":{"cert":"a","key":"b","c":1}}"#,
+    ])
+    func `a faulty configuration is refused`(change: String) throws {
+        let bench = try BrokerBench()
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: bench.folder + "/config.json")))
+        let good = try #require(try JSONValue.parse(bytes).objectValue)
+        _ = try BrokerConfiguration(parsing: bytes, folder: bench.folder)
+        let changes = try #require(try JSONValue.parse(text: change).objectValue)
+        let body = JSONValue.object(good.merging(changes) { $1 }).canonicalBytes
+        #expect(throws: WireError.self) { try BrokerConfiguration(parsing: body, folder: bench.folder) }
+    }
+
+    @Test func `a line that was cut short does not swallow the next one`() throws {
+        let folder = NSTemporaryDirectory() + "testudo-audit-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/audit.jsonl"
+        try Data(#"{"time":"2026-"#.utf8).write(to: URL(fileURLWithPath: path))
+        let log = try AuditLog(path: path, limit: 2_000)
+        for index in 0..<10 {
+            try log.append(AuditRecord(kind: .admin, allowed: true, check: "c", reason: "line \(index)\n"))
+        }
+        let lines = log.lines(since: 0).split(separator: UInt8(ascii: "\n"))
+        #expect(lines.count <= 10 && lines.count >= 5)
+        #expect(try JSONValue.parse(Array(try #require(lines.last)))["reason"] == "line 9\n")
+        #expect(log.lines(since: 9_999_999_999).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("default/1/2", true), ("repo/type/tag", true), ("123--_default/1Abff-_/___-afds44BC", true),
+        ("1.ok/2ok./3...", true), ("kbs:///a/b/c", true), ("/1/2", false), ("/repo/type/tag", false), ("1/2", false),
+        (".a/b/c", false), ("a/.b/c", false), ("a/b/..", false), ("a/b/c/d", false), ("a/b/c%20", false), ("", false),
+    ])
+    func `resource paths follow the grammar of the protocol`(text: String, good: Bool) {
+        #expect(((try? ResourcePath(parsing: text)) != nil) == good)
+    }
+}
