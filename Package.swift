@@ -26,7 +26,6 @@ let hummingbird = product("Hummingbird", "hummingbird")
 let hummingbirdCore = product("HummingbirdCore", "hummingbird")
 let hummingbirdTLS = product("HummingbirdTLS", "hummingbird")
 let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
-let asyncHTTP = product("AsyncHTTPClient", "async-http-client")
 let grdb = product("GRDB", "GRDB.swift")
 let yams = product("Yams", "Yams")
 let arguments = product("ArgumentParser", "swift-argument-parser")
@@ -97,7 +96,7 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, asyncHTTP, yams,
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioSSL,
         ]),
     program("Tools", "testudo", ["Commands", arguments]),
@@ -108,6 +107,12 @@ let suites: [Target] = [
     .target(
         name: "FakeGuest", dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
         path: "Tests/FakeGuest", swiftSettings: strict),
+    .executableTarget(
+        name: "hostile-node",
+        dependencies: [
+            "Evidence", "Hypervisor", "PodManifest", "Sandbox", "WireFormat", arguments, logging, nioPosix,
+        ],
+        path: "Tests/HostileNode", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
@@ -178,18 +183,17 @@ let package = Package(
     name: "testudo",
     products: shared.filter { name in chosen.contains { $0.name == name } }.map { .library(name: $0, targets: [$0]) },
     dependencies: [
-        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
-        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
-        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
-        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
-        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
-        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
-        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1.git", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates.git", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
     ],
     targets: chosen,
     swiftLanguageModes: [.v6]

@@ -79,7 +79,7 @@ struct QEMUArgumentsTests {
 
     @Test func `the guest's command line is this one, and only debugging adds a console`() {
         let common =
-            "panic=-1 random.trust_bootloader=off random.trust_cpu=off tsc=reliable no_timer_check noreplace-smp "
+            "panic=-1 random.trust_bootloader=off random.trust_cpu=on tsc=reliable no_timer_check noreplace-smp "
             + "i8042.noaux=1 i8042.nopnp=1 i8042.dumbkbd=1 pci=lastbus=0 cryptomgr.notests rcupdate.rcu_expedited=1 "
             + "init=/init "
         #expect(GuestCommandLine.release == common + "quiet loglevel=0 testudo.debug=0")

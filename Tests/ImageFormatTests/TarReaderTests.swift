@@ -100,11 +100,24 @@ struct TarReaderTests {
         #expect(content == Array("hello".utf8) + [1, 2, 3])
     }
 
-    @Test func `every truncation is refused`() {
+    @Test func `every truncation inside an entry is refused`() {
         let archive = Tar.file("a", Array(repeating: 1, count: 700)) + Tar.end
-        for length in stride(from: 0, to: archive.count, by: 1) {
+        for length in Array(0..<1212) + Array(1537..<2048) {
             #expect(throws: WireError.self) { try Self.read(Array(archive.prefix(length))) }
         }
+    }
+
+    @Test(arguments: [1212, 1300, 1536, 2048]) func `an archive without its trailer is read as umoci writes it`(
+        length: Int
+    ) throws {
+        let archive = Tar.file("a", Array(repeating: 1, count: 700)) + Tar.end
+        let entries = Self.entries(try Self.read(Array(archive.prefix(length))))
+        #expect(entries.map(\.path) == ["a"])
+    }
+
+    @Test func `an archive that ends after an extended header is refused`() {
+        let archive = Tar.pax([("path", "a")])
+        #expect(throws: WireError.self) { try Self.read(archive) }
     }
 
     static let hostile: [(String, [UInt8])] = [

@@ -35,9 +35,13 @@ public struct AttestedService: Sendable {
     /// Uses an exchanger to the service. Its endpoint is `https`: the key of the connection is part of what is bound.
     public init(exchanger: HTTPExchanger) { self.exchanger = exchanger }
 
-    /// Asks for fresh evidence.
+    /// Asks for fresh evidence under a fresh nonce.
     public func evidence() async throws -> ServiceEvidence {
-        let nonce = SecretBytes(random: Self.nonceLength).copyBytes()
+        try await evidence(nonce: SecretBytes(random: Self.nonceLength).copyBytes())
+    }
+
+    /// Asks for evidence under a nonce of 32 to 64 bytes that must never have been used before.
+    public func evidence(nonce: [UInt8]) async throws -> ServiceEvidence {
         let response = try await exchanger.send(
             ExchangeRequest(method: "GET", path: "\(Self.path)?nonce=\(Base64.encodeURL(nonce))"))
         guard response.status == 200 else {

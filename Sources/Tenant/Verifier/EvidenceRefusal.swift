@@ -21,6 +21,14 @@ public struct FieldVerdict: Equatable, Sendable {
     /// Why.
     public let reason: String
 
+    /// States what one check found.
+    public init(field: String, value: String, verdict: Verdict, reason: String) {
+        self.field = field
+        self.value = value
+        self.verdict = verdict
+        self.reason = reason
+    }
+
     /// The verdict as JSON.
     public var json: JSONValue {
         [

@@ -63,7 +63,7 @@ struct ServiceCall: Sendable {
                 ExchangeRequest(method: body == nil ? "GET" : "POST", path: path, headers: [], body: body ?? []))
         } catch {
             let after = try? await client.find("GET", NodeClient.servicePath(namespace, name))
-            let ready = after.flatMap { $0.flatMap { GetCommand.condition("Ready", of: $0) } }
+            let ready = after.flatMap { GetCommand.condition("Ready", of: $0) }
             let reason = ready?["message"]?.stringValue ?? "\(error)"
             throw CommandFailure("\(name) did not answer: \(reason)", hint: "`testudo get \(name)` and `testudo audit`")
         }

@@ -56,7 +56,7 @@ struct TenantSetup: Sendable {
         if FileManager.default.fileExists(atPath: record) { return }
         progress.step("making the simulated security processor's root (RSA-4096)")
         var arguments = ["init", "--dir", state.softTEE]
-        if let user = try SoftTEEUser.current() { arguments += ["--uid", String(user)] }
+        if let user = SoftTEEUser.current { arguments += ["--uid", String(user)] }
         let output = try ChildProcess.require(try Installation.program("testudo-softtee"), arguments)
         try StateFolder.write(output, to: record, mode: 0o600)
     }
@@ -125,5 +125,5 @@ enum SoftTEEUser {
     /// A fixed number outside the ranges that Debian hands out; nil when this user is not root and cannot change.
     static let number: UInt32 = 64_321
 
-    static func current() throws -> UInt32? { geteuid() == 0 ? number : nil }
+    static var current: UInt32? { geteuid() == 0 ? number : nil }
 }

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import WireFormat
 
@@ -105,7 +106,7 @@ struct AttackScene: Sendable {
 
 /// Attacks on what the machine is started with.
 enum LaunchAttacks {
-    static let all = [
+    static let all: [HostAttack] = [
         HostAttack(name: "changed kernel command line", altered: "appended ` testudo.evil=1` to the command line") {
             try $0.hostileNode("command-line")
         },
@@ -127,7 +128,7 @@ enum LaunchAttacks {
 
 /// Attacks on images in the registry, which is the host's.
 enum ImageAttacks {
-    static let all = [
+    static let all: [HostAttack] = [
         HostAttack(name: "changed encrypted layer", altered: "one bit of the first encrypted layer's blob in the registry") {
             scene in
             try await StoredBlob.withFlippedBit(of: "hello-swift", scene) {
@@ -141,7 +142,7 @@ enum ImageAttacks {
             let prepared = try await scene.stage.apply(service)
             let image = "\(scene.settings.registry)/hello-swift:latest"
             let foreign = "\(scene.stage.folder)/foreign.key"
-            try SigningKey.create(at: foreign)
+            try StateFolder.write(P256.Signing.PrivateKey().pemRepresentation, to: foreign, mode: 0o600)
             try await ImageSigner(key: foreign).sign(image, replacing: true)
             let outcome = try await scene.expectNoAnswer(prepared)
             try await ImageSigner(key: scene.state.signingKey).sign(image, replacing: true)

@@ -1,0 +1,23 @@
+/// A RAM disk with one more archive behind it, as the kernel unpacks it: later files replace earlier ones.
+enum AppendedArchive {
+    /// The initrd followed by a newc archive that holds one file.
+    static func appending(_ path: String, _ content: [UInt8], to initrd: [UInt8]) -> [UInt8] {
+        var whole = self.padded(initrd)
+        whole += self.entry(path, mode: 0o100644, content)
+        whole += self.entry("TRAILER!!!", mode: 0, [])
+        return whole
+    }
+
+    private static func entry(_ name: String, mode: Int, _ content: [UInt8]) -> [UInt8] {
+        let fields = [1, mode, 0, 0, 1, 0, content.count, 0, 0, 0, 0, name.utf8.count + 1, 0]
+        let header = fields.reduce(into: "070701") { text, field in
+            let digits = String(field, radix: 16, uppercase: true)
+            text += String(repeating: "0", count: 8 - digits.count) + digits
+        }
+        return self.padded(self.padded(Array(header.utf8) + Array(name.utf8) + [0]) + content)
+    }
+
+    private static func padded(_ bytes: [UInt8]) -> [UInt8] {
+        bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4)
+    }
+}
