@@ -71,8 +71,11 @@ let tenant: [Target] = [
 ]
 
 let host: [Target] = [
-    library("Host", "Hypervisor", ["CLinux", "WireFormat", "Envelope", "Evidence", "AgentProtocol", nioCore, nioPosix, logging]),
-    library("Host", "SoftTEE", ["CLinux", "WireFormat", "Envelope", "Evidence", "Hypervisor", crypto, cryptoExtras, asn1]),
+    library(
+        "Host", "Hypervisor",
+        ["CLinux", "WireFormat", "Envelope", "Evidence", "AgentProtocol", nioCore, nioPosix, logging]),
+    library(
+        "Host", "SoftTEE", ["CLinux", "WireFormat", "Envelope", "Evidence", "Hypervisor", crypto, cryptoExtras, asn1]),
     program("Host", "testudo-softtee", ["SoftTEE", "CLinux", "WireFormat"]),
     library(
         "Host", "Sandbox",
@@ -105,7 +108,8 @@ let tools: [Target] = [
 let suites: [Target] = [
     .target(name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
-        name: "FakeGuest", dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
+        name: "FakeGuest",
+        dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
         path: "Tests/FakeGuest", swiftSettings: strict),
     .executableTarget(
         name: "hostile-node",
@@ -123,24 +127,29 @@ let suites: [Target] = [
     tests(
         "RegistryTests",
         [
-            "Registry", "ImageFormat", "Unsealing", "HTTPExchange", "WireFormat", "Envelope", crypto, cryptoExtras, nioCore,
+            "Registry", "ImageFormat", "Unsealing", "HTTPExchange", "WireFormat", "Envelope", crypto, cryptoExtras,
+            nioCore,
             nioPosix, nioHTTP1,
         ]),
     tests(
         "AttestedChannelTests",
         [
-            "AttestedChannel", "HTTPExchange", "WireFormat", "Envelope", "Unsealing", crypto, asn1, x509, nioCore, nioPosix,
+            "AttestedChannel", "HTTPExchange", "WireFormat", "Envelope", "Unsealing", crypto, asn1, x509, nioCore,
+            nioPosix,
             nioHTTP1, nioSSL,
         ]),
     tests("VerifierTests", ["Verifier", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "KeyBrokerTests",
         [
-            "KeyBroker", "testudo-keybroker", "Verifier", "SoftTEE", "AttestedChannel", "HTTPExchange", "Unsealing", "Envelope", "WireFormat", "Evidence", "PodManifest",
+            "KeyBroker", "testudo-keybroker", "Verifier", "SoftTEE", "AttestedChannel", "HTTPExchange", "Unsealing",
+            "Envelope", "WireFormat", "Evidence", "PodManifest",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
-    tests("SoftTEETests", ["SoftTEE", "Verifier", "Evidence", "Hypervisor", "WireFormat", "Envelope", "CLinux", crypto, cryptoExtras]),
+    tests(
+        "SoftTEETests",
+        ["SoftTEE", "Verifier", "Evidence", "Hypervisor", "WireFormat", "Envelope", "CLinux", crypto, cryptoExtras]),
     tests(
         "SandboxTests",
         [
@@ -156,9 +165,18 @@ let suites: [Target] = [
     tests("GuestImageTests", ["GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
         "CommandsTests",
-        ["Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments, crypto]),
+        [
+            "Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments,
+            crypto,
+        ]),
     tests("IntegrationTests", ["WireFormat", "Envelope", "PodManifest", "Verifier"]),
-    tests("AttackTests", ["WireFormat", "Envelope", "PodManifest", "Evidence", "Verifier", crypto]),
+    tests(
+        "AttackTests",
+        [
+            "hostile-node", "testudo-softtee", "SoftTEE", "FakeGuest", "Hypervisor", "Verifier", "WireFormat",
+            "Envelope",
+            "PodManifest", "Evidence",
+        ]),
 ]
 
 /// The inner loop on two cores: `TESTUDO_ONLY=EvidenceTests swift test` builds that suite and what it stands on.
@@ -173,9 +191,12 @@ func reachable(from names: [String], in targets: [Target]) -> [Target] {
 }
 
 let all = common + tenant + host + tools + suites
-let chosen = Context.environment["TESTUDO_ONLY"].map { reachable(from: $0.split(separator: ",").map(String.init), in: all) } ?? all
+let chosen =
+    Context.environment["TESTUDO_ONLY"].map { reachable(from: $0.split(separator: ",").map(String.init), in: all) }
+    ?? all
 let shared = [
-    "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "AgentProtocol", "HTTPExchange", "Registry",
+    "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "AgentProtocol",
+    "HTTPExchange", "Registry",
     "AttestedChannel",
 ]
 

@@ -45,10 +45,14 @@ struct Attestation: Sendable {
         }
 
         var text: String {
-            let rows = [["FIELD", "VALUE", "VERDICT", "WHY"]] + fields.map {
-                [$0.field, $0.value, $0.verdict.rawValue, $0.reason]
-            }
-            let note = simulated ? "\nSIMULATED: the security processor is software on the host; it proves nothing about it" : ""
+            let rows =
+                [["FIELD", "VALUE", "VERDICT", "WHY"]]
+                + fields.map {
+                    [$0.field, $0.value, $0.verdict.rawValue, $0.reason]
+                }
+            let note =
+                simulated
+                ? "\nSIMULATED: the security processor is software on the host; it proves nothing about it" : ""
             return "\(TextTable.render(rows))\n\n\(isAccepted ? "accepted" : "REFUSED"): \(status) \(reason)\(note)"
         }
     }
@@ -118,6 +122,7 @@ struct Attestation: Sendable {
         let isActive = entry.map { $0["state"]?.stringValue ?? "active" } == "active"
         return FieldVerdict(
             field: "manifest registration", value: digest.hex, verdict: isOurs && isActive ? .passed : .failed,
-            reason: isOurs && isActive ? "registered for \(namespace)/\(name)" : "not registered for \(namespace)/\(name)")
+            reason: isOurs && isActive
+                ? "registered for \(namespace)/\(name)" : "not registered for \(namespace)/\(name)")
     }
 }

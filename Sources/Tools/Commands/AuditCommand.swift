@@ -27,6 +27,8 @@ struct AuditCommand: AsyncParsableCommand {
 enum Audit {
     static func lines(_ admin: BrokerAdmin) async throws -> [JSONValue] {
         let body = try await admin.call("GET", "/kbs/v0/testudo/audit")
-        return try String(decoding: body, as: UTF8.self).split(separator: "\n").map { try JSONValue.parse(text: String($0)) }
+        return try String(decoding: body, as: UTF8.self).split(separator: "\n").map {
+            try JSONValue.parse(text: String($0))
+        }
     }
 }

@@ -27,7 +27,9 @@ enum ChildProcess {
                 throw CommandFailure("cannot write \(scratch)", hint: "is the disk full?")
             }
         }
-        defer { for suffix in [".out", ".err", ".in"] { try? FileManager.default.removeItem(atPath: scratch + suffix) } }
+        defer {
+            for suffix in [".out", ".err", ".in"] { try? FileManager.default.removeItem(atPath: scratch + suffix) }
+        }
         process.standardOutput = FileHandle(forWritingAtPath: scratch + ".out")
         process.standardError = FileHandle(forWritingAtPath: scratch + ".err")
         process.standardInput = FileHandle(forReadingAtPath: scratch + ".in")

@@ -94,7 +94,8 @@ struct Deployment: Sendable {
             }
             return (exact.description, digest)
         }
-        let verdict = try await SignatureCheck(policy: try SignaturePolicy(optional: policy), client: client).verify(exact)
+        let verdict = try await SignatureCheck(policy: try SignaturePolicy(optional: policy), client: client).verify(
+            exact)
         guard verdict.isAccepted else {
             throw CommandFailure(
                 "\(image) is not signed as your policy wants: \(verdict.reason)",

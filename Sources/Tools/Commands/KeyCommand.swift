@@ -17,7 +17,8 @@ struct KeyCommand: AsyncParsableCommand {
             return segment.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
         }
         guard segments.count == 3, legal else {
-            throw CommandFailure("\(text) is not a resource", hint: "use repository/type/tag, for example default/image-key/hello")
+            throw CommandFailure(
+                "\(text) is not a resource", hint: "use repository/type/tag, for example default/image-key/hello")
         }
         return path
     }
@@ -25,7 +26,8 @@ struct KeyCommand: AsyncParsableCommand {
 
 struct KeyCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "create", abstract: "Let the broker make a key; prints the public half. The private half never leaves but to guests.")
+        commandName: "create",
+        abstract: "Let the broker make a key; prints the public half. The private half never leaves but to guests.")
 
     @OptionGroup var common: CommonOptions
     @Argument(help: "The resource, for example default/image-key/hello.") var resource: String
@@ -67,7 +69,8 @@ struct KeySet: AsyncParsableCommand {
 }
 
 struct KeyList: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List resources, never their content.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List resources, never their content.")
 
     @OptionGroup var common: CommonOptions
 

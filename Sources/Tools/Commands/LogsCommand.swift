@@ -37,7 +37,8 @@ struct LogsCommand: AsyncParsableCommand {
             let opened = try opening.open(record)
             var lines: [JSONValue] = []
             if opened.missing > 0 {
-                lines.append(.object(["instance": .string(instance), "missing": .integer(Int64(clamping: opened.missing))]))
+                lines.append(
+                    .object(["instance": .string(instance), "missing": .integer(Int64(clamping: opened.missing))]))
             }
             if case .object(var fields)? = try? JSONValue.parse(opened.bytes) {
                 fields["instance"] = .string(instance)
@@ -61,7 +62,9 @@ struct LogsCommand: AsyncParsableCommand {
     private static func text(_ line: JSONValue) -> String {
         let instance = line["instance"]?.stringValue?.prefix(8) ?? ""
         if let missing = line["missing"]?.integerValue { return "\(instance) -- \(missing) record(s) missing --" }
-        if let bytes = line["unreadable"]?.integerValue { return "\(instance) -- \(bytes) bytes not sealed to this key --" }
+        if let bytes = line["unreadable"]?.integerValue {
+            return "\(instance) -- \(bytes) bytes not sealed to this key --"
+        }
         if line["closed"]?.boolValue == true { return "\(instance) -- end of log --" }
         let milliseconds = line["ms"]?.integerValue.map { "\($0) ms " } ?? ""
         return "\(instance) \(milliseconds)\(line["stream"]?.stringValue ?? ""): \(line["text"]?.stringValue ?? "")"

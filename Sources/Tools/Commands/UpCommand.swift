@@ -26,7 +26,8 @@ struct UpCommand: AsyncParsableCommand {
         settings.tlsPort = tlsPort ?? settings.tlsPort
         settings.httpPort = httpPort ?? settings.httpPort
         settings.idleSeconds = idleSeconds ?? settings.idleSeconds
-        settings.guestImage = guestImage ?? (settings.guestImage.isEmpty ? Installation.guestImage : settings.guestImage)
+        settings.guestImage =
+            guestImage ?? (settings.guestImage.isEmpty ? Installation.guestImage : settings.guestImage)
         let stack = LocalStack(state: state, settings: settings, progress: Progress(quiet: common.json))
         try await stack.start()
         let status = await stack.status()

@@ -43,11 +43,13 @@ struct ImagePull: Sendable {
             parsing: try await registry.blob(
                 reference.repository, image.manifest.config, limit: ImageConfig.maximumBytes))
         try config.check(layers: image.manifest.layers.count)
-        let options = try await options(image.manifest, imageKey: imageKey)
         let staging = folder + "/staging"
         try SystemFailure.checkErrno(mkdir(staging, 0o700), "make the staging folder")
         try SystemFailure.checkErrno(mkdir(staging + "/rootfs", 0o755), "make the root folder")
-        try await open(image.manifest, config, options, reference.repository, staging)
+        try await stage(image.manifest, reference.repository, staging)
+        // Every blob is the one that was signed: only now are keys asked for.
+        let options = try await options(image.manifest, imageKey: imageKey)
+        try await open(image.manifest, config, options, staging)
         try SystemFailure.checkErrno(rename(staging + "/rootfs", folder + "/rootfs"), "show the unpacked image")
         rmdir(staging)
         return config
@@ -71,8 +73,7 @@ struct ImagePull: Sendable {
             let secret: SecretBytes
             if let known = fetched[address] { secret = known } else { secret = try await key(address) }
             fetched[address] = secret
-            let identifier = named.contains(address) ? address : named.first ?? address
-            list.append(try OcicryptOpening.unwrap(layer, with: try Self.key(secret, identifier: identifier)))
+            list.append(try OcicryptOpening.unwrap(layer, with: try Self.key(secret, identifier: address)))
         }
         return list
     }
@@ -83,43 +84,32 @@ struct ImagePull: Sendable {
         return try OcicryptKey(pem: String(decoding: secret.copyBytes(), as: UTF8.self))
     }
 
-    /// Downloads up to three layers at a time and opens them one after the other, bottom first.
+    /// Downloads all layers, up to three at a time, and checks the digest of each.
+    private func stage(_ manifest: ImageManifest, _ repository: String, _ staging: String) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, layer) in manifest.layers.enumerated() {
+                if index >= Self.parallel { try await group.next() }
+                group.addTask { try await stage(layer, repository, "\(staging)/blob-\(index)") }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Opens the staged layers one after the other, bottom first.
     private func open(
-        _ manifest: ImageManifest, _ config: ImageConfig, _ options: [OcicryptPrivateOptions?], _ repository: String,
-        _ staging: String
+        _ manifest: ImageManifest, _ config: ImageConfig, _ options: [OcicryptPrivateOptions?], _ staging: String
     ) async throws {
         let thread = NIOThreadPool(numberOfThreads: 1)
         thread.start()
         defer { thread.shutdownGracefully { _ in } }
         let root = try OpenFile(opening: staging + "/rootfs", flags: O_RDONLY | O_DIRECTORY)
-        try await withThrowingTaskGroup(of: Int.self) { group in
-            var staged: Set<Int> = []
-            var next = 0
-            var left = limit
-            func stageNext() {
-                guard next < manifest.layers.count else { return }
-                let index = next
-                let layer = manifest.layers[index]
-                next += 1
-                group.addTask {
-                    try await stage(layer, repository, "\(staging)/blob-\(index)")
-                    return index
-                }
-            }
-            for _ in 0..<Self.parallel { stageNext() }
-            for index in manifest.layers.indices {
-                while !staged.contains(index) {
-                    guard let done = try await group.next() else { throw ImageRefusal("a layer did not arrive") }
-                    staged.insert(done)
-                    stageNext()
-                }
-                let blob = "\(staging)/blob-\(index)"
-                let opening = LayerOpening(
-                    layer: manifest.layers[index], diffID: config.diffIDs[index], options: options[index], blob: blob,
-                    limit: left)
-                left -= try await thread.runIfActive { try opening.apply(to: root) }
-                unlink(blob)
-            }
+        var left = limit
+        for (index, layer) in manifest.layers.enumerated() {
+            let blob = "\(staging)/blob-\(index)"
+            let opening = LayerOpening(
+                layer: layer, diffID: config.diffIDs[index], options: options[index], blob: blob, limit: left)
+            left -= try await thread.runIfActive { try opening.apply(to: root) }
+            unlink(blob)
         }
     }
 

@@ -73,14 +73,9 @@ final class PodRun: Sendable {
         guard let container = manifest.containers.first, manifest.containers.count == 1 else {
             throw Failure(.guestFailed, "a pod has exactly one container")
         }
-        var secrets: [String: SecretBytes] = [:]
         var broker: BrokerAccess?
         if pod.isConfidential {
-            let access = try await attest()
-            broker = access
-            for variable in container.environment {
-                if let address = variable.secret { secrets[address] = try await access.secret(address) }
-            }
+            broker = try await attest()
         } else if container.environment.contains(where: { $0.secret != nil }) {
             throw Failure(.keyReleaseDenied, "only confidential pods get secrets")
         }
@@ -88,6 +83,12 @@ final class PodRun: Sendable {
         try prepareFolder(bundle)
         let image = try await step(.imageRefused) { try await self.pull(container, broker, into: bundle) }
         phase(.image)
+        // Last, so that no secret leaves the broker for an image that is refused.
+        var secrets: [String: SecretBytes] = [:]
+        for variable in container.environment {
+            guard let address = variable.secret, let broker else { continue }
+            secrets[address] = try await step(.keyReleaseDenied) { try await broker.secret(address) }
+        }
         let network = try await NetworkNamespace.make(processID: getpid())
         let plan = try plan(container, image, secrets, network, bundle)
         try Container.prepare(plan)

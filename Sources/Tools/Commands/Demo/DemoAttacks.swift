@@ -31,6 +31,8 @@ struct HostAttack: Sendable {
 
     let name: String
     let altered: String
+    /// Whether the attack needs a genuine second VM of the same image and manifest, started before it.
+    var needsSecondVM = false
     let play: @Sendable (AttackScene) async throws -> Outcome
 }
 
@@ -51,11 +53,12 @@ struct AttackScene: Sendable {
     }
 
     func play(_ attack: HostAttack) async throws -> DemoReport.Attack {
+        if attack.needsSecondVM { try await startSecondVM() }
         let before = try await Audit.lines(try admin()).count
         let outcome = try await attack.play(self)
         let lines = Array(try await Audit.lines(try admin()).dropFirst(before))
-        let released = lines.filter { $0["kind"]?.stringValue == "key" && $0["decision"]?.stringValue == "allowed" }
-        let denial = lines.last { $0["decision"]?.stringValue == "denied" }
+        let released = lines.filter { $0["kind"]?.stringValue == "release" && $0["decision"]?.stringValue == "allow" }
+        let denial = lines.last { $0["decision"]?.stringValue == "deny" }
         return DemoReport.Attack(
             name: attack.name, altered: attack.altered, control: try await control(), refused: outcome.refused,
             check: denial?["check"]?.stringValue ?? outcome.check,
@@ -113,14 +116,18 @@ enum LaunchAttacks {
         HostAttack(name: "changed initrd", altered: "appended a cpio archive with one file to the initrd") {
             try $0.hostileNode("initrd")
         },
-        HostAttack(name: "swapped manifest", altered: "env TARGET=Mallory in the manifest, launched with its own digest") {
+        HostAttack(
+            name: "swapped manifest", altered: "env TARGET=Mallory in the manifest, launched with its own digest"
+        ) {
             try $0.hostileNode("manifest")
         },
         HostAttack(
             name: "node lies about what it starts",
             altered: "HOST_DATA of the registered manifest, another manifest handed to the guest"
         ) { try $0.hostileNode("host-data") },
-        HostAttack(name: "broker that is not the tenant's", altered: "another broker with its own keys on the broker's port") {
+        HostAttack(
+            name: "broker that is not the tenant's", altered: "another broker with its own keys on the broker's port"
+        ) {
             try await ImpostorBroker(scene: $0).play()
         },
     ]
@@ -129,14 +136,18 @@ enum LaunchAttacks {
 /// Attacks on images in the registry, which is the host's.
 enum ImageAttacks {
     static let all: [HostAttack] = [
-        HostAttack(name: "changed encrypted layer", altered: "one bit of the first encrypted layer's blob in the registry") {
+        HostAttack(
+            name: "changed encrypted layer", altered: "one bit of the first encrypted layer's blob in the registry"
+        ) {
             scene in
             try await StoredBlob.withFlippedBit(of: "hello-swift", scene) {
                 try await scene.expectNoAnswer(
                     scene.stage.service("hello-swift", runtimeClass: "testudo-cvm", name: "layer"))
             }
         },
-        HostAttack(name: "image without the right signature", altered: "the signature tag now holds another key's signature") {
+        HostAttack(
+            name: "image without the right signature", altered: "the signature tag now holds another key's signature"
+        ) {
             scene in
             let service = scene.stage.service("hello-swift", runtimeClass: "testudo-cvm", name: "signature")
             let prepared = try await scene.stage.apply(service)

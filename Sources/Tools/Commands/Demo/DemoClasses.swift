@@ -75,7 +75,8 @@ struct DemoClasses {
         var rows = [["phase"] + runs.map(\.runtimeClass)]
         let names = ["kernel": "firmware+kernel", "app": "app ready"]
         for phase in phases {
-            rows.append([names[phase] ?? phase] + runs.map { $0.phases[phase].map { String(format: "%.0f", $0) } ?? "-" })
+            rows.append(
+                [names[phase] ?? phase] + runs.map { $0.phases[phase].map { String(format: "%.0f", $0) } ?? "-" })
         }
         rows.append(["first byte"] + runs.map { String(format: "%.0f", $0.firstByte) })
         rows.append(["warm call, new connection"] + runs.map { String(format: "%.1f", $0.warm) })

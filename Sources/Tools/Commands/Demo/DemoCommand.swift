@@ -78,7 +78,9 @@ struct DemoStage: Sendable {
         let admin = try BrokerAdmin(state: state, settings: settings)
         let key = try await admin.json(
             "POST", "/kbs/v0/testudo/keys/default/image-key/\(name)", .object(["kind": "p256"]))
-        guard let pem = key["publicKey"]?.stringValue else { throw CommandFailure("the broker made no key for \(name)") }
+        guard let pem = key["publicKey"]?.stringValue else {
+            throw CommandFailure("the broker made no key for \(name)")
+        }
         let keyFile = "\(folder)/\(name).pub"
         try StateFolder.write(pem, to: keyFile)
         let skopeo = try Installation.systemProgram("skopeo", package: "skopeo")
@@ -111,7 +113,8 @@ struct DemoStage: Sendable {
                         "runtimeClassName": .string(runtimeClass),
                         "containers": .array([
                             .object([
-                                "image": .string("\(settings.registry)/\(image)\(isConfidential ? "" : "-plain"):latest"),
+                                "image": .string(
+                                    "\(settings.registry)/\(image)\(isConfidential ? "" : "-plain"):latest"),
                                 "ports": .array([.object(["containerPort": 8080])]),
                                 "env": .array([.object(["name": "TARGET", "value": .string(target)])]),
                                 "resources": .object([

@@ -17,34 +17,31 @@ enum EvidenceAttacks {
 
     private static let foreignKey = HostAttack(
         name: "second VM's evidence with the first's key",
-        altered: "tee-pubkey of somebody else beside evidence of a genuine second VM"
+        altered: "tee-pubkey of somebody else beside evidence of a genuine second VM",
+        needsSecondVM: true
     ) { scene in
-        try await scene.withSecondVM { second in
-            let session = try await RawSession.open(scene)
-            let evidence = try await scene.genuineEvidence(of: second, nonce: try session.nonceBytes)
-            return try await session.attest(evidence, nonce: session.nonce, key: TEEKey.fresh())
-        }
+        let session = try await RawSession.open(scene)
+        let evidence = try await scene.genuineEvidence(of: scene.victim.name, nonce: try session.nonceBytes)
+        return try await session.attest(evidence, nonce: session.nonce, key: TEEKey.fresh())
     }
 
     private static let foreignCookie = HostAttack(
         name: "second VM's evidence with the first's cookie",
-        altered: "the cookie of one session beside nonce and evidence of another"
+        altered: "the cookie of one session beside nonce and evidence of another",
+        needsSecondVM: true
     ) { scene in
-        try await scene.withSecondVM { second in
-            let (first, other) = (try await RawSession.open(scene), try await RawSession.open(scene))
-            let evidence = try await scene.genuineEvidence(of: second, nonce: try other.nonceBytes)
-            return try await first.attest(evidence, nonce: other.nonce, key: TEEKey.fresh())
-        }
+        let (first, other) = (try await RawSession.open(scene), try await RawSession.open(scene))
+        let evidence = try await scene.genuineEvidence(of: scene.victim.name, nonce: try other.nonceBytes)
+        return try await first.attest(evidence, nonce: other.nonce, key: TEEKey.fresh())
     }
 
     private static let relay = HostAttack(
-        name: "second VM's evidence relayed live", altered: "the broker's fresh nonce handed to a genuine second VM"
+        name: "second VM's evidence relayed live", altered: "the broker's fresh nonce handed to a genuine second VM",
+        needsSecondVM: true
     ) { scene in
-        try await scene.withSecondVM { second in
-            let session = try await RawSession.open(scene)
-            let evidence = try await scene.genuineEvidence(of: second, nonce: try session.nonceBytes)
-            return try await session.attest(evidence, nonce: session.nonce, key: TEEKey.fresh())
-        }
+        let session = try await RawSession.open(scene)
+        let evidence = try await scene.genuineEvidence(of: scene.victim.name, nonce: try session.nonceBytes)
+        return try await session.attest(evidence, nonce: session.nonce, key: TEEKey.fresh())
     }
 
     private static let chosenReportData = HostAttack(

@@ -26,7 +26,8 @@ struct RawSession: Sendable {
                 method: "POST", path: "/kbs/v0/auth", headers: [("Content-Type", "application/json")],
                 body: request.canonicalBytes))
         guard response.status == 200, let nonce = try JSONValue.parse(response.body)["nonce"]?.stringValue,
-            let cookie = response.headers.first(where: { $0.0.lowercased() == "set-cookie" })?.1.split(separator: ";").first
+            let cookie = response.headers.first(where: { $0.0.lowercased() == "set-cookie" })?.1.split(separator: ";")
+                .first
         else { throw CommandFailure("the broker opened no session: status \(response.status)") }
         return RawSession(
             nonce: nonce, cookie: String(cookie), exchanger: exchanger,
@@ -95,11 +96,11 @@ extension AttackScene {
         return try await AttestedService(exchanger: exchanger).evidence(nonce: nonce)
     }
 
-    /// Runs `body` with the name of a genuine second VM of the same image.
-    func withSecondVM(_ body: (String) async throws -> HostAttack.Outcome) async throws -> HostAttack.Outcome {
-        let name = "second"
-        try await stage.apply(stage.service("hello-swift", runtimeClass: "testudo-cvm", name: name))
-        _ = try await call.send(name: name, namespace: "default")
-        return try await body(name)
+    /// Ends the VM of the untouched service and lets another one of the same image and manifest take its place.
+    func startSecondVM() async throws {
+        let client = try NodeClient(state: state, settings: settings)
+        _ = try await client.call("DELETE", NodeClient.servicePath(victim.namespace, victim.name))
+        try await stage.apply(stage.service("hello-swift", runtimeClass: "testudo-cvm", name: victim.name))
+        _ = try await control()
     }
 }
