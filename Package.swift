@@ -169,7 +169,7 @@ let suites: [Target] = [
             "Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments,
             crypto,
         ]),
-    tests("IntegrationTests", ["WireFormat", "Envelope", "PodManifest", "Verifier"]),
+    tests("IntegrationTests", ["WireFormat"]),
     tests(
         "AttackTests",
         [

@@ -93,6 +93,6 @@ def table(results):
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines += [f"{result.id}: {note}" for result in results for note in result.notes]
     if results:
-        detail = results[0].detail
-        lines.append(f"accelerator {detail['accelerator']}, technology {detail['technology']}, commit {detail['commit']}")
+        names = ("accelerator", "technology", "commit")
+        lines.append(", ".join(f"{name} {results[0].detail[name]}" for name in names))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The first byte from zero: the confidential machine with the encrypted image over the plain machine with the plain one."""
+"""The first byte from zero: a confidential machine with the encrypted image over a plain machine with the plain one."""
 
 import statistics
 

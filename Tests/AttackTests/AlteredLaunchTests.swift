@@ -1,5 +1,6 @@
 import Envelope
 import Evidence
+import FakeGuest
 import Foundation
 import Hypervisor
 import PodManifest
@@ -9,8 +10,6 @@ import Verifier
 import WireFormat
 
 @testable import hostile_node
-
-import FakeGuest
 
 /// What each of a hostile node's alterations does to what the processor measures and the tenant registered.
 @Suite("Altered launches")
@@ -54,7 +53,8 @@ struct AlteredLaunchTests {
 
     @Test(.enabled(if: TinyGuest.isAvailable, "needs a built guest image"))
     func `R9 the published measurements name the honest launch and no altered one`() throws {
-        let read = { (name: String) in [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(TinyGuest.image)/\(name)"))) }
+        let folder = URL(fileURLWithPath: TinyGuest.image)
+        let read = { (name: String) in [UInt8](try Data(contentsOf: folder.appendingPathComponent(name))) }
         let published = try ReferenceValues(document: JSONValue.parse(read("measurements.json")))
         let (firmware, kernel, initrd) = (try read("qboot.rom"), try read("kernel"), try read("initrd"))
         func match(_ initrd: [UInt8], _ commandLine: String) throws -> ReferenceValue? {

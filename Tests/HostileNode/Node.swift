@@ -27,6 +27,7 @@ struct Node {
         if self.attack == .initrd { try self.files.writeAlteredInitrd() }
         let sandbox = try await self.sandbox(original, journal: journal)
         let outOfTime = Mutex(false)
+        let interrupted = Mutex(false)
         let alarm = Task {
             try await Task.sleep(until: end)
             outOfTime.withLock { $0 = true }
@@ -35,7 +36,10 @@ struct Node {
         let signals = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { Task { await sandbox.stop() } }
+            source.setEventHandler {
+                interrupted.withLock { $0 = true }
+                Task { await sandbox.stop() }
+            }
             source.resume()
             return source
         }
@@ -46,6 +50,8 @@ struct Node {
         do throws(SandboxFailure) {
             try await sandbox.start()
         } catch {
+            // An end from outside refutes nothing.
+            if interrupted.withLock({ $0 }) { throw SandboxFailure(.stopped, "interrupted by a signal") }
             let isLate = outOfTime.withLock { $0 }
             guard let verdict = Verdict.failed(self.attack, error, outOfTime: isLate) else { throw error }
             return verdict

@@ -52,7 +52,6 @@ struct DeleteCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try Settings(reading: common.folder)
         let client = try NodeClient(state: common.folder, settings: settings)
-        _ = try await client.call("DELETE", NodeClient.servicePath(namespace, name))
         var retired: [JSONValue] = []
         let admin = try BrokerAdmin(state: common.folder, settings: settings)
         let registered = try await admin.json("GET", "/kbs/v0/testudo/manifests")
@@ -63,6 +62,8 @@ struct DeleteCommand: AsyncParsableCommand {
             try await admin.call("DELETE", "/kbs/v0/testudo/manifests/\(digest)")
             retired.append(.string(digest))
         }
+        // Last: a node that refuses must not keep the keys of what was to go.
+        _ = try await client.call("DELETE", NodeClient.servicePath(namespace, name))
         common.show(
             .object(["deleted": .string(name), "retired": .array(retired)]),
             text: "deleted \(name); \(retired.count) manifest(s) retired")

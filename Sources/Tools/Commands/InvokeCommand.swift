@@ -54,7 +54,17 @@ struct ServiceCall: Sendable {
         let client = try NodeClient(state: state, settings: settings)
         let service = try await client.call("GET", NodeClient.servicePath(namespace, name))
         let runtimeClass = service["spec"]?["template"]?["spec"]?["runtimeClassName"]?.stringValue ?? "testudo-cvm"
-        let chosen = scheme ?? (runtimeClass == "testudo-cvm" ? "https" : "http")
+        var chosen = scheme ?? "https"
+        if scheme == nil, runtimeClass != "testudo-cvm" {
+            // The class is the node's word, and a lie would get it the request in clear: the broker knows better.
+            let admin = try BrokerAdmin(state: state, settings: settings)
+            let listed = try await admin.json("GET", "/kbs/v0/testudo/manifests")
+            let isConfidential = (listed.arrayValue ?? []).contains {
+                $0["name"]?.stringValue == name && $0["namespace"]?.stringValue == namespace
+                    && $0["state"]?.stringValue == "active"
+            }
+            if !isConfidential { chosen = "http" }
+        }
         let exchanger = HTTPExchanger(
             endpoint: try endpoint(name, namespace, scheme: chosen), dialer: LoopbackDialer(),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: timeout)

@@ -6,6 +6,7 @@ enum ForwardedHeaders {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
         "transfer-encoding", "upgrade",
     ]
+    private static let endToEnd = ["content-length", "host"]
     private static let claims = [
         "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip",
     ]
@@ -47,7 +48,10 @@ enum ForwardedHeaders {
     }
 
     private static func removeHopByHop(_ headers: inout HTTPHeaders) {
-        for named in headers[canonicalForm: "connection"] { headers.remove(name: String(named)) }
+        // Nobody names the framing of a message away: the bytes of its body would be read as the next request.
+        for named in headers[canonicalForm: "connection"] where !endToEnd.contains(named.lowercased()) {
+            headers.remove(name: String(named))
+        }
         for name in hopByHop { headers.remove(name: name) }
     }
 }

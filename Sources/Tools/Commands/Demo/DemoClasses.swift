@@ -31,7 +31,8 @@ struct DemoClasses {
         let call = ServiceCall(state: stage.state, settings: stage.settings)
         let clock = ContinuousClock()
         let start = clock.now
-        let first = try await call.send(name: prepared.name, namespace: prepared.namespace)
+        let scheme = runtimeClass == "testudo-cvm" ? "https" : "http"
+        let first = try await call.send(name: prepared.name, namespace: prepared.namespace, scheme: scheme)
         let firstByte = (clock.now - start).milliseconds
         guard first.status == 200 else {
             throw CommandFailure("\(prepared.name) answered \(first.status) from zero")
@@ -39,7 +40,7 @@ struct DemoClasses {
         var warm: [Double] = []
         for _ in 0..<10 {
             let before = clock.now
-            let answer = try await call.send(name: prepared.name, namespace: prepared.namespace)
+            let answer = try await call.send(name: prepared.name, namespace: prepared.namespace, scheme: scheme)
             guard answer.status == 200 else { throw CommandFailure("\(prepared.name) answered \(answer.status) warm") }
             warm.append((clock.now - before).milliseconds)
         }
