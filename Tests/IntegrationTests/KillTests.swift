@@ -23,11 +23,13 @@ extension IntegrationTests {
             try stack.up()
             try stack.pushHello()
             try stack.testudo(["apply", "-f", try stack.service("hello-swift", image: "hello-swift")])
+            if geteuid() == 0 { try Self.deployContainer(stack) }
             try stack.down()
             let before = MachineSnapshot(stack, seen: [])
             // Each is hit at least once in three rounds, in random order.
             var victims: [Victim] = []
             while victims.count < Self.rounds { victims += Victim.allCases.shuffled(using: &dice) }
+            try Self.checkThatSnapshotsSee(stack, since: before)
             for (round, victim) in victims.prefix(Self.rounds).enumerated() {
                 let seen = try Self.play(victim, stack, round: round + 1, &dice)
                 try stack.down()
@@ -36,11 +38,35 @@ extension IntegrationTests {
             }
         }
 
+        /// A container of the host beside the guest: it is what leaves cgroups and processes.
+        private static func deployContainer(_ stack: LiveStack) throws {
+            try stack.push(try LiveStack.hello.get(), as: "hello-runc")
+            let changes = [
+                "  annotations:\n    testudo.dev/image-key: kbs:///default/image-key/hello-swift\n": "",
+                "testudo-cvm": "testudo-runc",
+            ]
+            try stack.testudo(["apply", "-f", try stack.service("hello-runc", image: "hello-runc", replacing: changes)])
+        }
+
+        /// The control: a deployment that runs differs from one that was stopped.
+        private static func checkThatSnapshotsSee(_ stack: LiveStack, since before: MachineSnapshot) throws {
+            try stack.up()
+            let name = geteuid() == 0 ? "hello-runc" : "hello-swift"
+            try stack.testudo(["invoke", name])
+            let found = MachineSnapshot(stack, seen: []).left(since: before)
+            var kinds = ["processes", "sockets", "instances", "process records"]
+            // A container's mounts are in its own namespace.
+            if geteuid() == 0 { kinds.append("cgroups") }
+            for kind in kinds { #expect(found.contains { $0.hasPrefix("\(kind): ") }, "no \(kind) in \(found)") }
+            try stack.down()
+        }
+
         /// Starts everything, kills one at a random time of a start or of serving, and calls again.
         private static func play(
             _ victim: Victim, _ stack: LiveStack, round: Int, _ dice: inout Dice
         ) throws -> Set<ProcessTable.Entry> {
             try stack.up()
+            if geteuid() == 0 { #expect(try stack.testudo(["invoke", "hello-runc"]) == "Hello Testudo!\n") }
             var seen = Set(stack.nodeFamily())
             let isWarm = dice.next() % 3 == 0
             let delay = Int(dice.next() % 4000)
@@ -67,6 +93,7 @@ extension IntegrationTests {
             let begin = ContinuousClock.now
             let answer = try stack.testudo(["invoke", "hello-swift"])
             #expect(answer == "Hello Testudo!\n", "round \(round): \(victim.rawValue)")
+            if geteuid() == 0 { #expect(try stack.testudo(["invoke", "hello-runc"]) == "Hello Testudo!\n") }
             let again = Int((ContinuousClock.now - begin) / .milliseconds(1))
             seen.formUnion(stack.nodeFamily())
             caller.waitUntilExit()
@@ -93,9 +120,13 @@ extension IntegrationTests {
         /// The phase that the instance has behind it, as the node tells.
         private static func phase(_ stack: LiveStack) -> String {
             let url = "http://127.0.0.1:\(stack.ports[2])/apis/testudo.dev/v1/instances"
-            guard let token = try? String(contentsOfFile: "\(stack.state)/node/token", encoding: .utf8),
-                let answer = try? run("curl", ["-s", "--max-time", "1", "-H", "Authorization: Bearer \(token.trimmingCharacters(in: .whitespacesAndNewlines))", url]),
-                let phases = try? JSONValue.parse(answer)["items"]?.arrayValue?.last?["phases"]?.arrayValue
+            guard let file = try? String(contentsOfFile: "\(stack.state)/node/token", encoding: .utf8) else {
+                return "?"
+            }
+            let header = "Authorization: Bearer \(file.trimmingCharacters(in: .whitespacesAndNewlines))"
+            guard let answer = try? run("curl", ["-s", "--max-time", "1", "-H", header, url]),
+                let items = try? JSONValue.parse(answer)["items"]?.arrayValue,
+                let phases = items.last(where: { $0["service"] == "hello-swift" })?["phases"]?.arrayValue
             else { return "no instance yet" }
             return "after phase " + (phases.last?["phase"]?.stringValue ?? "none")
         }

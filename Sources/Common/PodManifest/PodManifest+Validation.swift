@@ -4,8 +4,8 @@ import WireFormat
 extension PodManifest {
     /// The classes that a manifest can name.
     static let runtimeClasses = ["testudo-cvm", "testudo-vm", "testudo-runc"]
-    /// The protections that a manifest can ask for.
-    static let knownProtections = ["attested", "integrity", "cpu-state", "rollback"]
+    /// The protections that a manifest can ask for: those that somebody enforces, so that none is promised in vain.
+    static let knownProtections = ["attested"]
     /// What a manifest can allow the host to ask for.
     static let knownHostOperations = ["status", "stop", "debug-console"]
 

@@ -161,6 +161,11 @@ public actor PodSandbox {
             entry.id, memoryMiB: Int(self.specification.manifest.resources.memoryMiB))
         self.timeline.mark(.schedule)
         self.machine = try await self.environment.launcher.launch(self.specification, entry: entry)
+        guard case .starting = self.state else {
+            // Stopped while the machine started: clean-up has run already and knew nothing of it.
+            await self.machine?.kill()
+            throw SandboxFailure(.stopped, "stopped while starting")
+        }
         self.timeline.mark(.vm)
     }
 

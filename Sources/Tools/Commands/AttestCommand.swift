@@ -77,8 +77,7 @@ struct Attestation: Sendable {
     func verify(name: String, namespace: String) async throws -> Result {
         let service = try await evidence(name: name, namespace: namespace)
         let registered = try await registration(service.manifestDigest, name: name, namespace: namespace)
-        let references = try ReferenceValues(
-            document: try JSONValue.parse(try StateFolder.read("\(settings.guestImage)/measurements.json")))
+        let references = try await releasedReferences()
         do throws(EvidenceRefusal) {
             let raw = try RawEvidence(tee: service.technology, primaryEvidence: service.primary)
             let verifier = SNPVerifier(
@@ -103,6 +102,17 @@ struct Attestation: Sendable {
         }
     }
 
+    /// The reference values that the tenant's broker took because the release key signed them (rule R9).
+    private func releasedReferences() async throws -> ReferenceValues {
+        let answer = try await BrokerAdmin(state: state, settings: settings).json(
+            "GET", "/kbs/v0/testudo/reference-values")
+        var values: Set<ReferenceValue> = []
+        for document in answer.arrayValue ?? [answer] {
+            values.formUnion(try ReferenceValues(document: document).values)
+        }
+        return ReferenceValues(values)
+    }
+
     private func anchors() throws(EvidenceRefusal) -> TrustAnchors {
         guard !hardwareOnly, let record = try? StateFolder.read("\(state.tenant)/soft-root.json"),
             let fingerprint = (try? JSONValue.parse(record))?["arkSHA256"]?.stringValue,
@@ -119,7 +129,8 @@ struct Attestation: Sendable {
             $0["digest"]?.stringValue.map { $0 == digest.hex || $0 == digest.description } ?? false
         }
         let isOurs = entry?["name"]?.stringValue == name && entry?["namespace"]?.stringValue == namespace
-        let isActive = entry.map { $0["state"]?.stringValue ?? "active" } == "active"
+        let now = Int64(Date().timeIntervalSince1970)
+        let isActive = entry?["state"]?.stringValue == "active" && (entry?["expires"]?.integerValue ?? 0) > now
         return FieldVerdict(
             field: "manifest registration", value: digest.hex, verdict: isOurs && isActive ? .passed : .failed,
             reason: isOurs && isActive

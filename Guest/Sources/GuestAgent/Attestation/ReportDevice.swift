@@ -83,15 +83,15 @@ actor ReportDevice {
         thread.start()
     }
 
-    /// Finds the device of this machine, if there is one.
+    /// Finds the device of this machine, if there is one. Hardware comes first: a port is the host's to add.
     static func find() throws -> ReportDevice? {
-        if let device = VirtioPorts.device(named: VirtioPorts.report) {
-            return ReportDevice(
-                port: SoftReportPort(port: try OpenFile(opening: device, flags: O_RDWR)), technology: .softSNP)
-        }
         if access("/dev/sev-guest", F_OK) == 0 {
             return ReportDevice(
                 port: SEVGuestPort(device: try OpenFile(opening: "/dev/sev-guest", flags: O_RDWR)), technology: .snp)
+        }
+        if let device = VirtioPorts.device(named: VirtioPorts.report) {
+            return ReportDevice(
+                port: SoftReportPort(port: try OpenFile(opening: device, flags: O_RDWR)), technology: .softSNP)
         }
         return nil
     }

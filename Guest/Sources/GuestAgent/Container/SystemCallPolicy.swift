@@ -61,12 +61,17 @@ enum SystemCallPolicy {
                 ["names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38],
                 // Native and "no randomisation" personalities only.
                 personality(0), personality(8), personality(0x20000), personality(0x20008), personality(0xffff_ffff),
-                // Every address family but AF_VSOCK (40), which would reach the host.
-                [
-                    "names": ["socket"], "action": "SCMP_ACT_ALLOW",
-                    "args": [["index": 0, "value": 40, "valueTwo": 0, "op": "SCMP_CMP_NE"]],
-                ],
+                // UNIX, INET, INET6 and NETLINK, and nothing else: a filter compares 64 bits where the kernel takes 32,
+                // so a rule against AF_VSOCK (40), which would reach the host, could be walked around.
+                socket(1), socket(2), socket(10), socket(16),
             ],
+        ]
+    }
+
+    private static func socket(_ family: Int64) -> JSONValue {
+        [
+            "names": ["socket"], "action": "SCMP_ACT_ALLOW",
+            "args": [["index": 0, "value": .integer(family), "valueTwo": 0, "op": "SCMP_CMP_EQ"]],
         ]
     }
 

@@ -31,6 +31,8 @@ struct HostAttack: Sendable {
 
     let name: String
     let altered: String
+    /// The check that has to refuse; another refusal, a time-out say, would not show that this defence holds.
+    let expected: String
     /// Whether the attack needs a genuine second VM of the same image and manifest, started before it.
     var needsSecondVM = false
     let play: @Sendable (AttackScene) async throws -> Outcome
@@ -59,9 +61,11 @@ struct AttackScene: Sendable {
         let lines = Array(try await Audit.lines(try admin()).dropFirst(before))
         let released = lines.filter { $0["kind"]?.stringValue == "release" && $0["decision"]?.stringValue == "allow" }
         let denial = lines.last { $0["decision"]?.stringValue == "deny" }
+        let check = denial?["check"]?.stringValue ?? outcome.check
         return DemoReport.Attack(
-            name: attack.name, altered: attack.altered, control: try await control(), refused: outcome.refused,
-            check: denial?["check"]?.stringValue ?? outcome.check,
+            name: attack.name, altered: attack.altered, control: try await control(),
+            refused: outcome.refused && check == attack.expected,
+            check: check,
             reason: denial?["reason"]?.stringValue ?? outcome.reason,
             audit: denial ?? .string("the broker was not asked for a key: \(lines.count) lines, none a release"),
             keysReleased: released.count)
@@ -110,23 +114,32 @@ struct AttackScene: Sendable {
 /// Attacks on what the machine is started with.
 enum LaunchAttacks {
     static let all: [HostAttack] = [
-        HostAttack(name: "changed kernel command line", altered: "appended ` testudo.evil=1` to the command line") {
+        HostAttack(
+            name: "changed kernel command line", altered: "appended ` testudo.evil=1` to the command line",
+            expected: "measurement"
+        ) {
             try $0.hostileNode("command-line")
         },
-        HostAttack(name: "changed initrd", altered: "appended a cpio archive with one file to the initrd") {
+        HostAttack(
+            name: "changed initrd", altered: "appended a cpio archive with one file to the initrd",
+            expected: "measurement"
+        ) {
             try $0.hostileNode("initrd")
         },
         HostAttack(
-            name: "swapped manifest", altered: "env TARGET=Mallory in the manifest, launched with its own digest"
+            name: "swapped manifest", altered: "env TARGET=Mallory in the manifest, launched with its own digest",
+            expected: "manifest-unregistered"
         ) {
             try $0.hostileNode("manifest")
         },
         HostAttack(
             name: "node lies about what it starts",
-            altered: "HOST_DATA of the registered manifest, another manifest handed to the guest"
+            altered: "HOST_DATA of the registered manifest, another manifest handed to the guest",
+            expected: "GuestFailed"
         ) { try $0.hostileNode("host-data") },
         HostAttack(
-            name: "broker that is not the tenant's", altered: "another broker with its own keys on the broker's port"
+            name: "broker that is not the tenant's", altered: "another broker with its own keys on the broker's port",
+            expected: "Unreachable"
         ) {
             try await ImpostorBroker(scene: $0).play()
         },
@@ -137,7 +150,8 @@ enum LaunchAttacks {
 enum ImageAttacks {
     static let all: [HostAttack] = [
         HostAttack(
-            name: "changed encrypted layer", altered: "one bit of the first encrypted layer's blob in the registry"
+            name: "changed encrypted layer", altered: "one bit of the first encrypted layer's blob in the registry",
+            expected: "ImageRefused"
         ) {
             scene in
             try await StoredBlob.withFlippedBit(of: "hello-swift", scene) {
@@ -146,7 +160,8 @@ enum ImageAttacks {
             }
         },
         HostAttack(
-            name: "image without the right signature", altered: "the signature tag now holds another key's signature"
+            name: "image without the right signature", altered: "the signature tag now holds another key's signature",
+            expected: "ImageRefused"
         ) {
             scene in
             let service = scene.stage.service("hello-swift", runtimeClass: "testudo-cvm", name: "signature")

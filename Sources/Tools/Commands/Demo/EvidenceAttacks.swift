@@ -7,7 +7,8 @@ enum EvidenceAttacks {
     static let all = [replay, foreignKey, foreignCookie, relay, chosenReportData]
 
     private static let replay = HostAttack(
-        name: "replayed evidence", altered: "evidence of an earlier challenge sent under a new session's nonce"
+        name: "replayed evidence", altered: "evidence of an earlier challenge sent under a new session's nonce",
+        expected: "report-data"
     ) { scene in
         let evidence = try await scene.genuineEvidence(
             of: scene.victim.name, nonce: SecretBytes(random: 32).copyBytes())
@@ -17,7 +18,7 @@ enum EvidenceAttacks {
 
     private static let foreignKey = HostAttack(
         name: "second VM's evidence with the first's key",
-        altered: "tee-pubkey of somebody else beside evidence of a genuine second VM",
+        altered: "tee-pubkey of somebody else beside evidence of a genuine second VM", expected: "report-data",
         needsSecondVM: true
     ) { scene in
         let session = try await RawSession.open(scene)
@@ -27,7 +28,7 @@ enum EvidenceAttacks {
 
     private static let foreignCookie = HostAttack(
         name: "second VM's evidence with the first's cookie",
-        altered: "the cookie of one session beside nonce and evidence of another",
+        altered: "the cookie of one session beside nonce and evidence of another", expected: "nonce",
         needsSecondVM: true
     ) { scene in
         let (first, other) = (try await RawSession.open(scene), try await RawSession.open(scene))
@@ -37,6 +38,7 @@ enum EvidenceAttacks {
 
     private static let relay = HostAttack(
         name: "second VM's evidence relayed live", altered: "the broker's fresh nonce handed to a genuine second VM",
+        expected: "report-data",
         needsSecondVM: true
     ) { scene in
         let session = try await RawSession.open(scene)
@@ -46,7 +48,7 @@ enum EvidenceAttacks {
 
     private static let chosenReportData = HostAttack(
         name: "report data of the host's choosing",
-        altered: "the 48 bytes that the broker expects, passed to the guest as a nonce"
+        altered: "the 48 bytes that the broker expects, passed to the guest as a nonce", expected: "report-data"
     ) { scene in
         let session = try await RawSession.open(scene)
         let key = TEEKey.fresh()
