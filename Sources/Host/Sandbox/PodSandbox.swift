@@ -163,7 +163,7 @@ public actor PodSandbox {
         self.machine = try await self.environment.launcher.launch(self.specification, entry: entry)
         guard case .starting = self.state else {
             // Stopped while the machine started: clean-up has run already and knew nothing of it.
-            await self.machine?.kill()
+            await self.machine?.terminate(grace: .zero)
             throw SandboxFailure(.stopped, "stopped while starting")
         }
         self.timeline.mark(.vm)
