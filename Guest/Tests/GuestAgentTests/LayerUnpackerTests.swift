@@ -164,12 +164,13 @@ struct LayerUnpackerTests {
         #expect(scratch.status("root/y").st_mode & S_IFMT == S_IFREG)
     }
 
-    @Test("an archive that ends early is refused")
+    @Test("an archive that ends inside an entry is refused")
     func truncated() throws {
         var archive = TarArchive()
         archive.add("file", content: Array(repeating: 1, count: 3000))
         let bytes = archive.finished
-        for length in stride(from: 1, to: bytes.count - 512, by: 511) {
+        let (header, content) = (512, 3000)
+        for length in stride(from: 1, to: header + content, by: 511) {
             #expect(throws: LayerError.self) {
                 try LayerUnpacker(root: root).apply(
                     MemorySource(Array(bytes.prefix(length))), limits: TarReader.Limits())
