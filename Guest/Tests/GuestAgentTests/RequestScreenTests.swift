@@ -86,6 +86,19 @@ struct RequestScreenTests {
         #expect(result.headers["accept"] == ["*/*"])
     }
 
+    @Test(
+        "a client cannot name the framing of its request away",
+        arguments: ["content-length", "Content-Length, x", "host"])
+    func smuggling(named: String) {
+        let head = head(
+            .POST, "/",
+            [("Host", "hello.default.localhost"), ("Connection", named), ("Content-Length", "5"), ("x", "1")])
+        let result = ForwardedHeaders.request(head, path: "/", host: "hello.default.localhost", secure: true)
+        #expect(result.headers["content-length"] == ["5"])
+        #expect(result.headers["host"] == ["hello.default.localhost"])
+        #expect(!result.headers.contains(name: "connection"))
+    }
+
     @Test("the attestation endpoint answers on TLS only, to a good nonce")
     func attestation() {
         let host = [("Host", "hello.default.localhost")]
