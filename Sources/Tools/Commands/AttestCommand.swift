@@ -64,6 +64,8 @@ struct Attestation: Sendable {
     /// Asks the Service over its own TLS connection, whose key the evidence has to name.
     func evidence(name: String, namespace: String) async throws -> ServiceEvidence {
         let call = ServiceCall(state: state, settings: settings)
+        _ = try await NodeClient(state: state, settings: settings).call(
+            "GET", NodeClient.servicePath(namespace, name))
         let exchanger = HTTPExchanger(
             endpoint: try call.endpoint(name, namespace, scheme: "https"), dialer: LoopbackDialer(),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 120)

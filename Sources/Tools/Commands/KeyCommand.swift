@@ -40,7 +40,8 @@ struct KeyCreate: AsyncParsableCommand {
         let answer = try await admin.json("POST", "/kbs/v0/testudo/keys/\(path)", .object(["kind": .string(kind)]))
         let pem = answer["publicKey"]?.stringValue ?? ""
         if let output { try StateFolder.write(pem, to: output) }
-        common.show(answer, text: pem.isEmpty ? "created kbs:///\(path)" : pem)
+        let made = "created kbs:///\(path); the private half stays in the broker"
+        common.show(answer, text: output.map { "\(made); public half in \($0)" } ?? (pem.isEmpty ? made : pem))
     }
 }
 

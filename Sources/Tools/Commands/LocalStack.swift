@@ -117,6 +117,14 @@ struct LocalStack: Sendable {
         return .object(result)
     }
 
+    /// The isolation classes of this machine, those that it cannot give with the reason.
+    private static func classes(_ entries: [String: JSONValue]) -> String {
+        entries.sorted { $0.key < $1.key }.map { name, entry in
+            if entry["available"]?.boolValue == true { return name }
+            return "no \(name) (\(entry["reason"]?.stringValue ?? "no reason given"))"
+        }.joined(separator: ", ")
+    }
+
     static func table(_ status: JSONValue) -> String {
         var rows: [[String]] = []
         for (name, place) in [
@@ -130,7 +138,7 @@ struct LocalStack: Sendable {
         if let machine = status["machine"] {
             for key in ["accelerator", "technology", "simulated", "classes"] {
                 guard let value = machine[key] else { continue }
-                rows.append([key, value.stringValue ?? value.canonicalText])
+                rows.append([key, value.objectValue.map(classes) ?? value.stringValue ?? value.canonicalText])
             }
         }
         return TextTable.render(rows)

@@ -16,6 +16,7 @@ struct LogsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try NodeClient(state: common.folder, settings: try Settings(reading: common.folder))
+        _ = try await client.call("GET", NodeClient.servicePath(namespace, name))
         let answer = try await client.call("GET", "/apis/testudo.dev/v1/logs/\(namespace)/\(name)")
         let key = try P256.KeyAgreement.PrivateKey(
             pemRepresentation: try StateFolder.text(common.folder.logKey, hint: "logs are opened where the log key is"))

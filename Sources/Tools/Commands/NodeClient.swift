@@ -7,11 +7,13 @@ import WireFormat
 struct NodeClient: Sendable {
     private let exchanger: HTTPExchanger
     private let token: String
+    private let address: String
 
     init(state: StateFolder, settings: Settings) throws {
         self.exchanger = HTTPExchanger(
             endpoint: try HTTPEndpoint(url: settings.node, trust: .none), dialer: TCPDialer(),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+        self.address = settings.node
         self.token = try StateFolder.text(state.nodeTokenFile).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
@@ -32,7 +34,9 @@ struct NodeClient: Sendable {
             response = try await exchanger.send(
                 ExchangeRequest(method: method, path: path, headers: headers, body: body?.canonicalBytes ?? []))
         } catch {
-            throw CommandFailure("the node did not answer: \(error)", hint: "`testudo status` shows what runs")
+            throw CommandFailure(
+                "the node does not answer at \(address)",
+                hint: "`testudo up` starts it; `testudo status` shows what runs")
         }
         if response.status == 404 { return nil }
         let value = response.body.isEmpty ? .null : try JSONValue.parse(response.body)
