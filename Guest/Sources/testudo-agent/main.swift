@@ -2,4 +2,4 @@ import GuestAgent
 import GuestInit
 
 guest_init_link()
-await Agent.main(arguments: Array(CommandLine.arguments.dropFirst()))
+Agent.main(arguments: Array(CommandLine.arguments.dropFirst()))
