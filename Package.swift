@@ -117,6 +117,8 @@ let suites: [Target] = [
             "Evidence", "Hypervisor", "PodManifest", "Sandbox", "WireFormat", arguments, logging, nioPosix,
         ],
         path: "Tests/HostileNode", swiftSettings: strict),
+    .executableTarget(
+        name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
@@ -169,7 +171,7 @@ let suites: [Target] = [
             "Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments,
             crypto,
         ]),
-    tests("IntegrationTests", ["WireFormat"]),
+    tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
         "AttackTests",
         [

@@ -11,8 +11,8 @@ import Testing
     .timeLimit(.minutes(15)))
 struct IntegrationTests {
     /// The five ports of a deployment are free again and nothing of it is left.
-    static func withStack(_ body: (LiveStack) throws -> Void) throws {
-        let stack = try LiveStack()
+    static func withStack(isRecorded: Bool = false, _ body: (LiveStack) throws -> Void) throws {
+        let stack = try LiveStack(isRecorded: isRecorded)
         defer { stack.remove() }
         try stack.up()
         try body(stack)

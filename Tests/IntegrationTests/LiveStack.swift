@@ -22,6 +22,8 @@ final class LiveStack {
     let folder: String
     /// registry, broker, node, TLS, HTTP.
     let ports: [Int]
+    /// Writes down what crosses the sockets of machines; nil in most tests.
+    let recorder: Recorder?
     private var isUp = false
 
     var state: String { "\(folder)/state" }
@@ -30,7 +32,7 @@ final class LiveStack {
     var httpPort: Int { ports[4] }
     var kubeconfig: String { "\(state)/node/kubeconfig" }
 
-    init() throws {
+    init(isRecorded: Bool = false) throws {
         folder = "\(Self.repository)/.build/integration/\(UUID().uuidString)"
         ports = try FreePorts.find(5)
         for (source, names) in [("release", Self.programs), ("guest-image", Self.guestFiles)] {
@@ -41,18 +43,24 @@ final class LiveStack {
                 try FileManager.default.copyItem(atPath: real.path, toPath: "\(folder)/.build/\(source)/\(name)")
             }
         }
+        recorder = isRecorded ? try Recorder(folder: "\(folder)/recorded") : nil
     }
 
     /// Stops what runs and removes the folder.
     func remove() {
         if isUp { try? down() }
+        recorder?.stop()
         try? FileManager.default.removeItem(atPath: folder)
     }
 
     func up() throws {
         isUp = true
         let options = zip(["registry", "broker", "node", "tls", "http"], ports).flatMap { ["--\($0)-port", "\($1)"] }
-        try testudo(["up", "--idle-seconds", "300"] + options)
+        let arguments = ["up", "--idle-seconds", "300"] + options
+        guard let recorder else { return _ = try testudo(arguments) }
+        let command = command(arguments)
+        try run(
+            "unshare", recorder.recorded(command.program, command.arguments), environment: command.environment)
     }
 
     func down() throws {
