@@ -60,6 +60,8 @@ let common: [Target] = [
 ]
 
 let tenant: [Target] = [
+    library("Tenant", "Rego"),
+    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1, x509]),
     library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
@@ -164,6 +166,7 @@ let suites: [Target] = [
             "Serving", "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "Envelope", "WireFormat", "HTTPExchange",
             nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
         ]),
+    tests("RegoTests", ["Rego", "RegoCrypto", yams]),
     tests("GuestImageTests", ["GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
         "CommandsTests",

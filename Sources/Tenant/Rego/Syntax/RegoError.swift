@@ -1,0 +1,32 @@
+/// What went wrong with a policy, in OPA's words for the code.
+public struct RegoError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// OPA's code: `rego_parse_error`, `rego_compile_error`, `rego_type_error`, `rego_unsafe_var_error`,
+    /// `rego_recursion_error`, `eval_conflict_error`, `eval_builtin_error`, `eval_type_error`, `eval_internal_error`,
+    /// `eval_cancel_error` and, of our own, `eval_limit_error`.
+    public var code: String
+    public var message: String
+    public var location: Location?
+    /// The line of the source with a caret below it, when there is a source.
+    public var snippet: String
+
+    public init(_ code: String, _ message: String, _ location: Location? = nil, snippet: String = "") {
+        self.code = code
+        self.message = message
+        self.location = location
+        self.snippet = snippet
+    }
+
+    public var description: String {
+        let place = location.map { "\($0.file.isEmpty ? "policy" : $0.file):\($0.row):\($0.column): " } ?? ""
+        return "\(place)\(code): \(message)\(snippet.isEmpty ? "" : "\n\(snippet)")"
+    }
+}
+
+/// Several errors of one compilation, in the order of their places.
+public struct RegoErrors: Error, Sendable, CustomStringConvertible {
+    public var errors: [RegoError]
+
+    public init(_ errors: [RegoError]) { self.errors = errors }
+
+    public var description: String { errors.map(\.description).joined(separator: "\n") }
+}

@@ -1,0 +1,49 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A string compared by its UTF-8 bytes, as Rego compares strings; Swift's own comparison is by canonical equivalence.
+public struct Text: Sendable, Hashable, Comparable, ExpressibleByStringLiteral, CustomStringConvertible {
+    /// The string.
+    public let string: String
+
+    /// Wraps a string, in contiguous UTF-8.
+    public init(_ string: String) {
+        var string = string
+        string.makeContiguousUTF8()
+        self.string = string
+    }
+
+    /// A literal.
+    public init(stringLiteral value: String) { self.init(value) }
+
+    /// The string itself.
+    public var description: String { string }
+
+    /// Bytes first to last, as numbers without sign; a prefix comes before what it is a prefix of.
+    public static func order(_ left: Text, _ right: Text) -> Int {
+        let result = left.string.utf8.withContiguousStorageIfAvailable { first in
+            right.string.utf8.withContiguousStorageIfAvailable { second -> Int in
+                let common = min(first.count, second.count)
+                if common > 0, let one = first.baseAddress, let other = second.baseAddress {
+                    let difference = memcmp(one, other, common)
+                    if difference != 0 { return difference < 0 ? -1 : 1 }
+                }
+                return first.count == second.count ? 0 : (first.count < second.count ? -1 : 1)
+            }
+        }
+        if case .some(.some(let order)) = result { return order }
+        let (first, second) = (Array(left.string.utf8), Array(right.string.utf8))
+        return first == second ? 0 : (first.lexicographicallyPrecedes(second) ? -1 : 1)
+    }
+
+    public static func == (left: Text, right: Text) -> Bool {
+        left.string.utf8.count == right.string.utf8.count && order(left, right) == 0
+    }
+
+    public static func < (left: Text, right: Text) -> Bool { order(left, right) < 0 }
+
+    public func hash(into hasher: inout Hasher) {
+        for byte in string.utf8 { hasher.combine(byte) }
+    }
+}
