@@ -1,0 +1,6 @@
+extension Builtin {
+    /// The built-in functions that need nothing but this module.
+    public static let standard: [Builtin] = [
+        arithmetic, comparison, aggregates, arrays, sets, objects, types, bits, numbers, strings, stringEdits,
+    ].flatMap { $0 }
+}
