@@ -2,18 +2,18 @@
 ///
 /// Positions count from 1, as the messages do. A missing argument reads as null: the engine has checked the arity.
 extension [Value] {
-    func operand(_ position: Int) -> Value {
+    package func operand(_ position: Int) -> Value {
         position >= 1 && position <= count ? self[position - 1] : .null
     }
 
-    func string(_ position: Int) throws(Builtin.Failure) -> String {
+    package func string(_ position: Int) throws(Builtin.Failure) -> String {
         guard case .string(let text) = operand(position) else {
             throw .operand(position, operand(position), "string")
         }
         return text.string
     }
 
-    func number(_ position: Int) throws(Builtin.Failure) -> Number {
+    package func number(_ position: Int) throws(Builtin.Failure) -> Number {
         guard case .number(let number) = operand(position) else {
             throw .operand(position, operand(position), "number")
         }
@@ -21,7 +21,7 @@ extension [Value] {
     }
 
     /// A whole number that fits an `Int`.
-    func int(_ position: Int) throws(Builtin.Failure) -> Int {
+    package func int(_ position: Int) throws(Builtin.Failure) -> Int {
         guard let int = try number(position).int else {
             throw .operand(position, "must be integer number but got floating-point number")
         }
@@ -29,7 +29,7 @@ extension [Value] {
     }
 
     /// A whole number of any size.
-    func bigInteger(_ position: Int) throws(Builtin.Failure) -> BigInteger {
+    package func bigInteger(_ position: Int) throws(Builtin.Failure) -> BigInteger {
         guard case .number(let number) = operand(position) else {
             throw .operand(position, operand(position), "integer")
         }
@@ -39,19 +39,19 @@ extension [Value] {
         return integer
     }
 
-    func array(_ position: Int) throws(Builtin.Failure) -> [Value] {
+    package func array(_ position: Int) throws(Builtin.Failure) -> [Value] {
         guard case .array(let array) = operand(position) else {
             throw .operand(position, operand(position), "array")
         }
         return array
     }
 
-    func set(_ position: Int) throws(Builtin.Failure) -> SetValue {
+    package func set(_ position: Int) throws(Builtin.Failure) -> SetValue {
         guard case .set(let set) = operand(position) else { throw .operand(position, operand(position), "set") }
         return set
     }
 
-    func object(_ position: Int) throws(Builtin.Failure) -> ObjectValue {
+    package func object(_ position: Int) throws(Builtin.Failure) -> ObjectValue {
         guard case .object(let object) = operand(position) else {
             throw .operand(position, operand(position), "object")
         }
@@ -59,7 +59,7 @@ extension [Value] {
     }
 
     /// The members of an array or a set; `expected` is the list for the message.
-    func members(_ position: Int, _ expected: String...) throws(Builtin.Failure) -> [Value] {
+    package func members(_ position: Int, _ expected: String...) throws(Builtin.Failure) -> [Value] {
         switch operand(position) {
         case .array(let array): return array
         case .set(let set): return set.members
@@ -68,7 +68,7 @@ extension [Value] {
     }
 
     /// An array or a set of strings, or one string.
-    func strings(_ position: Int) throws(Builtin.Failure) -> [String] {
+    package func strings(_ position: Int) throws(Builtin.Failure) -> [String] {
         if case .string(let text) = operand(position) { return [text.string] }
         var strings: [String] = []
         for member in try members(position, "string", "set", "array") {
@@ -80,24 +80,24 @@ extension [Value] {
 }
 
 extension Builtin.Failure {
-    static func operand(_ position: Int, _ text: String) -> Self { .type("operand \(position) \(text)") }
+    package static func operand(_ position: Int, _ text: String) -> Self { .type("operand \(position) \(text)") }
 
-    static func operand(_ position: Int, _ got: Value, _ expected: String) -> Self {
+    package static func operand(_ position: Int, _ got: Value, _ expected: String) -> Self {
         .operand(position, "must be \(expected) but got \(got.typeName)")
     }
 
-    static func operand(_ position: Int, _ got: Value, _ expected: [String]) -> Self {
+    package static func operand(_ position: Int, _ got: Value, _ expected: [String]) -> Self {
         .operand(position, "must be one of {\(expected.joined(separator: ", "))} but got \(got.typeName)")
     }
 
     /// A collection with a member of the wrong type.
-    static func element(_ position: Int, _ collection: Value, _ got: Value, _ expected: String) -> Self {
+    package static func element(_ position: Int, _ collection: Value, _ got: Value, _ expected: String) -> Self {
         let kind = collection.typeName
         return .operand(position, "must be \(kind) of \(expected)s but got \(kind) containing \(got.typeName)")
     }
 
     /// A result or a value in between that would be too large.
-    static func tooLarge(_ what: String) -> Self { .fatal(RegoError("eval_limit_error", "\(what) is too large")) }
+    package static func tooLarge(_ what: String) -> Self { .fatal(RegoError("eval_limit_error", "\(what) is too large")) }
 }
 
 extension Builtin {
@@ -105,7 +105,7 @@ extension Builtin {
     static let maximumResult = 1 << 26
 
     /// A builtin that needs nothing but its arguments.
-    static func plain(
+    package static func plain(
         _ name: String, _ arity: Int, _ body: @escaping @Sendable (_ arguments: [Value]) throws(Failure) -> Value?
     ) -> Builtin {
         Builtin(name, arity) { (arguments: [Value], _: inout Context) throws(Failure) -> Value? in
@@ -116,7 +116,7 @@ extension Builtin {
 
 extension Builtin.Context {
     /// Charges for `count` bytes or members that are about to be made, and refuses absurd results.
-    func grow(_ count: Int, _ what: String = "result") throws(Builtin.Failure) {
+    package func grow(_ count: Int, _ what: String = "result") throws(Builtin.Failure) {
         guard count >= 0, count <= Builtin.maximumResult else { throw .tooLarge(what) }
         try charge(count)
     }
