@@ -1,0 +1,161 @@
+/// Runs a program over UTF-8 in time proportional to program and text, whatever the pattern (Pike's machine).
+struct RegexMachine {
+    /// Places in the program, in order of weight, each once; and what each has captured.
+    private struct Threads {
+        var places: [Int32] = []
+        var sparse: [Int32]
+        var captures: [Int]
+
+        init(_ count: Int, _ slots: Int) {
+            sparse = [Int32](repeating: 0, count: count)
+            captures = [Int](repeating: -1, count: count * slots)
+            places.reserveCapacity(count)
+        }
+
+        func contains(_ place: Int32) -> Bool {
+            let index = Int(sparse[Int(place)])
+            return index < places.count && places[index] == place
+        }
+    }
+
+    private enum Task {
+        case visit(Int32)
+        case restore(slot: Int, value: Int)
+    }
+
+    private let program: RegexProgram
+    private let text: [UInt8]
+    /// How many slots are kept: none when only asked whether there is a match.
+    private let slots: Int
+    /// Kept from run to run; a run takes them out.
+    private var spare: (Threads, Threads)
+    private var scratch: [Int]
+    private var stack: [Task] = []
+    private var work = 0
+
+    init(_ program: RegexProgram, _ text: [UInt8], captures: Bool) {
+        self.program = program
+        self.text = text
+        slots = captures ? program.slots : 0
+        let count = program.instructions.count
+        spare = (Threads(count, slots), Threads(count, slots))
+        scratch = [Int](repeating: -1, count: slots)
+    }
+
+    /// The first match at or after `from`: the slots (-1 where nothing was captured), or nil.
+    mutating func run(
+        from: Int, _ charge: (Int) throws(Builtin.Failure) -> Void
+    ) throws(Builtin.Failure) -> [Int]? {
+        var matched: [Int]?
+        var index = from
+        var (current, next) = spare
+        spare = (Threads(0, 0), Threads(0, 0))
+        defer { spare = (current, next) }
+        current.places.removeAll(keepingCapacity: true)
+        while true {
+            if current.places.isEmpty {
+                if matched != nil || program.isAnchored && index > 0 { break }
+                if let first = program.firstBytes {
+                    while index < text.count, !first[Int(text[index])] { index += 1 }
+                    if index == text.count { break }
+                }
+            }
+            if matched == nil {
+                for slot in 0..<slots { scratch[slot] = -1 }
+                add(Int32(truncatingIfNeeded: program.start), index, to: &current)
+            }
+            let (scalar, width) = decode(index)
+            next.places.removeAll(keepingCapacity: true)
+            work += current.places.count + 1
+            steps: for place in current.places {
+                let instruction = program.instructions[Int(place)]
+                switch instruction.operation {
+                case .match:
+                    let base = Int(place) * slots
+                    matched = Array(current.captures[base..<(base + slots)])
+                    break steps
+                case .take:
+                    if width > 0, program.sets[Int(instruction.argument)].contains(scalar) {
+                        let base = Int(place) * slots
+                        for slot in 0..<slots { scratch[slot] = current.captures[base + slot] }
+                        add(instruction.next, index + width, to: &next)
+                    }
+                default: break
+                }
+            }
+            if slots == 0, matched != nil { break }
+            if width == 0 { break }
+            index += width
+            swap(&current, &next)
+            if work > 1 << 12 {
+                try charge(work >> 5)
+                work = 0
+            }
+        }
+        return matched
+    }
+
+    /// Follows everything that takes no scalar; `scratch` holds the captures.
+    private mutating func add(_ place: Int32, _ index: Int, to threads: inout Threads) {
+        stack.append(.visit(place))
+        while let task = stack.popLast() {
+            guard case .visit(let place) = task else {
+                if case .restore(let slot, let value) = task { scratch[slot] = value }
+                continue
+            }
+            if threads.contains(place) { continue }
+            work += 1
+            threads.sparse[Int(place)] = Int32(truncatingIfNeeded: threads.places.count)
+            threads.places.append(place)
+            let instruction = program.instructions[Int(place)]
+            switch instruction.operation {
+            case .take, .match:
+                let base = Int(place) * slots
+                for slot in 0..<slots { threads.captures[base + slot] = scratch[slot] }
+            case .split:
+                stack.append(.visit(instruction.argument))
+                stack.append(.visit(instruction.next))
+            case .check:
+                if holds(RegexAssertion(rawValue: UInt8(truncatingIfNeeded: instruction.argument)), index) {
+                    stack.append(.visit(instruction.next))
+                }
+            case .save:
+                let slot = Int(instruction.argument)
+                if slot < slots {
+                    stack.append(.restore(slot: slot, value: scratch[slot]))
+                    scratch[slot] = index
+                }
+                stack.append(.visit(instruction.next))
+            }
+        }
+    }
+
+    private func holds(_ assertion: RegexAssertion?, _ index: Int) -> Bool {
+        switch assertion {
+        case .textBegin: index == 0
+        case .textEnd: index == text.count
+        case .lineBegin: index == 0 || text[index - 1] == 10
+        case .lineEnd: index == text.count || text[index] == 10
+        case .wordBoundary: isWord(index - 1) != isWord(index)
+        case .noWordBoundary: isWord(index - 1) == isWord(index)
+        case nil: false
+        }
+    }
+
+    private func isWord(_ index: Int) -> Bool {
+        index >= 0 && index < text.count && (ASCII.isAlphanumeric(text[index]) || text[index] == 95)
+    }
+
+    /// The scalar at `index` and its length in bytes, which is 0 at the end.
+    @inline(__always)
+    private func decode(_ index: Int) -> (UInt32, Int) {
+        guard index < text.count else { return (0, 0) }
+        let first = UInt32(text[index])
+        if first < 0x80 { return (first, 1) }
+        let width = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+        guard index + width <= text.count else { return (0xFFFD, text.count - index) }
+        var value = first & (0xFF >> UInt32(width + 1))
+        for offset in 1..<width { value = value << 6 | UInt32(text[index + offset]) & 0x3F }
+        return (value, width)
+    }
+}
