@@ -1,0 +1,32 @@
+/// The line that an error is about, with a caret below the place.
+public enum Snippet {
+    /// Characters of a line that are shown.
+    private static let limit = 200
+
+    /// The line of `location` and a line with a caret below it.
+    public static func text(of location: Location, in source: String) -> String {
+        text(of: location, in: Array(source.utf8))
+    }
+
+    static func text(of location: Location, in bytes: [UInt8]) -> String {
+        let offset = min(max(location.offset, 0), bytes.count)
+        let (_, start) = line(of: offset, in: bytes)
+        var end = offset
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\n"), bytes[end] != UInt8(ascii: "\r") { end += 1 }
+        let first = max(start, offset - limit / 2)
+        let line = bytes[first..<min(end, max(first + limit, offset))]
+        // Tabs stay, so that the caret lines up; the rest becomes a space for each character.
+        let indent = bytes[first..<offset].filter { $0 & 0xC0 != 0x80 }.map { $0 == 9 ? $0 : 32 }
+        return String(decoding: line, as: UTF8.self) + "\n" + String(decoding: indent, as: UTF8.self) + "^"
+    }
+
+    /// The row of an offset, from 1, and the offset where its line starts.
+    static func line(of offset: Int, in bytes: [UInt8]) -> (row: Int, start: Int) {
+        var (row, start) = (1, 0)
+        for index in 0..<min(offset, bytes.count) where bytes[index] == UInt8(ascii: "\n") {
+            row += 1
+            start = index + 1
+        }
+        return (row, start)
+    }
+}
