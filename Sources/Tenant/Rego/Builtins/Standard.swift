@@ -3,6 +3,7 @@ extension Builtin {
     public static let standard: [Builtin] = [
         arithmetic, comparison, aggregates, arrays, sets, objects, types, bits, numbers, strings, stringEdits,
         formatting, encodings,
-        semanticVersions, identifiers, regularExpressions, globs,
+        semanticVersions, identifiers, regularExpressions, globs, units,
+        graphs, networks, times, json, jsonPaths, debugging,
     ].flatMap { $0 }
 }
