@@ -35,7 +35,8 @@ struct URLText {
             fragment = String(rest[rest.index(after: mark)...])
             rest = rest[..<mark]
         }
-        if let colon = rest.firstIndex(of: ":"), rest[..<colon].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }),
+        if let colon = rest.firstIndex(of: ":"),
+            rest[..<colon].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }),
             rest.first?.isLetter ?? false
         {
             scheme = rest[..<colon].lowercased()

@@ -62,7 +62,11 @@ struct CertificateExtensions {
             let parts = try DERNode(entry.bytes).sequence()
             hasBasicConstraints = true
             for part in parts {
-                if part.node.identifier == .boolean { isAuthority = try part.bool() } else { pathLength = try part.int() }
+                if part.node.identifier == .boolean {
+                    isAuthority = try part.bool()
+                } else {
+                    pathLength = try part.int()
+                }
             }
         case [2, 5, 29, 17]:
             names = try Self.names(try DERNode(entry.bytes).sequence())

@@ -81,7 +81,11 @@ struct DERNode {
             guard part < 1 << 48 else { throw Malformed() }
             part = part << 7 | Int(byte & 0x7f)
             if byte & 0x80 == 0 {
-                if parts.isEmpty { parts = part < 80 ? [part / 40, part % 40] : [2, part - 80] } else { parts.append(part) }
+                if parts.isEmpty {
+                    parts = part < 80 ? [part / 40, part % 40] : [2, part - 80]
+                } else {
+                    parts.append(part)
+                }
                 part = 0
             }
         }
@@ -91,7 +95,7 @@ struct DERNode {
     /// A text of any kind of string; nil for what is no text.
     func text() throws(Malformed) -> String? {
         switch node.identifier {
-        case .utf8String, .printableString, .ia5String, .numericString, .visibleString, .t61String:
+        case .utf8String, .printableString, .ia5String, .numericString, .visibleString, .teletexString:
             return String(decoding: try primitive(), as: UTF8.self)
         case .bmpString:
             let bytes = try primitive()

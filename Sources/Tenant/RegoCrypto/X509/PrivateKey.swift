@@ -69,9 +69,18 @@ struct PrivateKey {
         let scalar = [UInt8](repeating: 0, count: curve.width - short.count) + short
         let point: [UInt8]?
         switch curve {
-        case .p256: point = (try? P256.Signing.PrivateKey(rawRepresentation: scalar)).map { Array($0.publicKey.x963Representation) }
-        case .p384: point = (try? P384.Signing.PrivateKey(rawRepresentation: scalar)).map { Array($0.publicKey.x963Representation) }
-        case .p521: point = (try? P521.Signing.PrivateKey(rawRepresentation: scalar)).map { Array($0.publicKey.x963Representation) }
+        case .p256:
+            point = (try? P256.Signing.PrivateKey(rawRepresentation: scalar)).map {
+                Array($0.publicKey.x963Representation)
+            }
+        case .p384:
+            point = (try? P384.Signing.PrivateKey(rawRepresentation: scalar)).map {
+                Array($0.publicKey.x963Representation)
+            }
+        case .p521:
+            point = (try? P521.Signing.PrivateKey(rawRepresentation: scalar)).map {
+                Array($0.publicKey.x963Representation)
+            }
         }
         guard let point else { throw Malformed() }
         var fields = curve.value(point: point)
