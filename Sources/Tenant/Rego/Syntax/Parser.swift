@@ -39,6 +39,10 @@ struct Parser {
     var height = 0
     /// Variables made up for `_` so far.
     var wildcards = 0
+    /// Whether the options brought the keywords that v0 sources import.
+    let isFuture: Bool
+    /// Whether a v0 source has imported `rego.v1`.
+    var isCompatible = false
     private var steps = 0
 
     /// Terms within terms, as they are read and as they end up in the tree.
@@ -52,6 +56,7 @@ struct Parser {
         tokens = lexer.tokens
         comments = lexer.comments
         self.file = file
+        isFuture = options.v0 && options.futureKeywords
         keywords = options.v0 && !options.futureKeywords ? [] : .all
     }
 

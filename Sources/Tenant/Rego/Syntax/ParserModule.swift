@@ -101,19 +101,19 @@ extension Parser {
         }
         guard path[0] == "rego" || path[0] == "future" else { return }
         if item.alias != nil { throw error("`\(path[0])` imports cannot be aliased", at: item.path.location) }
+        let exclusive = "the `rego.v1` import implies `future.keywords`, these are therefore mutually exclusive"
         if path[0] == "rego" {
             guard path == ["rego", "v1"] else {
                 throw error("invalid import `\(item.path.text)`, must be `rego.v1`", at: item.path.location)
             }
             if module.isV1 { return }
-            if !keywords.isEmpty {
-                let message = "the `rego.v1` import implies `future.keywords`, these are therefore mutually exclusive"
-                throw error(message, at: item.path.location)
-            }
+            if !keywords.isEmpty, !isFuture { throw error(exclusive, at: item.path.location) }
             module.isV1 = true
+            isCompatible = true
             keywords = .all
             return
         }
+        if isCompatible { throw error(exclusive, at: item.path.location) }
         guard path.count > 1, path[1] == "keywords" else {
             throw error("invalid import, must be `future.keywords`", at: item.path.location)
         }

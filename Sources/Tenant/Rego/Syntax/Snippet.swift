@@ -10,7 +10,7 @@ public enum Snippet {
 
     static func text(of location: Location, in bytes: [UInt8]) -> String {
         let offset = min(max(location.offset, 0), bytes.count)
-        let (_, start) = line(of: offset, in: bytes)
+        let start = max(offset - max(location.column - 1, 0), 0)
         var end = offset
         while end < bytes.count, bytes[end] != UInt8(ascii: "\n"), bytes[end] != UInt8(ascii: "\r") { end += 1 }
         let first = max(start, offset - limit / 2)

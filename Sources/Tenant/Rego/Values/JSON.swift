@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// How much of a JSON document is read before it is refused.
 public struct JSONLimits: Sendable {
     /// Arrays and objects within one another.
@@ -17,15 +21,26 @@ public struct JSONLimits: Sendable {
 
 /// Reads JSON bytes into a value, in one pass, without a tree in between: inputs arrive with each decision.
 public struct JSONReader {
-    private let bytes: UnsafeRawBufferPointer
+    private let base: UnsafeRawPointer
+    private let count: Int
     private var index = 0
     private var depth: Int
     /// Members of the arrays and objects that are still open; each takes its own off when it closes.
-    private var values: [Value] = []
-    private var keys: [Value] = []
+    private let values = ValueStack(capacity: 64)
+    private let keys = ValueStack(capacity: 64)
+    /// Where the keys stand in the document.
+    private var spans: [KeySpan] = []
 
-    private init(_ bytes: UnsafeRawBufferPointer, depth: Int) {
-        self.bytes = bytes
+    /// A key's bytes, and its place among the keys of its object.
+    private struct KeySpan {
+        var start: Int
+        var count: Int
+        var place: Int
+    }
+
+    private init(_ bytes: UnsafeRawBufferPointer, at base: UnsafeRawPointer, depth: Int) {
+        self.base = base
+        count = bytes.count
         self.depth = depth
     }
 
@@ -48,30 +63,30 @@ public struct JSONReader {
         guard bytes.count <= limits.bytes else {
             throw RegoError("json_parse_error", "document has \(bytes.count) bytes, more than \(limits.bytes)")
         }
-        var reader = JSONReader(bytes, depth: limits.depth)
-        reader.keys.reserveCapacity(64)
-        reader.values.reserveCapacity(64)
+        guard let base = bytes.baseAddress else { throw RegoError("json_parse_error", "unexpected end at offset 0") }
+        var reader = JSONReader(bytes, at: base, depth: limits.depth)
+        reader.spans.reserveCapacity(64)
         reader.skipSpace()
         let value = try reader.value()
         reader.skipSpace()
-        if reader.index < bytes.count { throw reader.unexpected("after the value") }
+        if reader.index < reader.count { throw reader.unexpected("after the value") }
         return value
     }
 
     /// The byte at the cursor; 0, which JSON holds nowhere, at the end.
     @inline(__always)
-    private var byte: UInt8 { index < bytes.count ? bytes[index] : 0 }
+    private var byte: UInt8 { index < count ? base.load(fromByteOffset: index, as: UInt8.self) : 0 }
 
     private func unexpected(_ place: String) -> RegoError {
         let what =
-            index >= bytes.count ? "end" : byte < 0x80 ? "'\(Unicode.Scalar(byte))'" : "byte \(byte)"
+            index >= count ? "end" : byte < 0x80 ? "'\(Unicode.Scalar(byte))'" : "byte \(byte)"
         return RegoError("json_parse_error", "unexpected \(what) \(place) at offset \(index)")
     }
 
     @inline(__always)
     private mutating func skipSpace() {
-        while index < bytes.count {
-            let byte = bytes[index]
+        while index < count {
+            let byte = base.load(fromByteOffset: index, as: UInt8.self)
             guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
             index += 1
         }
@@ -79,7 +94,9 @@ public struct JSONReader {
 
     private mutating func value() throws(RegoError) -> Value {
         switch byte {
-        case UInt8(ascii: "\""): return .string(try text())
+        case UInt8(ascii: "\""):
+            var isPlain = true
+            return .string(try text(&isPlain))
         case UInt8(ascii: "{"): return try object()
         case UInt8(ascii: "["): return try array()
         case UInt8(ascii: "t"): return try word("true", .bool(true))
@@ -104,41 +121,66 @@ public struct JSONReader {
 
     private mutating func number() throws(RegoError) -> Number {
         let start = index
-        scan: while index < bytes.count {
-            switch bytes[index] {
+        scan: while index < count {
+            switch base.load(fromByteOffset: index, as: UInt8.self) {
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
                 UInt8(ascii: "e"), UInt8(ascii: "E"):
                 index += 1
             default: break scan
             }
         }
-        if let number = Number(json: UnsafeRawBufferPointer(rebasing: bytes[start..<index])) { return number }
+        if let number = Number(json: UnsafeRawBufferPointer(start: base + start, count: index - start)) {
+            return number
+        }
         throw RegoError("json_parse_error", "invalid or too long a number at offset \(start)")
     }
 
-    private mutating func text() throws(RegoError) -> Text {
+    /// The string at the cursor. `isPlain` becomes false when its bytes in the document are not those of the string.
+    private mutating func text(_ isPlain: inout Bool) throws(RegoError) -> Text {
         index += 1
         let start = index
-        while index < bytes.count {
-            let byte = bytes[index]
+        var seen: UInt64 = 0
+        // Eight bytes at a time, up to the first quote, backslash or control character.
+        while index + 8 <= count {
+            let word = base.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let quote = word ^ 0x2222_2222_2222_2222
+            let slash = word ^ 0x5C5C_5C5C_5C5C_5C5C
+            let ends =
+                ((quote &- Self.ones) & ~quote) | ((slash &- Self.ones) & ~slash) | ((word &- 32 &* Self.ones) & ~word)
+            if ends & Self.tops != 0 { break }
+            seen |= word
+            index += 8
+        }
+        while index < count {
+            let byte = base.load(fromByteOffset: index, as: UInt8.self)
             if byte == UInt8(ascii: "\"") {
-                let content = UnsafeRawBufferPointer(rebasing: bytes[start..<index])
+                let content = UnsafeRawBufferPointer(start: base + start, count: index - start)
                 index += 1
-                return Text(String(decoding: content, as: UTF8.self))
+                if seen & Self.tops != 0 { isPlain = false }
+                return Text(decoding: content)
             }
-            if byte == UInt8(ascii: "\\") { return try escapedText(from: start) }
+            if byte == UInt8(ascii: "\\") {
+                isPlain = false
+                return try escapedText(from: start)
+            }
             if byte < 0x20 { break }
+            seen |= UInt64(byte)
             index += 1
         }
         throw unexpected("in a string")
     }
 
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let tops: UInt64 = 0x8080_8080_8080_8080
+
     private mutating func escapedText(from start: Int) throws(RegoError) -> Text {
-        while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] >= 0x20 {
-            index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1
+        while index < count, base.load(fromByteOffset: index, as: UInt8.self) != UInt8(ascii: "\""),
+            base.load(fromByteOffset: index, as: UInt8.self) >= 0x20
+        {
+            index += base.load(fromByteOffset: index, as: UInt8.self) == UInt8(ascii: "\\") ? 2 : 1
         }
         guard byte == UInt8(ascii: "\"") else { throw unexpected("in a string") }
-        guard let text = JSONEscapes.decode(UnsafeRawBufferPointer(rebasing: bytes[start..<index])) else {
+        guard let text = JSONEscapes.decode(UnsafeRawBufferPointer(start: base + start, count: index - start)) else {
             throw RegoError("json_parse_error", "invalid escape in the string at offset \(start - 1)")
         }
         index += 1
@@ -161,21 +203,18 @@ public struct JSONReader {
         }
         let start = values.count
         while true {
-            values.append(try value())
+            values.push(try value())
             skipSpace()
             if byte == UInt8(ascii: ",") {
                 index += 1
                 skipSpace()
             } else if byte == UInt8(ascii: "]") {
                 index += 1
-                break
+                return .array(values.pop(from: start))
             } else {
                 throw unexpected("in an array")
             }
         }
-        let members = Array(values[start...])
-        values.removeSubrange(start...)
-        return .array(members)
     }
 
     private mutating func object() throws(RegoError) -> Value {
@@ -185,20 +224,21 @@ public struct JSONReader {
             index += 1
             return .object(ObjectValue(sortedKeys: [], values: []))
         }
-        let (start, first) = (keys.count, values.count)
+        let (start, first, span) = (keys.count, values.count, spans.count)
+        var isPlain = true
         var isSorted = true
-        var last: Text?
         while true {
             guard byte == UInt8(ascii: "\"") else { throw unexpected("where a key should be") }
-            let key = try text()
-            if let last, Text.order(last, key) >= 0 { isSorted = false }
-            last = key
-            keys.append(.string(key))
+            let from = index + 1
+            keys.push(.string(try text(&isPlain)))
+            let key = KeySpan(start: from, count: index - 1 - from, place: spans.count - span)
+            if isSorted, key.place > 0 { isSorted = order(spans[spans.count - 1], key) < 0 }
+            spans.append(key)
             skipSpace()
             guard byte == UInt8(ascii: ":") else { throw unexpected("after a key") }
             index += 1
             skipSpace()
-            values.append(try value())
+            values.push(try value())
             skipSpace()
             if byte == UInt8(ascii: ",") {
                 index += 1
@@ -210,37 +250,52 @@ public struct JSONReader {
                 throw unexpected("in an object")
             }
         }
-        defer {
-            keys.removeSubrange(start...)
-            values.removeSubrange(first...)
+        defer { spans.removeSubrange(span...) }
+        if !isPlain {
+            let pairs = zip(keys.pop(from: start), values.pop(from: first)).map { (key: $0, value: $1) }
+            return .object(ObjectValue(pairs))
         }
         if isSorted {
-            return .object(ObjectValue(sortedKeys: Array(keys[start...]), values: Array(values[first...])))
+            return .object(ObjectValue(sortedKeys: keys.pop(from: start), values: values.pop(from: first)))
         }
-        return .object(Self.sorted(keys[start...], values[first...]))
+        let places = sort(from: span)
+        return .object(
+            ObjectValue(
+                sortedKeys: keys.pop(from: start, places: places), values: values.pop(from: first, places: places)))
     }
 
-    private static func sorted(_ keys: ArraySlice<Value>, _ values: ArraySlice<Value>) -> ObjectValue {
-        var places = Array(0..<keys.count)
-        let (start, first) = (keys.startIndex, values.startIndex)
-        // Equal keys stay in their order, so that the last of them wins below.
-        places.sort { one, other in
-            let order = Value.order(keys[start + one], keys[start + other])
-            return order == 0 ? one < other : order < 0
-        }
-        var sortedKeys: [Value] = []
-        var sortedValues: [Value] = []
-        sortedKeys.reserveCapacity(places.count)
-        sortedValues.reserveCapacity(places.count)
-        for place in places {
-            let key = keys[start + place]
-            if let last = sortedKeys.last, Value.order(last, key) == 0 {
-                sortedValues[sortedValues.count - 1] = values[first + place]
-            } else {
-                sortedKeys.append(key)
-                sortedValues.append(values[first + place])
+    /// The order of two keys that stand in the document as they are.
+    @inline(__always)
+    private func order(_ left: KeySpan, _ right: KeySpan) -> Int {
+        let order = memcmp(base + left.start, base + right.start, min(left.count, right.count))
+        return order == 0 ? left.count - right.count : Int(order)
+    }
+
+    /// Places of the keys from `span` on in their order; of equal keys the last.
+    private mutating func sort(from span: Int) -> [Int] {
+        if spans.count - span <= 24 {
+            for end in (span + 1)..<spans.count {
+                let key = spans[end]
+                var hole = end
+                while hole > span, order(key, spans[hole - 1]) < 0 {
+                    spans[hole] = spans[hole - 1]
+                    hole -= 1
+                }
+                spans[hole] = key
             }
+        } else {
+            let sorted = spans[span...].sorted { one, other in
+                let order = order(one, other)
+                return order == 0 ? one.place < other.place : order < 0
+            }
+            spans.replaceSubrange(span..., with: sorted)
         }
-        return ObjectValue(sortedKeys: sortedKeys, values: sortedValues)
+        var places: [Int] = []
+        places.reserveCapacity(spans.count - span)
+        for index in span..<spans.count {
+            if index > span, order(spans[index - 1], spans[index]) == 0 { places.removeLast() }
+            places.append(spans[index].place)
+        }
+        return places
     }
 }

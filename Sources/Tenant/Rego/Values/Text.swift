@@ -14,6 +14,9 @@ public struct Text: Sendable, Hashable, Comparable, ExpressibleByStringLiteral, 
         self.string = string
     }
 
+    /// UTF-8 bytes; what is not valid becomes U+FFFD.
+    init(decoding bytes: UnsafeRawBufferPointer) { string = String(decoding: bytes, as: UTF8.self) }
+
     /// A literal.
     public init(stringLiteral value: String) { self.init(value) }
 

@@ -1,0 +1,51 @@
+/// Values that a reader has read and not yet put into their array or object; moved out without being counted anew.
+final class ValueStack {
+    private var storage: UnsafeMutablePointer<Value>
+    private var capacity: Int
+    private(set) var count = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+        storage = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        storage.deinitialize(count: count)
+        storage.deallocate()
+    }
+
+    func push(_ value: consuming Value) {
+        if count == capacity { grow() }
+        (storage + count).initialize(to: value)
+        count += 1
+    }
+
+    private func grow() {
+        let larger = UnsafeMutablePointer<Value>.allocate(capacity: 2 * capacity)
+        larger.moveInitialize(from: storage, count: count)
+        storage.deallocate()
+        storage = larger
+        capacity *= 2
+    }
+
+    /// Takes off the values from `start` on.
+    func pop(from start: Int) -> [Value] {
+        let size = count - start
+        count = start
+        return Array(unsafeUninitializedCapacity: size) { buffer, initialized in
+            buffer.baseAddress?.moveInitialize(from: storage + start, count: size)
+            initialized = size
+        }
+    }
+
+    /// Takes off the values from `start` on and gives those at the places asked for, which are distinct.
+    func pop(from start: Int, places: some Collection<Int>) -> [Value] {
+        let size = count - start
+        count = start
+        var result: [Value] = []
+        result.reserveCapacity(places.count)
+        for place in places { result.append((storage + start + place).pointee) }
+        (storage + start).deinitialize(count: size)
+        return result
+    }
+}
