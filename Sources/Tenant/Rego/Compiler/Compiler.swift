@@ -1,0 +1,102 @@
+/// Compiles modules to a program.
+struct Compiler {
+    private let modules: [Module]
+    private let options: CompileOptions
+    private let state: CompilerState
+    private let scopes: [ModuleScope]
+    private(set) var errors: [RegoError] = []
+
+    init(_ modules: [Module], options: CompileOptions) {
+        self.modules = modules
+        self.options = options
+        let tree = DocumentTree(modules)
+        state = CompilerState(tree, builtins: Self.builtins(options), options: options)
+        let (scopes, problems) = ModuleScope.all(modules, strict: options.strict)
+        self.scopes = scopes
+        errors = problems + tree.errors
+    }
+
+    private static func builtins(_ options: CompileOptions) -> [Builtin] {
+        var builtins = Builtin.standard
+        // `walk` and `print` are the engine's own; these stand for their names and for calls through `with`.
+        let walk = Builtin("walk", 1) { arguments, context throws(Builtin.Failure) in
+            guard let value = arguments.first else { return nil }
+            return .array(try Walker.pairs(of: value, context.charge))
+        }
+        builtins.append(walk)
+        for function in options.functions {
+            builtins.removeAll { $0.name == function.name }
+            builtins.append(function)
+        }
+        return builtins
+    }
+
+    /// The compiled policy; nil when there are errors.
+    mutating func compile() -> CompiledPolicy? {
+        var mocked: Set<Callee> = []
+        let metadata = metadataIndex()
+        var used = [Set<String>](repeating: [], count: modules.count)
+        var resolved: [(rules: [ResolvedRule], fallback: ResolvedRule?)] = []
+        for node in state.nodeOfGroup {
+            var written: [ResolvedRule] = []
+            var fallback: ResolvedRule?
+            for entry in state.tree.nodes[node].entries {
+                var resolver = Resolver(state, scopes[entry.module])
+                resolver.metadata = metadata?.metadata(of: entry.rule, in: modules[entry.module], entry.module)
+                let rule = resolver.rule(entry)
+                errors += resolver.errors
+                mocked.formUnion(resolver.mocked)
+                used[entry.module].formUnion(resolver.usedImports)
+                if entry.rule.isDefault { fallback = rule } else { written.append(rule) }
+            }
+            resolved.append((written, fallback))
+        }
+        if options.strict { checkImports(used) }
+        guard errors.isEmpty else { return nil }
+        let recursion = Recursion(state, resolved.map { $0.rules + ($0.fallback.map { [$0] } ?? []) })
+        let locations = state.nodeOfGroup.map { state.tree.nodes[$0].entries.first?.rule.location ?? Location() }
+        errors += recursion.errors(locations)
+        var rules: [[ResolvedRule]] = []
+        var defaults: [ResolvedRule?] = []
+        for group in resolved {
+            rules.append(group.rules.map { order($0) })
+            defaults.append(group.fallback.map { order($0) })
+        }
+        guard errors.isEmpty else { return nil }
+        return CompiledPolicy(state: state, rules: rules, defaults: defaults, mocked: mocked)
+    }
+
+    private mutating func checkImports(_ used: [Set<String>]) {
+        for (number, scope) in scopes.enumerated() {
+            for (name, target) in scope.imports.sorted(by: { $0.value.location.offset < $1.value.location.offset })
+            where !used[number].contains(name) {
+                let path = DocumentTree.name(target.path, root: target.isInput ? "input" : "data")
+                errors.append(RegoError("rego_compile_error", "import \(path) unused", target.location))
+            }
+        }
+    }
+
+    private func metadataIndex() -> MetadataIndex? {
+        guard modules.contains(where: { $0.source.contains("rego.metadata.") }) else { return nil }
+        guard let yaml = state.builtins.first(where: { $0.name == "yaml.unmarshal" }) else { return nil }
+        return MetadataIndex(modules) { text in
+            var context = Builtin.Context(
+                now: nil, random: nil, cache: EvaluationCache(), location: nil, charge: { _ in })
+            return try? yaml.call([.string(text)], &context)
+        }
+    }
+
+    // MARK: safety
+
+    private mutating func order(_ rule: ResolvedRule) -> ResolvedRule {
+        var rule = rule
+        var safety = Safety(rule.variables)
+        for index in rule.clauses.indices {
+            var safe = Set(0..<rule.arity)
+            rule.clauses[index].body = safety.order(rule.clauses[index].body, &safe)
+            safety.checkHead(rule.clauses[index].tail + [rule.clauses[index].value], safe)
+        }
+        errors += safety.errors
+        return rule
+    }
+}

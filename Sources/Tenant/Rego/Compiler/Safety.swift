@@ -1,0 +1,128 @@
+/// Orders the expressions of a body so that every variable is bound before it is needed, as OPA does: an expression is
+/// ready when what it does not bind itself is bound; of those that are ready the first written comes first.
+struct Safety {
+    let variables: [VariableInfo]
+    private(set) var errors: [RegoError] = []
+
+    init(_ variables: [VariableInfo]) { self.variables = variables }
+
+    /// Orders a body; `safe` gains the variables it binds.
+    mutating func order(_ body: [ResolvedExpression], _ safe: inout Set<Int>) -> [ResolvedExpression] {
+        var ordered: [ResolvedExpression] = []
+        ordered.reserveCapacity(body.count)
+        var open = body
+        while !open.isEmpty {
+            var waiting: [ResolvedExpression] = []
+            for var expression in open {
+                if let outputs = Self.outputs(of: expression, safe, variables) {
+                    // Closures see what was bound before and by the expression itself.
+                    var inner = safe
+                    inner.formUnion(outputs)
+                    orderClosures(in: &expression, inner)
+                    safe = inner
+                    ordered.append(expression)
+                } else {
+                    waiting.append(expression)
+                }
+            }
+            if waiting.count == open.count {
+                report(waiting, safe)
+                return ordered
+            }
+            open = waiting
+        }
+        return ordered
+    }
+
+    private mutating func report(_ expressions: [ResolvedExpression], _ safe: Set<Int>) {
+        var bound = safe
+        for expression in expressions {
+            // What these would bind if the rest were bound is not to blame.
+            bound.formUnion(Self.outputs(of: expression, safe, variables, force: true) ?? [])
+        }
+        var reported: Set<String> = []
+        let count = errors.count
+        for candidates in [bound, safe] where errors.count == count {
+            for expression in expressions {
+                var names: [String] = []
+                expression.forEachVariable { slot in
+                    let info = variables[slot]
+                    if !candidates.contains(slot), !info.isGenerated, !names.contains(info.name) {
+                        names.append(info.name)
+                    }
+                }
+                for name in names where reported.insert("\(name) \(expression.location.offset)").inserted {
+                    errors.append(RegoError("rego_unsafe_var_error", "var \(name) is unsafe", expression.location))
+                }
+            }
+        }
+        if errors.count == count, let first = expressions.first {
+            errors.append(RegoError("rego_unsafe_var_error", "expression is unsafe", first.location))
+        }
+    }
+
+    /// Reports a head's variables that the body does not bind.
+    mutating func checkHead(_ terms: [ResolvedTerm], _ safe: Set<Int>) {
+        for term in terms {
+            var names: [String] = []
+            term.forEachVariable { slot in
+                if !safe.contains(slot), !variables[slot].isGenerated { names.append(variables[slot].name) }
+            }
+            for name in names where !errors.contains(where: { $0.message == "var \(name) is unsafe" }) {
+                errors.append(RegoError("rego_unsafe_var_error", "var \(name) is unsafe", term.location))
+            }
+        }
+    }
+
+    // MARK: closures
+
+    private mutating func orderClosures(in expression: inout ResolvedExpression, _ safe: Set<Int>) {
+        switch expression.kind {
+        case .term(let term): expression.kind = .term(orderClosures(in: term, safe))
+        case .unify(let left, let right):
+            expression.kind = .unify(orderClosures(in: left, safe), orderClosures(in: right, safe))
+        case .call(let callee, let arguments, let output):
+            expression.kind = .call(
+                callee, arguments.map { orderClosures(in: $0, safe) }, output: output.map { orderClosures(in: $0, safe) })
+        case .every(let key, let value, let domain, let body, let captured):
+            var inner = safe
+            if let key { inner.insert(key) }
+            inner.insert(value)
+            expression.kind = .every(
+                key: key, value: value, domain: domain, body: order(body, &inner), captured: captured)
+        case .not(let body):
+            var inner = safe
+            expression.kind = .not(order(body, &inner))
+        case .print(let closures): expression.kind = .print(closures.map { order($0, safe) })
+        }
+    }
+
+    private mutating func orderClosures(in term: ResolvedTerm, _ safe: Set<Int>) -> ResolvedTerm {
+        var term = term
+        switch term.kind {
+        case .constant, .variable, .input, .data: break
+        case .reference(let head, let operands):
+            term.kind = .reference(orderClosures(in: head, safe), operands.map { orderClosures(in: $0, safe) })
+        case .array(let members): term.kind = .array(members.map { orderClosures(in: $0, safe) })
+        case .set(let members): term.kind = .set(members.map { orderClosures(in: $0, safe) })
+        case .object(let pairs):
+            term.kind = .object(
+                pairs.map { (key: orderClosures(in: $0.key, safe), value: orderClosures(in: $0.value, safe)) })
+        case .comprehension(let closure): term.kind = .comprehension(order(closure, safe))
+        case .template(let parts):
+            term.kind = .template(
+                parts.map { part in
+                    if case .term(let closure) = part { .term(order(closure, safe)) } else { part }
+                })
+        }
+        return term
+    }
+
+    private mutating func order(_ closure: ResolvedClosure, _ safe: Set<Int>) -> ResolvedClosure {
+        var closure = closure
+        var inner = safe
+        closure.body = order(closure.body, &inner)
+        checkHead((closure.key.map { [$0] } ?? []) + [closure.value], inner)
+        return closure
+    }
+}

@@ -1,0 +1,177 @@
+/// One evaluation of a program.
+///
+/// `run` goes through a block from a step on; a step with several results runs what follows once for each. It returns
+/// false when whoever waits for results needs no more.
+struct Machine {
+    let program: Program
+    let budget: Budget
+    let options: EvaluationContext
+    let callDepth: Int
+    var context: Builtin.Context
+    /// Frames, one after the other.
+    var slots: [Value] = []
+    var scope: Scope
+    /// One for each body under way; the last is the innermost.
+    var accumulators: [Accumulator] = []
+    var depth = 0
+    /// The end of the stack that may be used.
+    var stackEnd: UInt
+    var isDeep = false
+    /// Set when attempts are recorded.
+    var trace: Trace?
+
+    init(_ program: Program, input: Value?, data: Value, limits: Limits, options: EvaluationContext) {
+        self.program = program
+        self.options = options
+        let budget = Budget(limits, isCancelled: options.isCancelled)
+        self.budget = budget
+        callDepth = limits.callDepth
+        context = Builtin.Context(
+            now: options.now, random: options.random, cache: EvaluationCache(), location: nil,
+            charge: { amount throws(Builtin.Failure) in
+                do throws(RegoError) { try budget.work(amount) } catch { throw .fatal(error) }
+            })
+        scope = Scope(input: input, data: data, groups: program.groups.count)
+        let position = DeepStack.position()
+        stackEnd = position > DeepStack.callerBytes ? position - DeepStack.callerBytes : 0
+    }
+
+    // MARK: operands
+
+    @inline(__always)
+    func load(_ operand: Int, _ base: Int) -> Value {
+        operand >= 0 ? slots[base + operand] : program.constants[~operand]
+    }
+
+    func load(_ operands: [Int], _ base: Int) -> [Value] {
+        var values: [Value] = []
+        values.reserveCapacity(operands.count)
+        for operand in operands { values.append(load(operand, base)) }
+        return values
+    }
+
+    /// Room for a frame; its place.
+    mutating func push(frame size: Int) -> Int {
+        let base = slots.count
+        slots.append(contentsOf: repeatElement(.null, count: size))
+        return base
+    }
+
+    // MARK: stack
+
+    /// Runs a block from a step on, on a deeper stack when this one comes to its end.
+    mutating func run(_ block: Block, from start: Int, _ base: Int) throws(RegoError) -> Bool {
+        try budget.step()
+        if DeepStack.position() > stackEnd { return try steps(block, from: start, base) }
+        guard !isDeep else { throw RegoError("eval_limit_error", "stack limit exceeded") }
+        let end = stackEnd
+        var outcome: Result<Bool, RegoError> = .failure(RegoError("eval_limit_error", "stack limit exceeded"))
+        let ran = withUnsafeMutablePointer(to: &self) { machine in
+            DeepStack.run {
+                let position = DeepStack.position()
+                machine.pointee.stackEnd = position - UInt(DeepStack.bytes) + (1 << 20)
+                machine.pointee.isDeep = true
+                do throws(RegoError) {
+                    outcome = .success(try machine.pointee.steps(block, from: start, base))
+                } catch {
+                    outcome = .failure(error)
+                }
+            }
+        }
+        stackEnd = end
+        isDeep = false
+        guard ran else { throw RegoError("eval_limit_error", "stack limit exceeded") }
+        return try outcome.get()
+    }
+
+    // MARK: results of blocks
+
+    /// Whether a block has a solution.
+    mutating func succeeds(_ block: Block, _ base: Int) throws(RegoError) -> Bool {
+        try !run(block, from: 0, base)
+    }
+
+    /// What the solutions of a comprehension's body make.
+    mutating func comprehend(
+        _ shape: ResolvedClosure.Shape, _ block: Block, _ base: Int, _ location: Location?
+    ) throws(RegoError) -> Value {
+        accumulators.append(Accumulator(location ?? Location()))
+        _ = try run(block, from: 0, base)
+        let result = accumulators.removeLast()
+        try budget.make(result.members.count + 1)
+        switch shape {
+        case .array: return .array(result.members)
+        case .set: return .set(SetValue(result.members))
+        case .object: return .object(try Accumulator.object(result.keys, result.members, location))
+        }
+    }
+
+    mutating func template(
+        _ parts: [TemplateCode], _ base: Int, _ location: Location?
+    ) throws(RegoError) -> Value {
+        var text = ""
+        for part in parts {
+            switch part {
+            case .text(let fixed): text += fixed
+            case .term(let block):
+                guard case .array(let values) = try comprehend(.array, block, base, location) else { continue }
+                if values.count > 1 {
+                    throw RegoError(
+                        "eval_conflict_error", "template-strings must not produce multiple outputs", location)
+                }
+                guard let value = values.first else {
+                    text += "<undefined>"
+                    continue
+                }
+                if case .string(let string) = value { text += string.string } else { text += try write(value) }
+            }
+            try budget.work(text.utf8.count)
+        }
+        return .string(text)
+    }
+
+    /// A value as Rego writes it.
+    mutating func write(_ value: Value) throws(RegoError) -> String {
+        do throws(Builtin.Failure) { return try value.regoText(context.charge) } catch {
+            switch error {
+            case .fatal(let error): throw error
+            case .builtin(let text), .type(let text): throw RegoError("eval_builtin_error", text)
+            }
+        }
+    }
+
+    mutating func print(_ blocks: [Block], _ base: Int, _ location: Location?) throws(RegoError) {
+        guard let sink = options.print else { return }
+        var words: [String] = []
+        for block in blocks {
+            guard case .array(let values) = try comprehend(.array, block, base, location) else { continue }
+            guard let value = values.first else {
+                words.append("<undefined>")
+                continue
+            }
+            if case .string(let text) = value { words.append(text.string) } else { words.append(try write(value)) }
+        }
+        sink(words.joined(separator: " "), location ?? Location())
+    }
+
+    // MARK: with
+
+    /// The scope that a `with` makes.
+    func modified(_ modifiers: [ModifierCode], _ base: Int) -> Scope {
+        let inner = Scope(in: scope)
+        for modifier in modifiers {
+            switch (modifier.target, modifier.replacement) {
+            case (.input(let path), .value(let operand)):
+                let value = load(operand, base)
+                inner.input = (inner.input ?? .object(ObjectValue([]))).putting(value, at: path[...])
+            case (.data(let path), .value(let operand)):
+                inner.data = inner.data.putting(load(operand, base), at: path[...])
+                inner.overrides.append(path)
+            case (.callee(let callee), .value(let operand)): inner.mocks[callee] = .value(load(operand, base))
+            case (.callee(let callee), .callee(let replacement)): inner.mocks[callee] = .callee(replacement)
+            default: break
+            }
+        }
+        return inner
+    }
+}

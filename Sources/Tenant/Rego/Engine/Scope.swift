@@ -1,0 +1,89 @@
+/// What rules see, and what they gave: every `with` makes a scope of its own, with its own memory.
+final class Scope {
+    var input: Value?
+    var data: Value
+    /// Functions that are replaced here.
+    var mocks: [Callee: Replacement] = [:]
+    /// Paths below `data` that a `with` replaced: rules at or below them are hidden.
+    var overrides: [[Value]] = []
+    let parent: Scope?
+    /// The values of rules, by group.
+    var documents: [Memo]
+    /// The results of functions.
+    var calls: [CallKey: Value?] = [:]
+    /// The same scope without replaced functions: where replacements run.
+    private var plain: Scope?
+
+    enum Replacement {
+        case value(Value)
+        case callee(Callee)
+    }
+
+    enum Memo {
+        case unknown
+        case running
+        case undefined
+        case value(Value)
+    }
+
+    init(input: Value?, data: Value, groups: Int) {
+        self.input = input
+        self.data = data
+        parent = nil
+        documents = Array(repeating: .unknown, count: groups)
+    }
+
+    init(in parent: Scope) {
+        input = parent.input
+        data = parent.data
+        mocks = parent.mocks
+        overrides = parent.overrides
+        self.parent = parent
+        documents = Array(repeating: .unknown, count: parent.documents.count)
+    }
+
+    /// This scope without replaced functions.
+    func withoutMocks() -> Scope {
+        if let plain { return plain }
+        let scope = Scope(in: self)
+        scope.mocks = [:]
+        plain = scope
+        return scope
+    }
+
+    func hides(_ path: [Value]) -> Bool {
+        overrides.contains { $0.count <= path.count && path.starts(with: $0) }
+    }
+}
+
+/// A function and its arguments. The hash looks only at the surface: hashing a whole input would cost more than a call.
+struct CallKey: Hashable {
+    let group: Int
+    let arguments: [Value]
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(group)
+        for argument in arguments { Self.combine(argument, into: &hasher, depth: 2) }
+    }
+
+    private static func combine(_ value: Value, into hasher: inout Hasher, depth: Int) {
+        switch value {
+        case .null: hasher.combine(0)
+        case .bool(let bool): hasher.combine(bool)
+        case .number(let number): hasher.combine(number)
+        case .string(let text): hasher.combine(text)
+        case .array(let members): combine(members, 1, into: &hasher, depth: depth)
+        case .set(let set): combine(set.members, 2, into: &hasher, depth: depth)
+        case .object(let object):
+            combine(object.keys, 3, into: &hasher, depth: depth)
+            combine(object.values, 4, into: &hasher, depth: depth)
+        }
+    }
+
+    private static func combine(_ values: [Value], _ kind: Int, into hasher: inout Hasher, depth: Int) {
+        hasher.combine(kind)
+        hasher.combine(values.count)
+        guard depth > 0 else { return }
+        for value in values.prefix(4) { combine(value, into: &hasher, depth: depth - 1) }
+    }
+}

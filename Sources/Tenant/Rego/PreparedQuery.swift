@@ -1,0 +1,85 @@
+/// A query compiled against a policy, to be evaluated many times.
+public struct PreparedQuery: Sendable {
+    /// One way in which a query holds.
+    public struct Row: Sendable {
+        /// What a written expression of the query gave.
+        public struct Expression: Sendable {
+            public var value: Value
+            public var text: String
+            public var location: Location
+        }
+
+        public var expressions: [Expression]
+        /// The query's variables, by name; wildcards are not among them.
+        public var bindings: [(name: String, value: Value)]
+    }
+
+    let program: Program
+    let query: CompiledQuery
+    let sources: [String: String]
+
+    /// Evaluates the query. No rows mean that it is undefined.
+    public func evaluate(
+        input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
+        context: EvaluationContext = EvaluationContext()
+    ) throws(RegoError) -> [Row] {
+        var machine = Machine(program, input: input, data: data, limits: limits, options: context)
+        return rows(try machine.evaluate(query))
+    }
+
+    /// The value of the first expression of the first row: what a query that is one reference or call asks for.
+    public func value(
+        input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
+        context: EvaluationContext = EvaluationContext()
+    ) throws(RegoError) -> Value? {
+        var machine = Machine(program, input: input, data: data, limits: limits, options: context)
+        guard let row = try machine.evaluate(query).first, let column = query.columns.first else { return nil }
+        return column.value.map { row[$0] } ?? .bool(true)
+    }
+
+    /// Evaluates the query and tells which rule bodies failed, where, and with which values.
+    ///
+    /// - Parameters:
+    ///   - secrets: Paths such as `["input", "token"]`: values under them are shown as `<redacted>`.
+    ///   - attempts: How many attempts are recorded.
+    public func explain(
+        input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
+        context: EvaluationContext = EvaluationContext(), secrets: [[Value]] = [], attempts: Int = 1_000
+    ) throws(RegoError) -> Explanation {
+        var machine = Machine(program, input: input, data: data, limits: limits, options: context)
+        machine.trace = Trace(room: attempts, secrets: Secrets(secrets, input: input, data: data))
+        _ = try machine.evaluate(query)
+        guard let trace = machine.trace else { return Explanation(attempts: [], isPartial: false) }
+        return Explanation(attempts: trace.finished.map(withText), isPartial: trace.room == 0)
+    }
+
+    private func rows(_ rows: [[Value]]) -> [Row] {
+        rows.map { row in
+            Row(
+                expressions: query.columns.map { column in
+                    Row.Expression(
+                        value: column.value.map { row[$0] } ?? .bool(true), text: column.text,
+                        location: column.location)
+                },
+                bindings: query.bindings.map { (name: $0.name, value: row[$0.value]) })
+        }
+    }
+
+    private func withText(_ attempt: Attempt) -> Attempt {
+        var attempt = attempt
+        if let failure = attempt.failure, let source = sources[failure.location.file] {
+            attempt.failure?.expression = CompiledPolicy.text(of: failure.location, in: source)
+        }
+        attempt.attempts = attempt.attempts.map(withText)
+        return attempt
+    }
+}
+
+extension Machine {
+    /// The rows that a query's body gives.
+    mutating func evaluate(_ query: CompiledQuery) throws(RegoError) -> [[Value]] {
+        accumulators.append(Accumulator(query.clause.location))
+        try run(query.clause, [])
+        return accumulators.removeLast().rows
+    }
+}

@@ -1,0 +1,63 @@
+import Foundation
+import Rego
+import RegoCrypto
+import TestSupport
+import Testing
+
+/// The options that test cases are compiled with: every function there is.
+func fullOptions(v0: Bool = false) -> CompileOptions {
+    var options = CompileOptions()
+    options.v0 = v0
+    options.functions = Builtin.documents + Builtin.cryptography
+    return options
+}
+
+@Suite("Rego compliance", .enabled(if: Vectors.available))
+struct ComplianceTests {
+    /// Functions that are absent by design: cases about them are out of scope.
+    private static let absent = ["http.send", "opa.runtime", "net.lookup_ip_addr"]
+
+    @Test func `OPA's compliance cases`() throws {
+        let only = ProcessInfo.processInfo.environment["REGO_CASES"]
+        var families: [String: (passed: Int, all: Int)] = [:]
+        var failures: [String] = []
+        var outside = 0
+        for known in try ComplianceCase.all() where !known.ignore {
+            if let only, !known.note.contains(only) { continue }
+            if Self.absent.contains(where: { name in known.modules.contains { $0.contains(name + "(") } }) {
+                outside += 1
+                continue
+            }
+            let failure = known.failure(fullOptions())
+            families[known.family, default: (0, 0)].all += 1
+            if let failure {
+                failures.append("\(known.note): \(failure)")
+                if only != nil { print(known.modules.joined(separator: "\n---\n")) }
+            } else {
+                families[known.family, default: (0, 0)].passed += 1
+            }
+        }
+        let passed = families.values.reduce(0) { $0 + $1.passed }
+        let all = families.values.reduce(0) { $0 + $1.all }
+        for (family, count) in families.sorted(by: { $0.key < $1.key }) where count.passed < count.all {
+            print("\(family): \(count.passed) of \(count.all)")
+        }
+        for failure in failures { print("FAILED \(failure)") }
+        print("rego.compliance \(passed) of \(all), out of scope \(outside)")
+        if only == nil { #expect(passed * 100 >= all * 99) }
+    }
+
+    @Test func `the interpreter's cases`() throws {
+        let only = ProcessInfo.processInfo.environment["REGO_CASES"]
+        var failures: [String] = []
+        var count = 0
+        for known in try InterpreterCase.all() where !known.skip {
+            if let only, !known.note.contains(only) { continue }
+            count += 1
+            if let failure = known.failure() { failures.append("\(known.note): \(failure)") }
+        }
+        for failure in failures { print("FAILED \(failure)") }
+        print("rego.interpreter \(count - failures.count) of \(count)")
+        if only == nil { #expect(failures.isEmpty) }
+    }
+}
