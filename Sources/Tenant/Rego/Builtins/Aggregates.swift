@@ -12,7 +12,7 @@ extension Builtin {
         plain("min", 1) { (a: [Value]) throws(Failure) -> Value? in try a.members(1, "set", "array").min() },
         Builtin("sort", 1) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
             let members = try a.members(1, "set", "array")
-            try c.charge(members.count)
+            try c.growMembers(members.count)
             return .array(members.sorted())
         },
         plain("all", 1) { (a: [Value]) throws(Failure) -> Value? in

@@ -50,7 +50,10 @@ enum Calendar {
         return value % divisor < 0 ? quotient - 1 : quotient
     }
 
-    static func floorRemainder(_ value: Int, _ divisor: Int) -> Int { value - floorQuotient(value, divisor) * divisor }
+    static func floorRemainder(_ value: Int, _ divisor: Int) -> Int {
+        let rest = value % divisor
+        return rest < 0 ? rest + divisor : rest
+    }
 }
 
 /// A moment, and the offset with which it is read.

@@ -1,13 +1,8 @@
-/// `graph.*` and `walk`.
+/// `graph.*`; `walk` is the engine's.
 extension Builtin {
     static let graphs: [Builtin] = [
         Builtin("graph.reachable", 2, reachable),
         Builtin("graph.reachable_paths", 2, reachablePaths),
-        Builtin("walk", 1) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
-            var pairs: [Value] = []
-            try walk(a.operand(1), [], &pairs, &c)
-            return .array(pairs)
-        },
     ]
 
     private static func starts(_ arguments: [Value]) throws(Failure) -> (ObjectValue, [Value]) {
@@ -35,7 +30,7 @@ extension Builtin {
             guard !reached.contains(node), let edges = graph[node] else { continue }
             reached.insert(node)
             let next = neighbors(edges)
-            try context.charge(next.count + 1)
+            try context.growMembers(next.count + 1)
             open += next
         }
         return .set(SetValue(Array(reached)))
@@ -51,8 +46,8 @@ extension Builtin {
             var open = neighbors(edges).map { (path: [root], node: $0) }
             if open.isEmpty { paths.append(.array([root])) }
             while let (path, node) = open.popLast() {
-                try context.charge(path.count + 1)
-                if path.contains(node) {
+                try context.growMembers(path.count + 1)
+                if path.count > 1, path.contains(node) {
                     paths.append(.array(path))
                     continue
                 }
@@ -64,27 +59,9 @@ extension Builtin {
                 let next = neighbors(edges)
                 if next.isEmpty { paths.append(.array(longer)) }
                 for neighbor in next { open.append((longer, neighbor)) }
-                try context.grow(next.count * longer.count)
+                try context.growMembers(next.count)
             }
         }
         return .set(SetValue(paths))
-    }
-
-    /// Pairs of path and value, the value itself first. `walk` is a relation: the engine goes through the pairs.
-    private static func walk(
-        _ value: Value, _ path: [Value], _ pairs: inout [Value], _ context: inout Context
-    ) throws(Failure) {
-        try context.grow(path.count + 1)
-        guard path.count < 10_000, pairs.count < maximumResult else { throw .tooLarge("walk") }
-        pairs.append(.array([.array(path), value]))
-        switch value {
-        case .array(let members):
-            for (index, member) in members.enumerated() { try walk(member, path + [.int(index)], &pairs, &context) }
-        case .object(let object):
-            for (key, member) in zip(object.keys, object.values) { try walk(member, path + [key], &pairs, &context) }
-        case .set(let set):
-            for member in set.members { try walk(member, path + [member], &pairs, &context) }
-        default: break
-        }
     }
 }

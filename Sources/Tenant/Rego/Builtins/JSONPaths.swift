@@ -28,7 +28,7 @@ extension Builtin {
                         + member.typeName)
             }
             guard path.count <= 1000 else { throw .tooLarge("path") }
-            try context.charge(path.count + 1)
+            try context.growMembers(path.count + 1)
             paths.append(path)
         }
         return paths
@@ -128,21 +128,21 @@ private final class JSONPathTree {
         if isLeaf { return value }
         switch value {
         case .array(let members):
-            try charge(members.count + 1)
+            try charge(members.count * 64 + 64)
             var kept: [Value] = []
             for (index, member) in members.enumerated() {
                 if let child = children[.string(String(index))] { kept.append(try child.filtered(member, charge)) }
             }
             return .array(kept)
         case .set(let set):
-            try charge(set.count + 1)
+            try charge(set.count * 64 + 64)
             var kept: [Value] = []
             for member in set.members {
                 if let child = children[member] { kept.append(try child.filtered(member, charge)) }
             }
             return .set(SetValue(kept))
         case .object(let object):
-            try charge(object.count + 1)
+            try charge(object.count * 64 + 64)
             var kept: [(key: Value, value: Value)] = []
             for (key, member) in zip(object.keys, object.values) {
                 if let child = children[key] { kept.append((key, try child.filtered(member, charge))) }
@@ -162,19 +162,19 @@ private final class JSONPathTree {
         }
         switch value {
         case .array(let members):
-            try charge(members.count + 1)
+            try charge(members.count * 64 + 64)
             var kept: [Value] = []
             for (index, member) in members.enumerated() {
                 if let member = try rest(.string(String(index)), member) { kept.append(member) }
             }
             return .array(kept)
         case .set(let set):
-            try charge(set.count + 1)
+            try charge(set.count * 64 + 64)
             var kept: [Value] = []
             for member in set.members { if let member = try rest(member, member) { kept.append(member) } }
             return .set(SetValue(kept))
         case .object(let object):
-            try charge(object.count + 1)
+            try charge(object.count * 64 + 64)
             var kept: [(key: Value, value: Value)] = []
             for (key, member) in zip(object.keys, object.values) {
                 if let member = try rest(key, member) { kept.append((key, member)) }
@@ -267,9 +267,9 @@ private struct JSONEdit {
     ) throws(Builtin.Failure) -> Value? {
         if path.count <= 1 {
             switch value {
-            case .array(let members): try charge(members.count + 1)
-            case .object(let object): try charge(object.count + 1)
-            case .set(let set): try charge(set.count + 1)
+            case .array(let members): try charge(members.count * 64 + 64)
+            case .object(let object): try charge(object.count * 64 + 64)
+            case .set(let set): try charge(set.count * 64 + 64)
             default: break
             }
             return try edit(value)
@@ -279,18 +279,18 @@ private struct JSONEdit {
         else { return nil }
         switch value {
         case .array(var members):
-            try charge(members.count + 1)
+            try charge(members.count * 64 + 64)
             guard let index = index(key, members.count), members.indices.contains(index) else { return nil }
             members[index] = changed
             return .array(members)
         case .object(let object):
-            try charge(object.count + 1)
+            try charge(object.count * 64 + 64)
             guard let index = object.index(of: key) else { return nil }
             var values = object.values
             values[index] = changed
             return .object(ObjectValue(sortedKeys: object.keys, values: values))
         case .set(let set):
-            try charge(set.count + 1)
+            try charge(set.count * 64 + 64)
             return .set(SetValue(set.subtracting(SetValue([key])).members + [changed]))
         default: return nil
         }

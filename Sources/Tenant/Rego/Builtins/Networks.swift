@@ -19,8 +19,8 @@ extension Builtin {
         Builtin("net.cidr_expand", 1) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
             let block = try block(a.operand(1))
             let free = block.first.bytes.count * 8 - block.length
-            guard free <= 24 else { throw .tooLarge("block \(block.text)") }
-            try c.grow(16 << free)
+            guard free <= 22 else { throw .tooLarge("block \(block.text)") }
+            try c.growMembers(1 << free)
             var members: [Value] = []
             var address: Address? = block.first
             while let next = address, block.contains(next) {
@@ -88,7 +88,7 @@ extension Builtin {
         case .set(let set): members = set.members
         default: throw .builtin("operand must be an array")
         }
-        try context.charge(members.count * 4)
+        try context.growMembers(members.count)
         // The text of a block that was merged with no other.
         var spans: [(first: Address, last: Address, text: String?)] = []
         for member in members {

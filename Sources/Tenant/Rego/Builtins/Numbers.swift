@@ -19,9 +19,9 @@ extension Builtin {
     ) throws(Failure) -> Value? {
         let goesDown = last < first
         guard let spans = (goesDown ? first - last : last - first).dividing(by: step)?.quotient.int,
-            spans < Builtin.maximumResult
+            spans < Builtin.maximumMembers
         else { throw .tooLarge("range") }
-        try context.grow(spans + 1, "range")
+        try context.growMembers(spans + 1, "range")
         var members: [Value] = []
         members.reserveCapacity(spans + 1)
         if var next = first.int, let last = last.int, let step = step.int {

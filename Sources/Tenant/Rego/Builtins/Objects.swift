@@ -60,7 +60,7 @@ extension Builtin {
     private static func merge(
         _ one: ObjectValue, _ other: ObjectValue, _ context: inout Context
     ) throws(Failure) -> ObjectValue {
-        try context.grow(one.count + other.count)
+        try context.growMembers(one.count + other.count)
         var keys: [Value] = []
         var values: [Value] = []
         var (left, right) = (0, 0)

@@ -97,12 +97,17 @@ extension Builtin.Failure {
     }
 
     /// A result or a value in between that would be too large.
-    package static func tooLarge(_ what: String) -> Self { .fatal(RegoError("eval_limit_error", "\(what) is too large")) }
+    package static func tooLarge(_ what: String) -> Self {
+        .fatal(RegoError("eval_limit_error", "\(what) is too large"))
+    }
 }
 
 extension Builtin {
-    /// No builtin makes a longer string or more members than this, whatever the budget.
+    /// No builtin makes a longer string than this, whatever the budget.
     static let maximumResult = 1 << 26
+
+    /// Nor a collection of more members.
+    static let maximumMembers = 1 << 22
 
     /// A builtin that needs nothing but its arguments.
     package static func plain(
@@ -115,9 +120,15 @@ extension Builtin {
 }
 
 extension Builtin.Context {
-    /// Charges for `count` bytes or members that are about to be made, and refuses absurd results.
+    /// Charges for `count` bytes that are about to be made, and refuses absurd results.
     package func grow(_ count: Int, _ what: String = "result") throws(Builtin.Failure) {
         guard count >= 0, count <= Builtin.maximumResult else { throw .tooLarge(what) }
         try charge(count)
+    }
+
+    /// Charges for `count` members that are about to be made: a value is as good as 64 bytes.
+    func growMembers(_ count: Int, _ what: String = "result") throws(Builtin.Failure) {
+        guard count >= 0, count <= Builtin.maximumMembers else { throw .tooLarge(what) }
+        try charge(count * 64)
     }
 }

@@ -8,7 +8,7 @@ extension Builtin {
         },
         Builtin("or", 2) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
             let (one, other) = try (a.set(1), a.set(2))
-            try c.grow(one.count + other.count)
+            try c.growMembers(one.count + other.count)
             return .set(one.union(other))
         },
         Builtin("set_diff", 2) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
@@ -27,7 +27,7 @@ extension Builtin {
         Builtin("union", 1) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
             var members: [Value] = []
             for set in try inner(a) {
-                try c.grow(set.count)
+                try c.growMembers(set.count)
                 members += set.members
             }
             return .set(SetValue(members))

@@ -4,6 +4,6 @@ extension Builtin {
         arithmetic, comparison, aggregates, arrays, sets, objects, types, bits, numbers, strings, stringEdits,
         formatting, encodings,
         semanticVersions, identifiers, regularExpressions, globs, units,
-        graphs, networks, times, json, jsonPaths, debugging,
+        graphs, networks, times, json, jsonPaths, yaml, debugging,
     ].flatMap { $0 }
 }

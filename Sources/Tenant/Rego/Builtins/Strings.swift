@@ -22,7 +22,7 @@ extension Builtin {
         Builtin("indexof_n", 2) { (a: [Value], c: inout Context) throws(Failure) -> Value? in
             let (text, search) = try searched(a)
             let places = search.overlapping(in: text)
-            try c.grow(places.count)
+            try c.growMembers(places.count)
             var (scalars, offset) = (0, 0)
             return .array(
                 places.map { place in
@@ -84,12 +84,15 @@ extension Builtin {
     private static func split(_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value? {
         let (text, separator) = try (arguments.string(1), arguments.string(2))
         try context.charge(text.utf8.count)
+        if separator.isEmpty { try context.growMembers(scalarCount(text.utf8)) }
         if separator.isEmpty { return .array(text.unicodeScalars.map { .string(String($0)) }) }
         let bytes = Array(text.utf8)
         let search = ByteSearch(separator.utf8)
         var parts: [Value] = []
         var start = 0
-        for place in search.all(in: bytes) {
+        let places = search.all(in: bytes)
+        try context.growMembers(places.count + 1)
+        for place in places {
             parts.append(.string(bytes[start..<place].string))
             start = place + search.needle.count
         }

@@ -41,7 +41,7 @@ final class Regex: Sendable {
             }
             previousEnd = match[1]
             if !isRepeated {
-                try charge(match.count)
+                try charge(match.count * 32 + 64)
                 found.append(match)
             }
         }
