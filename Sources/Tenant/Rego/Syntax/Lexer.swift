@@ -223,6 +223,6 @@ struct Lexer {
     private func error(_ message: String, at offset: Int) -> RegoError {
         let (row, start) = Snippet.line(of: offset, in: bytes)
         let location = Location(file: file, row: row, column: offset - start + 1, offset: offset, length: 1)
-        return RegoError("rego_parse_error", message, location, snippet: Snippet.text(of: location, in: bytes))
+        return RegoError("rego_parse_error", message, location)
     }
 }

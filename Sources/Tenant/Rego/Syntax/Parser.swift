@@ -97,7 +97,7 @@ struct Parser {
     /// Goes one level down; the caller takes `depth` back.
     mutating func enter() throws(RegoError) {
         guard depth < Self.depthLimit else { throw error("nesting too deep") }
-        guard steps < 64 * tokens.count + 4096 else { throw error("too complex to parse") }
+        guard steps < 16 * tokens.count + 4096 else { throw error("too complex to parse") }
         depth += 1
     }
 
@@ -127,9 +127,16 @@ struct Parser {
             length: Int(token.end - token.start))
     }
 
+    /// An error without its snippet, since many are only the end of a try.
     func error(_ message: String, at location: Location? = nil) -> RegoError {
-        let place = location ?? here
-        return RegoError("rego_parse_error", message, place, snippet: Snippet.text(of: place, in: bytes))
+        RegoError("rego_parse_error", message, location ?? here)
+    }
+
+    /// Goes back to an earlier token, after a try that came to nothing.
+    mutating func restore(index: Int, wildcards: Int) {
+        steps += 8
+        self.index = index
+        self.wildcards = wildcards
     }
 
     /// The error that the token at the cursor cannot stand there.

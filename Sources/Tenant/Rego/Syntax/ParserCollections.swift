@@ -79,7 +79,8 @@ extension Parser {
             return body
         } catch {
             guard kind == .comma else { throw error }
-            (index, height, wildcards) = (bar, tallest, names)
+            restore(index: bar, wildcards: names)
+            height = tallest
             return nil
         }
     }

@@ -51,7 +51,8 @@ extension Parser {
         if kind == .comma, keywords.contains(.in) {
             let (comma, tallest, names) = (index, height, wildcards)
             if let call = try keyedMember(left, from: mark) { return try infix(after: call, from: mark) }
-            (index, height, wildcards) = (comma, tallest, names)
+            restore(index: comma, wildcards: names)
+            height = tallest
         }
         return try infix(after: left, from: mark)
     }

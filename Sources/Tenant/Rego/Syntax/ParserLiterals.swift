@@ -102,7 +102,7 @@ extension Parser {
                 // Names with nothing but commas between them, then what a term cannot hold: the list below.
                 if kind(at: place) == .in { throw error }
             }
-            (index, wildcards) = (start, names)
+            restore(index: start, wildcards: names)
         }
         var names: [String] = []
         repeat {

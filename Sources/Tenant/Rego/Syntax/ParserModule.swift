@@ -8,9 +8,9 @@ extension Module {
             var parser = try Parser(source, file: file, options: options)
             (module, complaints) = try parser.module(source, v0: options.v0)
         } catch {
-            throw RegoErrors([error])
+            throw RegoErrors([error], of: source)
         }
-        if module.isV1, !complaints.isEmpty { throw RegoErrors(complaints) }
+        if module.isV1, !complaints.isEmpty { throw RegoErrors(complaints, of: source) }
         return module
     }
 }

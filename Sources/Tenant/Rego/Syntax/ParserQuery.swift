@@ -7,7 +7,7 @@ extension Array where Element == Expression {
             var parser = try Parser(query, file: file, options: options)
             return try parser.query()
         } catch {
-            throw RegoErrors([error])
+            throw RegoErrors([error], of: query)
         }
     }
 }
@@ -21,7 +21,7 @@ extension Term {
             var parser = try Parser(source, file: file, options: options)
             return try parser.single()
         } catch {
-            throw RegoErrors([error])
+            throw RegoErrors([error], of: source)
         }
     }
 }

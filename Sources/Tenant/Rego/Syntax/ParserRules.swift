@@ -23,7 +23,7 @@ extension Parser {
         let usesContains = head.key != nil
         let hasIf = kind == .if
         guard hasIf || kind == .leftBrace || usesContains || head.value != nil else {
-            (index, wildcards) = (mark, names)
+            restore(index: mark, wildcards: names)
             return [try bareRule(&complaints)]
         }
         if !hasIf, !usesContains, head.arguments == nil, head.value == nil, head.operands.count == 1 {
@@ -115,7 +115,7 @@ extension Parser {
         } catch {
             // Not an expression that starts with a brace: a body, or an error that the body shows better.
         }
-        (index, wildcards) = (mark, names)
+        restore(index: mark, wildcards: names)
         advance()
         return try body(until: .rightBrace)
     }

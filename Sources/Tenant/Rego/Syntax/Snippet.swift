@@ -30,3 +30,17 @@ public enum Snippet {
         return (row, start)
     }
 }
+
+extension RegoErrors {
+    /// Errors with the lines of the source that they are about.
+    init(_ errors: [RegoError], of source: String) {
+        let bytes = Array(source.utf8)
+        self.init(
+            errors.map { error in
+                guard let location = error.location, error.snippet.isEmpty else { return error }
+                var error = error
+                error.snippet = Snippet.text(of: location, in: bytes)
+                return error
+            })
+    }
+}
