@@ -47,7 +47,7 @@ final class CompilerState: Sendable {
     /// How many arguments the rules of a group take; -1 when they are no functions.
     func arity(ofGroup group: Int) -> Int {
         guard let entry = tree.nodes[nodeOfGroup[group]].entries.first else { return -1 }
-        if case .function(let arguments, _) = entry.rule.head { return arguments.count }
+        if case .function(let arguments, _) = entry.rule.head, !arguments.isEmpty { return arguments.count }
         return -1
     }
 

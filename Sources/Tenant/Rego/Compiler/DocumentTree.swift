@@ -24,7 +24,16 @@ struct DocumentTree: Sendable {
         for (number, module) in modules.enumerated() {
             let package = node(at: module.package.map { .string($0) })
             nodes[package].packages.append(module.packageLocation)
-            for rule in module.rules { insert(rule, module: number, package: package) }
+            for rule in module.rules {
+                let name = Self.parts(of: rule.path).0
+                if module.isV1, name == "data" || name == "input" {
+                    errors.append(
+                        RegoError(
+                            "rego_compile_error", "rules must not shadow \(name) (use a different rule name)",
+                            rule.location))
+                }
+                insert(rule, module: number, package: package)
+            }
         }
         check(node: 0)
         gather(node: 0)
@@ -133,7 +142,7 @@ struct DocumentTree: Sendable {
         switch entry.rule.head {
         case .value: Shape(arity: -1, contains: false)
         case .contains: Shape(arity: -1, contains: true)
-        case .function(let arguments, _): Shape(arity: arguments.count, contains: false)
+        case .function(let arguments, _): Shape(arity: arguments.isEmpty ? -1 : arguments.count, contains: false)
         }
     }
 

@@ -58,8 +58,8 @@ extension Lowering {
             switch closure.shape {
             case .object:
                 let key = closure.key.map { inner.emit($0) } ?? value
-                inner.append(.emitPair(key, value))
-            case .array, .set: inner.append(.emitMember(value))
+                inner.append(.emitPair(key, value, once: false))
+            case .array, .set: inner.append(.emitMember(value, once: false))
             }
         }
     }

@@ -32,8 +32,17 @@ struct ModuleScope {
         let scopes = modules.map { module in
             var scope = ModuleScope(
                 package: module.package.map { .string($0) }, rules: rules[module.package] ?? [], isV1: module.isV1)
+            var versions = 0
             for entry in module.imports {
-                guard let (name, target) = Self.target(entry) else { continue }
+                guard let (name, target) = Self.target(entry) else {
+                    versions += DocumentTree.parts(of: entry.path).0 == "rego" ? 1 : 0
+                    if versions > 1 {
+                        errors.append(
+                            RegoError(
+                                "rego_compile_error", "import must not shadow import rego.v1", entry.location))
+                    }
+                    continue
+                }
                 if let known = scope.imports[name], strict || module.isV1 {
                     errors.append(
                         RegoError(

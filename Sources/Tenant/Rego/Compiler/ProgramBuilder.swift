@@ -82,13 +82,13 @@ struct ProgramBuilder {
             let value = lowering.emit(clause.value)
             switch kind {
             case .complete, .function: lowering.append(.emitValue(value))
-            case .set: lowering.append(.emitMember(value))
+            case .set: lowering.append(.emitMember(value, once: value < 0))
             case .object:
                 let path = clause.tail.map { lowering.emit($0) }
                 if path.count == 1, !rule.contains {
-                    lowering.append(.emitPair(path[0], value))
+                    lowering.append(.emitPair(path[0], value, once: path[0] < 0 && value < 0))
                 } else {
-                    lowering.append(.emitPath(path, value, contains: rule.contains))
+                    lowering.append(.emitPath(path, value, contains: rule.contains, once: value < 0 && path.allSatisfy { $0 < 0 }))
                 }
             }
             let block = Block(

@@ -44,6 +44,10 @@ extension Resolver {
             body.append(ResolvedExpression(kind: .print(closures), location: location))
             return
         }
+        if arguments.isEmpty, let document = document(name) {
+            body.append(ResolvedExpression(kind: .term(document), location: location))
+            return
+        }
         var values = arguments.map { resolve($0, into: &body) }
         guard let target = callee(name) else {
             fail("rego_type_error", "undefined function \(Self.name(of: name))", term.location)
@@ -94,6 +98,9 @@ extension Resolver {
             subject = generated(location)
             body.append(ResolvedExpression(kind: .unify(subject, domain), location: location, isGenerated: true))
         }
+        // Such variables are used by the expression itself.
+        let first = variables.count
+        defer { for slot in first..<variables.count { uses[slot, default: 0] += 1 } }
         let keyTerm = key.map { pattern($0, .declared, into: &body) } ?? ResolvedTerm(.variable(fresh("_")), location)
         let valueTerm = pattern(value, .declared, into: &body)
         body.append(

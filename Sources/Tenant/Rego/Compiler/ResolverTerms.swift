@@ -28,6 +28,7 @@ extension Resolver {
             return comprehension(.object, key, value, body, location)
         case .call(let callee, let arguments):
             if let constant = metadataCall(callee, arguments) { return ResolvedTerm(.constant(constant), location) }
+            if arguments.isEmpty, let document = document(callee) { return document }
             let values = arguments.map { resolve($0, into: &support) }
             guard let target = self.callee(callee) else {
                 fail("rego_type_error", "undefined function \(Self.name(of: callee))", location)
@@ -157,6 +158,12 @@ extension Resolver {
 
     // MARK: calls
 
+    /// Functions that v1 modules may not call any more.
+    private static let deprecated: Set<String> = [
+        "any", "all", "re_match", "net.cidr_overlap", "set_diff", "cast_array", "cast_set", "cast_string",
+        "cast_boolean", "cast_null", "cast_object",
+    ]
+
     /// The dotted name of a call's operator.
     static func name(of callee: Term) -> String {
         switch callee.kind {
@@ -167,6 +174,21 @@ extension Resolver {
             return DocumentTree.name(path, root: name(of: head))
         default: return "?"
         }
+    }
+
+    /// The document that a call without arguments stands for: a rule `f() := 1` is the rule `f := 1`.
+    mutating func document(_ callee: Term) -> ResolvedTerm? {
+        let (head, operands) = DocumentTree.parts(of: callee)
+        guard head == "data" || module.global(head) != nil else { return nil }
+        var support: [ResolvedExpression] = []
+        let keys = operands.map { resolve($0, into: &support) }
+        guard let target = module.global(head) else {
+            return reference(ResolvedTerm(.data, callee.location), keys, callee.location)
+        }
+        guard !target.isInput else { return nil }
+        usedImports.insert(head)
+        let path = target.path.map { ResolvedTerm(.constant($0), callee.location) }
+        return reference(ResolvedTerm(.data, callee.location), path + keys, callee.location)
     }
 
     /// What a call calls; nil when there is no such function.
@@ -185,7 +207,12 @@ extension Resolver {
             usedImports.insert(head)
             if let function = shared.function(target.path + path) { return function }
         }
-        return shared.builtin(Self.name(of: operatorTerm))
+        let name = Self.name(of: operatorTerm)
+        if module.isV1 || shared.options.strict, Self.deprecated.contains(name) {
+            fail(
+                "rego_type_error", "deprecated built-in function calls in expression: \(name)", operatorTerm.location)
+        }
+        return shared.builtin(name)
     }
 
     /// Checks how many arguments a call has; as a statement it may have one more, for the result.

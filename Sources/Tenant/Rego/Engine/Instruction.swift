@@ -49,9 +49,10 @@ indirect enum Instruction: Sendable {
     case print([Block])
     /// What a finished body gives.
     case emitValue(Int)
-    case emitMember(Int)
-    case emitPair(Int, Int)
-    case emitPath([Int], Int, contains: Bool)
+    /// With `once` a second solution would give the same again: the body ends.
+    case emitMember(Int, once: Bool)
+    case emitPair(Int, Int, once: Bool)
+    case emitPath([Int], Int, contains: Bool, once: Bool)
     case emitRow([Int])
     case succeed
 }

@@ -27,18 +27,18 @@ extension Machine {
         case .every(let operand, let key, let value, let inner):
             guard try every(load(operand, base), key, value, inner, base) else { return failed(block, step, base) }
         case .print(let blocks): try print(blocks, base, location(block, step))
-        case .emitPair(let key, let value):
+        case .emitPair(let key, let value, let once):
             accumulators[accumulators.count - 1].keys.append(load(key, base))
             accumulators[accumulators.count - 1].members.append(load(value, base))
             try budget.make(2)
-            return true
-        case .emitPath(let path, let value, let contains):
+            return !once
+        case .emitPath(let path, let value, let contains, let once):
             try budget.make(path.count + 1)
             let last = accumulators.count - 1
             let tree = accumulators[last].tree ?? PathTree()
             accumulators[last].tree = tree
             try tree.put(load(path, base)[...], load(value, base), contains: contains, accumulators[last].location)
-            return true
+            return !once
         case .emitRow(let operands):
             try budget.make(operands.count + 1)
             accumulators[accumulators.count - 1].rows.append(load(operands, base))

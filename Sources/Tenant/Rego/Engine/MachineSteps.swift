@@ -75,10 +75,10 @@ extension Machine {
                 }
                 slots[base + target] = value
             case .emitValue(let operand): return try emit(value: load(operand, base), isConstant: operand < 0)
-            case .emitMember(let operand):
+            case .emitMember(let operand, let once):
                 accumulators[accumulators.count - 1].members.append(load(operand, base))
                 try budget.make(1)
-                return true
+                return !once
             case .succeed: return false
             default:
                 // Steps that build values or loop are apart, to keep this frame small.
