@@ -2,8 +2,9 @@ extension Builtin {
     /// `graphql.*`.
     static let graphQL: [Builtin] = [
         Builtin("graphql.parse", 2) { (arguments: [Value], context: inout Context) throws(Failure) -> Value? in
-            for argument in arguments.prefix(2) where !GraphQL.isDocument(argument) {
-                throw .type("operand 1 must be one of {string, object} but got \(argument.typeName)")
+            // OPA counts these operands from zero.
+            for (index, argument) in arguments.prefix(2).enumerated() where !GraphQL.isDocument(argument) {
+                throw .operand(index, argument, ["string", "object"])
             }
             let (query, schema) = try GraphQL.strictly(&context) { (budget: GraphQL.Budget) throws(GraphQL.Failure) in
                 try GraphQL.checked(arguments, budget)
