@@ -7,12 +7,5 @@ extension Builtin {
             _ = try a.string(1)
             return .bool(true)
         },
-        Builtin("net.lookup_ip_addr", 1, isPure: false) { (a: [Value], _: inout Context) throws(Failure) -> Value? in
-            // No network from here: addresses, and the one name that needs none.
-            let name = try a.string(1)
-            if name == "localhost" { return .set(SetValue([.string("127.0.0.1")])) }
-            guard let address = Address(name) else { throw .builtin("lookup \(name): no such host") }
-            return .set(SetValue([.string(address.text)]))
-        },
     ]
 }

@@ -102,6 +102,19 @@ extension Builtin.Failure {
     }
 }
 
+extension Value {
+    /// About how many bytes one look at the value takes, its members not looked into.
+    fileprivate var lookedAt: Int {
+        switch self {
+        case .null, .bool, .number: 0
+        case .string(let text): text.string.utf8.count
+        case .array(let members): members.count * 8
+        case .object(let object): object.count * 8
+        case .set(let set): set.count * 8
+        }
+    }
+}
+
 extension Builtin {
     /// No builtin makes a longer string than this, whatever the budget.
     static let maximumResult = 1 << 26
@@ -113,8 +126,10 @@ extension Builtin {
     package static func plain(
         _ name: String, _ arity: Int, _ body: @escaping @Sendable (_ arguments: [Value]) throws(Failure) -> Value?
     ) -> Builtin {
-        Builtin(name, arity) { (arguments: [Value], _: inout Context) throws(Failure) -> Value? in
-            try body(arguments)
+        Builtin(name, arity) { (arguments: [Value], context: inout Context) throws(Failure) -> Value? in
+            let size = arguments.reduce(0) { $0 + $1.lookedAt }
+            if size > 256 { try context.charge(size) }
+            return try body(arguments)
         }
     }
 }

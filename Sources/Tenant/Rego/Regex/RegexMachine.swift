@@ -87,8 +87,8 @@ struct RegexMachine {
             if width == 0 { break }
             index += width
             swap(&current, &next)
-            if work > 1 << 12 {
-                try charge(work >> 5)
+            if work > 1 << 10 {
+                try charge(work * 8)
                 work = 0
             }
         }
