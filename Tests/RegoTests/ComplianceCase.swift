@@ -75,7 +75,8 @@ struct ComplianceCase: Sendable {
         let fits = errors.contains { error in
             let place = error.location.map { "\($0.file):\($0.row): " } ?? ""
             let text = "\(place)\(error.code): \(error.message)"
-            return (wantCode.map { $0 == error.code } ?? true) && (wantError.map { $0.isEmpty || text.contains($0) } ?? true)
+            return (wantCode.map { $0 == error.code } ?? true)
+                && (wantError.map { $0.isEmpty || text.contains($0) } ?? true)
         }
         return fits ? nil : "gave \(errors.first?.description ?? ""), want \(wantCode ?? "") \(wantError ?? "")"
     }

@@ -86,7 +86,9 @@ struct DocumentTree: Sendable {
     }
 
     private static func isName(_ text: String) -> Bool {
-        guard let first = text.utf8.first, first == 95 || (first | 32) >= 97 && (first | 32) <= 122 else { return false }
+        guard let first = text.utf8.first, first == 95 || (first | 32) >= 97 && (first | 32) <= 122 else {
+            return false
+        }
         return text.utf8.allSatisfy { $0 == 95 || ($0 | 32) >= 97 && ($0 | 32) <= 122 || $0 >= 48 && $0 <= 57 }
     }
 

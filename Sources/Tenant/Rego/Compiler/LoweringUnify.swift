@@ -5,7 +5,8 @@ extension Lowering {
         case (.array(let first), .array(let second)):
             guard first.count == second.count else { return append(.fail) }
             unifyAll(Array(zip(first, second)))
-        case (.object(let first), .object(let second)) where Self.keysAreConstant(first) && Self.keysAreConstant(second):
+        case (.object(let first), .object(let second))
+        where Self.keysAreConstant(first) && Self.keysAreConstant(second):
             unifyObjects(first, second)
         default:
             if let slot = freeVariable(left), !occurs(slot, in: right) {

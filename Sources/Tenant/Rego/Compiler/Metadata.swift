@@ -42,7 +42,9 @@ struct MetadataIndex {
         for (number, module) in modules.enumerated() {
             for block in module.metadata {
                 guard case .object(let fields)? = parse(block.text) else { continue }
-                let next = module.rules.filter { $0.location.row >= block.row }.min { $0.location.row < $1.location.row }
+                let next = module.rules.filter { $0.location.row >= block.row }.min {
+                    $0.location.row < $1.location.row
+                }
                 let forPackage = module.packageLocation.row >= block.row
                 var scope = forPackage ? "package" : "rule"
                 if case .string(let text)? = fields["scope"] { scope = text.string }

@@ -68,7 +68,8 @@ struct ProgramBuilder {
         return RuleGroup(
             path: state.path(of: number), kind: kind, rules: rules[number].map { lower($0, kind, pool, name) },
             fallback: defaults[number].map { lower($0, kind, pool, name) }, isUniform: isUniform,
-            index: RuleIndex(rules[number], equal: state.builtin("equal")), location: entries.first?.rule.location ?? Location())
+            index: RuleIndex(rules[number], equal: state.builtin("equal")),
+            location: entries.first?.rule.location ?? Location())
     }
 
     private func lower(
@@ -88,13 +89,15 @@ struct ProgramBuilder {
                 if path.count == 1, !rule.contains {
                     lowering.append(.emitPair(path[0], value, once: path[0] < 0 && value < 0))
                 } else {
-                    lowering.append(.emitPath(path, value, contains: rule.contains, once: value < 0 && path.allSatisfy { $0 < 0 }))
+                    lowering.append(
+                        .emitPath(path, value, contains: rule.contains, once: value < 0 && path.allSatisfy { $0 < 0 }))
                 }
             }
             let block = Block(
                 code: lowering.code, origins: lowering.origins, expressions: lowering.expressions)
             return CompiledClause(
-                block: block, frameSize: lowering.frameSize, variables: rule.variables, name: name, location: clause.location)
+                block: block, frameSize: lowering.frameSize, variables: rule.variables, name: name,
+                location: clause.location)
         }
         return CompiledRule(clauses: clauses, location: rule.location)
     }

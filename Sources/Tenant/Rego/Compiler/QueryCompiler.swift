@@ -57,7 +57,7 @@ extension CompiledPolicy {
         lowering.expressions.append(body.first?.location ?? Location())
         var row = results.map { lowering.emit($0) }
         var bindings: [(name: String, value: Int)] = []
-        for (name, slot) in names.sorted(by: { $0.key < $1.key }) 
+        for (name, slot) in names.sorted(by: { $0.key < $1.key })
         where lowering.bound.contains(slot) && !name.hasPrefix("$") {
             bindings.append((name: name, value: row.count))
             row.append(slot)

@@ -43,7 +43,9 @@ extension Resolver {
     ) -> ResolvedClause {
         var body: [ResolvedExpression] = []
         for (slot, argument) in arguments.enumerated() {
-            if case .variable(let name) = argument.kind, scopes[0].names[name] == slot || name.hasPrefix("$") { continue }
+            if case .variable(let name) = argument.kind, scopes[0].names[name] == slot || name.hasPrefix("$") {
+                continue
+            }
             let pattern = resolve(argument, into: &body)
             let given = ResolvedTerm(.variable(slot), argument.location)
             body.append(

@@ -83,7 +83,8 @@ struct Safety {
             expression.kind = .unify(orderClosures(in: left, safe), orderClosures(in: right, safe))
         case .call(let callee, let arguments, let output):
             expression.kind = .call(
-                callee, arguments.map { orderClosures(in: $0, safe) }, output: output.map { orderClosures(in: $0, safe) })
+                callee, arguments.map { orderClosures(in: $0, safe) },
+                output: output.map { orderClosures(in: $0, safe) })
         case .every(let key, let value, let domain, let body, let captured):
             var inner = safe
             if let key { inner.insert(key) }

@@ -39,14 +39,16 @@ enum DeepStack {
             #else
                 var thread = pthread_t()
             #endif
-            let status = pthread_create(&thread, &attributes, { pointer in
-                #if canImport(Darwin)
-                    Unmanaged<Job>.fromOpaque(pointer).takeUnretainedValue().work()
-                #else
-                    if let pointer { Unmanaged<Job>.fromOpaque(pointer).takeUnretainedValue().work() }
-                #endif
-                return nil
-            }, job.toOpaque())
+            let status = pthread_create(
+                &thread, &attributes,
+                { pointer in
+                    #if canImport(Darwin)
+                        Unmanaged<Job>.fromOpaque(pointer).takeUnretainedValue().work()
+                    #else
+                        if let pointer { Unmanaged<Job>.fromOpaque(pointer).takeUnretainedValue().work() }
+                    #endif
+                    return nil
+                }, job.toOpaque())
             guard status == 0 else {
                 job.release()
                 return false

@@ -72,7 +72,9 @@ struct Secrets: Sendable {
             Self.collect(secret, into: &values)
         }
         self.values = values
-        texts = values.compactMap { if case .string(let text) = $0, text.string.utf8.count >= 4 { text.string } else { nil } }
+        texts = values.compactMap {
+            if case .string(let text) = $0, text.string.utf8.count >= 4 { text.string } else { nil }
+        }
     }
 
     private static func collect(_ value: Value, into values: inout Set<Value>) {
@@ -91,7 +93,9 @@ struct Secrets: Sendable {
 
     private func redacted(_ value: Value) -> Value {
         if values.isEmpty { return value }
-        if case .bool = value {} else if case .null = value {} else if values.contains(value) {
+        if case .bool = value {
+        } else if case .null = value {
+        } else if values.contains(value) {
             return .string("<redacted>")
         }
         switch value {

@@ -32,7 +32,8 @@ extension Machine {
 
     mutating func beginAttempt(_ clause: CompiledClause) {
         let attempt = Attempt(rule: clause.name, location: clause.location)
-        trace?.open.append(Trace.Open(attempt: attempt, block: clause.block, variables: clause.variables, before: yield))
+        trace?.open.append(
+            Trace.Open(attempt: attempt, block: clause.block, variables: clause.variables, before: yield))
     }
 
     mutating func endAttempt(_ clause: CompiledClause, _ base: Int) {
