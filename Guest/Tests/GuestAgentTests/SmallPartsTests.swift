@@ -102,7 +102,7 @@ struct SmallPartsTests {
                     if let bytes = try? file.readSome(limit: 100) { try? file.writeAll(bytes.reversed()) }
                 }
             }
-        } ended: {
+        } ended: { _ in
         }
         var core = MuxCore(role: .host)
         let good = try core.open(target: "echo")

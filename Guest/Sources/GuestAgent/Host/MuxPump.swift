@@ -29,12 +29,13 @@ final class MuxPump: Sendable {
         wakeWrite = OpenFile(owning: pair[1])
     }
 
-    /// Starts pumping. `decide` is called on the pump's thread; `ended` when the byte stream is gone.
+    /// Starts pumping. `decide` is called on the pump's thread; `ended` when the byte stream is gone, and why.
     func start(
-        wire: OpenFile, decide: @escaping @Sendable (String) -> Decision, ended: @escaping @Sendable () -> Void
+        wire: OpenFile, decide: @escaping @Sendable (String) -> Decision, ended: @escaping @Sendable (String) -> Void
     ) {
         thread.start()
         thread.submit { _ in
+            var reason = "the host closed the link"
             do throws(SystemFailure) {
                 let loop = try MuxLoop(wire: wire, wake: self.wakeRead, decide: decide)
                 while try loop.turn() {
@@ -46,8 +47,10 @@ final class MuxPump: Sendable {
                     }
                     try loop.settle()
                 }
-            } catch {}
-            ended()
+            } catch {
+                reason = "\(error)"
+            }
+            ended(reason)
         }
     }
 
