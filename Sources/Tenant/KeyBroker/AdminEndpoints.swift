@@ -30,7 +30,7 @@ extension KeyBroker {
         case "testudo":
             switch path.dropFirst().first {
             case "manifests": path.count == 2 || path.count == 3
-            case "reference-values", "audit": path.count == 2
+            case "reference-values", "audit", "log-keys": path.count == 2
             case "keys": path.count == 5
             default: false
             }
@@ -72,6 +72,7 @@ extension KeyBroker {
             return .json(["values": .integer(Int64(count))])
         case ("GET", "reference-values", 0): return .json(released.json)
         case ("GET", "audit", 0): return try auditLines(request.query["since"])
+        case ("GET", "log-keys", 0): return .json(try logKeys(request.query["service"] ?? ""))
         default: throw KeyBroker.unknownPath
         }
     }
