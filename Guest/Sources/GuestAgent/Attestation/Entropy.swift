@@ -5,12 +5,13 @@ import NIOPosix
 /// Randomness of a confidential guest (rule R16).
 ///
 /// The kernel does not credit the boot loader's seed, which is the host's; it does credit the processor's generator, which
-/// is the guest's own (see the command line). A confidential guest without RDRAND and RDSEED does not start. What the host cannot know - the broker's answer inside
-/// the pinned TLS connection - is mixed in as soon as there is one, before any other key is made.
+/// is the guest's own (see the command line). A confidential guest without RDRAND and RDSEED does not start. What the host
+/// cannot know - the broker's answer inside the pinned TLS connection - is mixed in as soon as there is one, before any
+/// other key is made.
 ///
 /// One key cannot wait for that: the ephemeral one of the first TLS connection to the broker, through which the nonce
-/// comes. It rests on the processor's generator alone, and so does the secrecy of that nonce.
-/// Under emulation the instructions are the emulator's: such entropy is simulated, as everything there is.
+/// comes. It rests on the processor's generator alone, and so does the secrecy of that nonce. Under emulation the
+/// instructions are the emulator's: such entropy is simulated, as everything there is.
 enum Entropy {
     /// Refuses a machine whose processor offers no randomness.
     static func check() throws(EvidenceFailure) {
