@@ -94,7 +94,8 @@ let host: [Target] = [
 ]
 
 let tools: [Target] = [
-    library("Tools", "GuestImage", ["CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
+    .systemLibrary(name: "CLZ4", path: "Sources/Tools/CLZ4", providers: [.apt(["liblz4-dev"])]),
+    library("Tools", "GuestImage", ["CLZ4", "CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
     library(
         "Tools", "Commands",
         [
@@ -164,12 +165,12 @@ let suites: [Target] = [
             "Serving", "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "Envelope", "WireFormat", "HTTPExchange",
             nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
         ]),
-    tests("GuestImageTests", ["GuestImage", "Evidence", "WireFormat", "Envelope"]),
+    tests("GuestImageTests", ["CLZ4", "GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
         "CommandsTests",
         [
-            "Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments,
-            crypto,
+            "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
+            "WireFormat", "Envelope", "Evidence", "AttestedChannel", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

@@ -65,9 +65,9 @@ struct AlteredLaunchTests {
         #expect(try match(initrd, GuestCommandLine.release)?.debug == false)
         #expect(try match(initrd, GuestCommandLine.debug)?.debug != false)
         #expect(try match(initrd, GuestCommandLine.release + Attack.argument) == nil)
-        let appended = AppendedArchive.appending("evil", [1], to: initrd)
-        #expect(appended.starts(with: initrd) && appended.count % 4 == 0)
-        #expect(try match(appended, GuestCommandLine.release) == nil)
+        let altered = AddedArchive.adding("evil", [1], to: initrd)
+        #expect(altered.suffix(initrd.count) == initrd[...] && (altered.count - initrd.count) % 4 == 0)
+        #expect(try match(altered, GuestCommandLine.release) == nil)
     }
 
     @Test func `R17 plaintext turned on by the host is another manifest`() throws {

@@ -56,6 +56,7 @@ struct AgentBuild {
         {
             result["swift"] = text.split(separator: "\n").first.map(String.init) ?? ""
         }
+        result["initrd"] = LegacyLZ4.library
         for library in ["libz.a", "libzstd.a"] {
             guard let bytes = try? Disk.read("/usr/lib/x86_64-linux-gnu/\(library)") else { continue }
             result[library] = SHA256Digest(hashing: bytes).description
