@@ -77,22 +77,6 @@ struct StorageTests {
         #expect(throws: WireError.self) { try BrokerConfiguration(parsing: body, folder: bench.folder) }
     }
 
-    @Test func `a line that was cut short does not swallow the next one`() throws {
-        let folder = NSTemporaryDirectory() + "testudo-audit-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let path = folder + "/audit.jsonl"
-        try Data(#"{"time":"2026-"#.utf8).write(to: URL(fileURLWithPath: path))
-        let log = try AuditLog(path: path, limit: 2_000)
-        for index in 0..<10 {
-            try log.append(AuditRecord(kind: .admin, allowed: true, check: "c", reason: "line \(index)\n"))
-        }
-        let lines = log.lines(since: 0).split(separator: UInt8(ascii: "\n"))
-        #expect(lines.count <= 10 && lines.count >= 5)
-        #expect(try JSONValue.parse(Array(try #require(lines.last)))["reason"] == "line 9\n")
-        #expect(log.lines(since: 9_999_999_999).isEmpty)
-    }
-
     @Test(arguments: [
         ("default/1/2", true), ("repo/type/tag", true), ("123--_default/1Abff-_/___-afds44BC", true),
         ("1.ok/2ok./3...", true), ("kbs:///a/b/c", true), ("/1/2", false), ("/repo/type/tag", false), ("1/2", false),

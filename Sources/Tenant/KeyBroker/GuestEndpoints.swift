@@ -50,8 +50,7 @@ extension KeyBroker {
             try audit.append(record)
             return .json(sealed)
         } catch {
-            record.conclude(error.check, error.detail, allowed: false)
-            try audit.append(record)
+            try refuse(&record, error)
             throw error
         }
     }
@@ -62,9 +61,9 @@ extension KeyBroker {
             let guest = try attestedGuest(request)
             record.describe(guest)
             let registration = try store.registration(guest.manifest)
-            let reference = released.match(technology: guest.technology, measurement: guest.measurement)
             let refusal = GuestStanding.refusal(
-                guest, registration: registration, reference: reference, now: clock.seconds)
+                guest, registration: registration, reference: released.match(guest, for: registration),
+                now: clock.seconds)
             if let refusal { throw BrokerError(.policyDenied, check: refusal.check, refusal.reason) }
             guard let registration else { throw KeyBroker.unknownPath }
             let issued = try authority.issue(
@@ -77,8 +76,7 @@ extension KeyBroker {
                 "certificate": .string(issued.pem), "notAfter": .integer(Int64(issued.notAfter.timeIntervalSince1970)),
             ])
         } catch {
-            record.conclude(error.check, error.detail, allowed: false)
-            try audit.append(record)
+            try refuse(&record, error)
             throw error
         }
     }
@@ -96,11 +94,11 @@ extension KeyBroker {
 
     private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
+        let registration = try store.registration(guest.manifest)
         let decision = await policy.decide(
             ReleaseRequest(
-                guest: guest, path: path, registration: try store.registration(guest.manifest),
-                reference: released.match(technology: guest.technology, measurement: guest.measurement),
-                now: clock.seconds))
+                guest: guest, path: path, registration: registration,
+                reference: released.match(guest, for: registration), now: clock.seconds))
         metrics.count(decision.allowed ? .policyApprovals : .policyViolations)
         guard decision.allowed else { throw BrokerError(.policyDenied, check: decision.check, decision.reason) }
     }
@@ -112,7 +110,23 @@ extension KeyBroker {
         record.manifest = outcome.manifest
         record.measurement = outcome.measurement
         record.simulated = outcome.simulated
-        try audit.append(record)
+        // Before evidence was accepted anybody may be speaking, with evidence of his own or somebody else's.
+        if !allowed, outcome.simulated == nil {
+            try audit.appendRefusal(ofStranger: record)
+        } else {
+            try audit.append(record)
+        }
+    }
+
+    /// Records why a guest got nothing; without a session or token of ours it is a stranger.
+    private func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
+        let isStranger = record.manifest.isEmpty
+        record.conclude(error.check, error.detail, allowed: false)
+        if isStranger {
+            try audit.appendRefusal(ofStranger: record)
+        } else {
+            try audit.append(record)
+        }
     }
 
     private static func seal(_ secret: SecretBytes, to guest: AttestedGuest) throws(BrokerError) -> JSONValue {
