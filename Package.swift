@@ -170,7 +170,7 @@ let suites: [Target] = [
         "CommandsTests",
         [
             "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
-            "WireFormat", "Envelope", "Evidence", "AttestedChannel", arguments, crypto, logging, lifecycle,
+            "WireFormat", "Envelope", "Verifier", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

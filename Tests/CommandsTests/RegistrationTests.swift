@@ -1,4 +1,7 @@
+import Envelope
+import HTTPExchange
 import Testing
+import Verifier
 import WireFormat
 
 @testable import Commands
@@ -92,5 +95,71 @@ struct SettingsTests {
         #expect(lines.dropFirst(2).allSatisfy { $0.hasPrefix("          ") })
         #expect(TextTable.render(rows).split(separator: "\n").count == 2)
         #expect(TextTable.short(digest).hasPrefix("abab") && TextTable.short("short") == "short")
+    }
+}
+
+@Suite("What a simulated guest is told apart by", .serialized, .timeLimit(.minutes(2)))
+struct SimulationTests {
+    /// The body of a PEM file as DER.
+    private func der(_ pem: String) throws -> [UInt8] {
+        try Base64.decode(pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined(), field: "PEM")
+    }
+
+    @Test func `invoke knows a simulated guest by the root that signed, and trusts one root with --hardware-only`()
+        async throws
+    {
+        try await BrokerStage.run { stage in
+            let (tenant, simulated) = (
+                stage.broker.authority.certificate(.tenant), stage.broker.authority.certificate(.simulated)
+            )
+            try StateFolder.write(tenant, to: stage.state.tenantRoot)
+            try StateFolder.write(simulated, to: stage.state.simulatedRoot)
+            func answer(_ pem: String) throws -> ExchangeResponse {
+                ExchangeResponse(status: 200, headers: [], body: [], peerCertificate: try der(pem))
+            }
+            let call = ServiceCall(state: stage.state, settings: stage.settings)
+            #expect(call.isSimulated(try answer(simulated)))
+            #expect(!call.isSimulated(try answer(tenant)))
+            #expect(!call.isSimulated(ExchangeResponse(status: 200, headers: [], body: [])))
+            #expect(try call.roots() == [tenant, simulated])
+            var hardware = call
+            hardware.hardwareOnly = true
+            #expect(try hardware.roots() == [tenant])
+            var settings = stage.settings
+            settings.allowsSimulated = false
+            #expect(try ServiceCall(state: stage.state, settings: settings).roots() == [tenant])
+        }
+    }
+
+    @Test func `attest refuses what is registered for another name, retired, expired or for hardware only`() throws {
+        let digest = SHA256Digest(hashing: [1])
+        func verdict(_ technology: String, _ changes: [String: JSONValue]) -> FieldVerdict.Verdict {
+            let entry: [String: JSONValue] = [
+                "name": "hello", "namespace": "default", "state": "active", "expires": 9_999_999_999, "simulated": true,
+            ]
+            return Attestation.standing(
+                .object(entry.merging(changes) { $1 }), technology: technology, digest, name: "hello",
+                namespace: "default"
+            ).verdict
+        }
+        #expect(verdict("soft-snp", [:]) == .passed)
+        #expect(verdict("snp", ["simulated": false]) == .passed)
+        for changes: [String: JSONValue] in [
+            ["simulated": false], ["simulated": .null], ["name": "other"], ["namespace": "other"],
+            ["state": "retired"], ["expires": 1],
+        ] {
+            #expect(verdict("soft-snp", changes) == .failed)
+        }
+        #expect(verdict("made-up", ["simulated": false]) == .failed)
+    }
+
+    @Test func `the audit says what to do about a manifest that is not registered`() {
+        let denied: JSONValue = [
+            "time": "t", "kind": "attest", "decision": "deny", "check": "manifest-unregistered", "resource": "",
+            "reason": "the manifest digest is not registered",
+        ]
+        #expect(Audit.text([denied]).contains("testudo manifest register -f"))
+        let allowed: JSONValue = ["time": "t", "kind": "attest", "decision": "allow", "check": "attestation"]
+        #expect(!Audit.text([allowed]).contains("what to do"))
     }
 }

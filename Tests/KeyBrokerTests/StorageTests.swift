@@ -65,7 +65,8 @@ struct StorageTests {
 
     @Test(arguments: [
         #"{"adminKeys":[]}"#, #"{"adminKeys":null}"#, #"{"listen":"8480"}"#, #"{"tokenMinutes":0}"#, #"{"extra":1}"#,
-        #"{"softRoots":["00"]}"#, #"{"tls":{"cert":"a"}}"#, #"{"tls":{"cert":"a","key":"b","c":1}}"#,
+        #"{"softRoots":["00"]}"#, #"{"revocationLists":"x"}"#, #"{"tls":{"cert":"a"}}"#,
+        #"{"tls":{"cert":"a","key":"b","c":1}}"#,
     ])
     func `a faulty configuration is refused`(change: String) throws {
         let bench = try BrokerBench()
@@ -75,6 +76,23 @@ struct StorageTests {
         let changes = try #require(try JSONValue.parse(text: change).objectValue)
         let body = JSONValue.object(good.merging(changes) { $1 }).canonicalBytes
         #expect(throws: WireError.self) { try BrokerConfiguration(parsing: body, folder: bench.folder) }
+    }
+
+    @Test func `a revocation list that is not there stops the broker, and later each attestation`() async throws {
+        let bench = try BrokerBench()
+        let path = bench.folder + "/genoa.crl"
+        var configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        configuration.revocationLists = [path]
+        let refusal = #expect(throws: BrokerError.self) { try KeyBroker(configuration: configuration) }
+        #expect(refusal?.detail.contains(path) == true)
+        try Data([1]).write(to: URL(fileURLWithPath: path))
+        let appraiser = try ReportAppraiser(softRoots: [], revocationLists: [path])
+        try FileManager.default.removeItem(atPath: path)
+        let bundle = EvidenceBundle(
+            technology: "snp", primaryEvidence: [:], reportData: [], hostData: [], allowsDebugGuest: false,
+            guestVersion: nil, runtimeDataClaims: [:], references: .none)
+        let failure = await #expect(throws: AppraisalFailure.self) { try await appraiser.appraise(bundle) }
+        #expect(failure?.check == "revocation")
     }
 
     @Test(arguments: [

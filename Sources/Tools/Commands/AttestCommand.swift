@@ -83,7 +83,8 @@ struct Attestation: Sendable {
     func verify(name: String, namespace: String) async throws -> Result {
         let service = try await evidence(name: name, namespace: namespace)
         let entry = try await registration(service.manifestDigest)
-        let registered = Self.standing(entry, service, name: name, namespace: namespace)
+        let registered = Self.standing(
+            entry, technology: service.technology, service.manifestDigest, name: name, namespace: namespace)
         let references = try await releasedReferences()
         do throws(EvidenceRefusal) {
             let raw = try RawEvidence(tee: service.technology, primaryEvidence: service.primary)
@@ -139,12 +140,12 @@ struct Attestation: Sendable {
 
     /// Whether the tenant registered the manifest under this name, for guests on this kind of processor.
     static func standing(
-        _ entry: JSONValue?, _ service: ServiceEvidence, name: String, namespace: String
+        _ entry: JSONValue?, technology: String, _ digest: SHA256Digest, name: String, namespace: String
     ) -> FieldVerdict {
         let isOurs = entry?["name"]?.stringValue == name && entry?["namespace"]?.stringValue == namespace
         let now = Int64(Date().timeIntervalSince1970)
         let isActive = entry?["state"]?.stringValue == "active" && (entry?["expires"]?.integerValue ?? 0) > now
-        let isSimulated = Technology(rawValue: service.technology)?.isSimulated ?? true
+        let isSimulated = Technology(rawValue: technology)?.isSimulated ?? true
         let mayBeSimulated = entry?["simulated"]?.boolValue ?? false
         let reason =
             if !isOurs || !isActive {
@@ -155,7 +156,7 @@ struct Attestation: Sendable {
                 "registered for \(namespace)/\(name)"
             }
         return FieldVerdict(
-            field: "manifest registration", value: service.manifestDigest.hex,
+            field: "manifest registration", value: digest.hex,
             verdict: isOurs && isActive && (mayBeSimulated || !isSimulated) ? .passed : .failed, reason: reason)
     }
 }
