@@ -95,6 +95,7 @@ struct SettingsTests {
         #expect(lines.dropFirst(2).allSatisfy { $0.hasPrefix("          ") })
         #expect(TextTable.render(rows).split(separator: "\n").count == 2)
         #expect(TextTable.short(digest).hasPrefix("abab") && TextTable.short("short") == "short")
+        #expect(TextTable.short("SEV-VCEK <- SEV-Milan <- ARK-Milan") == "SEV-VCEK <- SEV-Milan <- ARK-Milan")
     }
 }
 

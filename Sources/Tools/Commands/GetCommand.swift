@@ -104,9 +104,9 @@ enum TextTable {
         return lines + [line]
     }
 
-    /// A long value by its beginning and its end, for eyes that compare; whoever needs the whole asks for it.
+    /// A long digest by its beginning and its end, for eyes that compare; whoever needs the whole asks for it.
     static func short(_ text: String) -> String {
-        text.count > 28 ? "\(text.prefix(16))..\(text.suffix(8))" : text
+        text.count > 28 && !text.contains(" ") ? "\(text.prefix(16))..\(text.suffix(8))" : text
     }
 
     /// How wide lines for people may be: the shell's `COLUMNS`, or 100.
