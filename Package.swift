@@ -101,7 +101,7 @@ let tools: [Target] = [
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
             "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, yams,
-            crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioSSL,
+            crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
         ]),
     program("Tools", "testudo", ["Commands", arguments]),
 ]
