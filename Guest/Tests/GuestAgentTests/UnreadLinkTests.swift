@@ -18,7 +18,7 @@ struct UnreadLinkTests {
         let host = OpenFile(owning: pair[1])
         let pump = try MuxPump()
         let reason = Mutex<String?>(nil)
-        pump.start(wire: OpenFile(owning: pair[0])) { _ in
+        try pump.start(wire: OpenFile(owning: pair[0])) { _ in
             .refuse("no such target")
         } ended: { text in
             reason.withLock { $0 = text }

@@ -1,7 +1,6 @@
 import AgentProtocol
 import CGuest
 import Glibc
-import NIOPosix
 import Synchronization
 
 /// Runs the multiplexer over a byte stream to the host on a thread of its own. Each stream of the multiplexer is one end
@@ -17,7 +16,6 @@ final class MuxPump: Sendable {
         case open(target: String, socket: OpenFile)
     }
 
-    private let thread = NIOThreadPool(numberOfThreads: 1)
     private let commands = Mutex<[Command]>([])
     private let wakeRead: OpenFile
     private let wakeWrite: OpenFile
@@ -32,9 +30,8 @@ final class MuxPump: Sendable {
     /// Starts pumping. `decide` is called on the pump's thread; `ended` when the byte stream is gone, and why.
     func start(
         wire: OpenFile, decide: @escaping @Sendable (String) -> Decision, ended: @escaping @Sendable (String) -> Void
-    ) {
-        thread.start()
-        thread.submit { _ in
+    ) throws(SystemFailure) {
+        try WorkThread.start {
             var reason = "the host closed the link"
             do throws(SystemFailure) {
                 let loop = try MuxLoop(wire: wire, wake: self.wakeRead, decide: decide)

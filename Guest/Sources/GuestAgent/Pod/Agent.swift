@@ -47,7 +47,7 @@ public enum Agent {
                 leavesTraces: !isMachine),
             gate: gate
         ) { leave(place) }
-        pump.start(wire: wire.file) { target in
+        try pump.start(wire: wire.file) { target in
             switch target {
             case "control":
                 .take { socket in
