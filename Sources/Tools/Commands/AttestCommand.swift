@@ -72,7 +72,7 @@ struct Attestation: Sendable {
             "GET", NodeClient.servicePath(namespace, name))
         let exchanger = HTTPExchanger(
             endpoint: try call.endpoint(name, namespace, scheme: "https"), dialer: LoopbackDialer(),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 120)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 120, connectSeconds: 120)
         do {
             return try await AttestedService(exchanger: exchanger).evidence()
         } catch {

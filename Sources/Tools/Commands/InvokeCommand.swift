@@ -89,7 +89,8 @@ struct ServiceCall: Sendable {
         }
         let exchanger = HTTPExchanger(
             endpoint: try endpoint(name, namespace, scheme: chosen), dialer: LoopbackDialer(),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: timeout)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: timeout,
+            connectSeconds: timeout)  // The handshake waits for a guest that starts from zero.
         do {
             return try await exchanger.send(
                 ExchangeRequest(method: body == nil ? "GET" : "POST", path: path, headers: [], body: body ?? []))

@@ -102,7 +102,7 @@ extension AttackScene {
     func genuineEvidence(of name: String, nonce: [UInt8]) async throws -> ServiceEvidence {
         let exchanger = HTTPExchanger(
             endpoint: try call.endpoint(name, "default", scheme: "https"), dialer: LoopbackDialer(),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 60)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 60, connectSeconds: 60)
         return try await AttestedService(exchanger: exchanger).evidence(nonce: nonce)
     }
 
