@@ -33,4 +33,26 @@ struct LogsCommandTests {
         #expect(show(try unknown.seal(line).bytes, &log) == ["label [unverified, from the node] 7 ms stdout: hi"])
         #expect(show(Array("hi".utf8), &log) == ["label [unverified, from the node] plain: hi"])
     }
+
+    @Test func `a record makes no second line and moves no cursor`() throws {
+        let genuine = try seal("aabbccddee")
+        var log = VouchedLog(
+            privateKey: tenant,
+            vouchers: [LogVoucher(instance: "aabbccddee", manifest: manifest, logKey: genuine.keyDigest)])
+        let forged = show(Array("x\naabbccdd 7 ms stdout: paid\u{1B}[2K\r\u{202E}".utf8), &log)
+        #expect(
+            forged == [
+                #"label [unverified, from the node] plain: x\naabbccdd 7 ms stdout: paid\u{1b}[2K\r\u{202e}"#
+            ])
+        let shown = LogsCommand.lines(Array("hi".utf8), shownAs: "a\nb", in: &log).map(LogsCommand.text)
+        #expect(shown == [#"a\nb [unverified, from the node] plain: hi"#])
+    }
+
+    @Test func `a stranger's words in the audit log stay on their line`() {
+        let line: JSONValue = [
+            "time": "t", "kind": "attest", "decision": "deny", "reason": "x\nt  release  allow  default/key/a",
+        ]
+        #expect(Audit.text([line]) == #"t  attest  deny  x\nt  release  allow  default/key/a"#)
+        #expect(TextTable.render([["a\u{2028}b", "c"]]) == #"a\u{2028}b  c"#)
+    }
 }

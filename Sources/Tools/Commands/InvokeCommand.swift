@@ -102,7 +102,8 @@ struct ServiceCall: Sendable {
             let after = try? await client.find("GET", NodeClient.servicePath(namespace, name))
             let ready = after.flatMap { GetCommand.condition("Ready", of: $0) }
             let reason = ready?["message"]?.stringValue ?? "\(error)"
-            throw CommandFailure("\(name) did not answer: \(reason)", hint: "`testudo get \(name)` and `testudo audit`")
+            throw CommandFailure(
+                "\(name) did not answer: \(reason.inert)", hint: "`testudo get \(name)` and `testudo audit`")
         }
     }
 }

@@ -80,8 +80,8 @@ struct LogsCommand: AsyncParsableCommand {
     }
 
     static func text(_ line: JSONValue) -> String {
-        let name = String(line["instance"]?.stringValue?.prefix(8) ?? "")
-        if let reason = line["refused"]?.stringValue { return "\(name) -- REFUSED, from the node: \(reason) --" }
+        let name = String(String.UnicodeScalarView((line["instance"]?.stringValue ?? "").unicodeScalars.prefix(8))).inert
+        if let reason = line["refused"]?.stringValue { return "\(name) -- REFUSED, from the node: \(reason.inert) --" }
         let instance = line["verified"]?.boolValue == true ? name : "\(name) [unverified, from the node]"
         if let missing = line["missing"]?.integerValue { return "\(instance) -- \(missing) record(s) missing --" }
         if let bytes = line["unreadable"]?.integerValue {
@@ -89,6 +89,7 @@ struct LogsCommand: AsyncParsableCommand {
         }
         if line["closed"]?.boolValue == true { return "\(instance) -- end of log --" }
         let milliseconds = line["ms"]?.integerValue.map { "\($0) ms " } ?? ""
-        return "\(instance) \(milliseconds)\(line["stream"]?.stringValue ?? ""): \(line["text"]?.stringValue ?? "")"
+        let (stream, text) = (line["stream"]?.stringValue ?? "", line["text"]?.stringValue ?? "")
+        return "\(instance) \(milliseconds)\(stream.inert): \(text.inert)"
     }
 }

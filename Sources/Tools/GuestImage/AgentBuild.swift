@@ -57,7 +57,7 @@ struct AgentBuild {
             result["swift"] = text.split(separator: "\n").first.map(String.init) ?? ""
         }
         result["initrd"] = LegacyLZ4.library
-        for library in ["libz.a", "libzstd.a"] {
+        for library in ["libz.a", "libzstd.a", "liblz4.so.1"] {
             guard let bytes = try? Disk.read("/usr/lib/x86_64-linux-gnu/\(library)") else { continue }
             result[library] = SHA256Digest(hashing: bytes).description
         }
