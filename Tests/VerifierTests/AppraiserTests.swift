@@ -143,6 +143,35 @@ struct AppraiserTests {
         #expect(refusal(verified, appraiser([.turin: tcb]), expectations) == .minimumTCB)
     }
 
+    @Test func `of a measurement that several versions publish each one's firmware minimum counts`() throws {
+        let verified = try verified()
+        let tcb = verified.report.reportedTCB.components(verified.productLine.layout)
+        var newer = tcb
+        newer.microcode += 1
+        func value(_ version: String, _ floors: [ProductLine: TCBVersion.Components]) -> ReferenceValue {
+            ReferenceValue(
+                technology: verified.technology, measurement: verified.report.measurement, processors: 2, debug: false,
+                version: version, minimumTCB: floors)
+        }
+        for (older, later) in [
+            ([:], [verified.productLine: newer]), ([verified.productLine: newer], [:]),
+            ([verified.productLine: tcb], [.turin: tcb]),
+        ] {
+            let values = ReferenceValues([value("1.0", older), value("1.1", later)])
+            let appraiser = Appraiser(requirements: requirements, references: values)
+            var expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+            for version in [nil, "1.0", "1.1"] {
+                expectations.guestVersion = version
+                #expect(refusal(verified, appraiser, expectations) == .minimumTCB)
+            }
+        }
+        let met = ReferenceValues([value("1.0", [:]), value("1.1", [verified.productLine: tcb])])
+        let expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+        let appraisal = try Appraiser(requirements: requirements, references: met).appraise(
+            verified, expecting: expectations)
+        #expect(appraisal.reference?.version == "1.0")
+    }
+
     @Test func `a guest of another version than the manifest names is refused`() throws {
         let verified = try verified()
         let appraiser = Appraiser(requirements: requirements, references: reference(verified))

@@ -14,6 +14,7 @@ public final class AuditLog: Sendable {
         var file: Int32
         var size: Int
         var lastNumber = 0
+        var isStuck = false
         var budget = RefusalBudget()
     }
 
@@ -62,7 +63,7 @@ public final class AuditLog: Sendable {
     func append(_ record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
             try writeSummary(&state)
-            try write(record, &state)
+            try write(record.line(at: clock.now), &state)
         }
     }
 
@@ -70,8 +71,9 @@ public final class AuditLog: Sendable {
     func appendRefusal(ofStranger record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
             try writeSummary(&state)
-            guard state.budget.admit(record.check, now: clock.seconds) else { return }
-            try write(record, &state)
+            let line = record.line(at: clock.now)
+            guard state.budget.admit(record.check, bytes: line.count, now: clock.seconds) else { return }
+            try write(line, &state)
         }
     }
 
@@ -117,12 +119,11 @@ public final class AuditLog: Sendable {
 
     private func writeSummary(_ state: inout State) throws(BrokerError) {
         guard let summary = state.budget.summary(now: clock.seconds) else { return }
-        try write(summary, &state)
+        try write(summary.line(at: clock.now), &state)
     }
 
-    private func write(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
-        let line = record.line(at: clock.now)
-        if state.size + line.count > limit, state.size > 0 { try rotate(&state) }
+    private func write(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
+        if state.size + line.count > limit, state.size > 0 { try rotate(&state, for: line.count) }
         try put(line, &state)
     }
 
@@ -135,23 +136,50 @@ public final class AuditLog: Sendable {
     }
 
     /// Gives the file a number that no file had before, also not one that the operator has moved away: the time.
-    private func rotate(_ state: inout State) throws(BrokerError) {
+    ///
+    /// Where that fails, the old file stays in use until it is twice as long as it should be: what is written next has
+    /// to be in a file that is known to be the log's.
+    private func rotate(_ state: inout State, for count: Int) throws(BrokerError) {
         let known = numbers
         guard known.count < fileLimit else {
             warn(warning ?? "")
             throw BrokerError(.failed, check: "audit", "the audit log is full; its owner has to move old files away")
         }
         let number = max((known.last ?? 0) + 1, state.lastNumber + 1, Int(clamping: clock.seconds))
-        state.lastNumber = number
-        guard rename(path, "\(path).\(number)") == 0 else {
-            throw BrokerError(.failed, check: "audit", "the audit log cannot be rotated")
+        guard let file = replacement(movingTo: "\(path).\(number)") else {
+            if !state.isStuck {
+                warn("the audit log \(path) cannot be rotated; it grows to at most \(limit * 2) bytes")
+            }
+            state.isStuck = true
+            guard state.size + count <= limit * 2 else {
+                throw BrokerError(.failed, check: "audit", "the audit log is over its limit and cannot be rotated")
+            }
+            return
         }
         close(state.file)
-        let opened = try Self.open(path)
-        (state.file, state.size) = (opened.file, opened.size)
+        (state.file, state.size, state.lastNumber, state.isStuck) = (file, 0, number, false)
         guard let warning else { return }
         warn(warning)
         try put(AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning).line(at: clock.now), &state)
+    }
+
+    /// Moves the file to `full` and a new one in its place; nil when that cannot be, and then all is as it was.
+    ///
+    /// The new file is opened before anything is moved: a broker without a free descriptor fails here, with its log
+    /// where it was.
+    private func replacement(movingTo full: String) -> Int32? {
+        let new = "\(path).new"
+        // One that a broker which was killed here left; there is nothing in it.
+        unlink(new)
+        let file = Glibc.open(new, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { return nil }
+        if rename(path, full) == 0 {
+            if rename(new, path) == 0 { return file }
+            rename(full, path)
+        }
+        unlink(new)
+        close(file)
+        return nil
     }
 
     /// Writes a warning where the broker's own log goes.

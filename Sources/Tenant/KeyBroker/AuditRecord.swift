@@ -44,8 +44,19 @@ public struct AuditRecord: Sendable, Equatable {
         self.reason = reason
     }
 
+    /// The bytes of a field's text, and those of a field in a line that would be too long otherwise.
+    private static let (fieldLimit, shortFieldLimit) = (512, 128)
+    /// The bytes of a whole line: six short fields of which each byte may need a second one, and what is constant.
+    static let lineLimit = 4096
+
+    /// The line, of at most ``lineLimit`` bytes, whatever the texts are that came from outside.
     func line(at time: Date) -> [UInt8] {
-        func short(_ text: String) -> JSONValue { .string(String(text.prefix(512))) }
+        let line = line(at: time, limit: Self.fieldLimit)
+        return line.count <= Self.lineLimit ? line : self.line(at: time, limit: Self.shortFieldLimit)
+    }
+
+    private func line(at time: Date, limit: Int) -> [UInt8] {
+        func short(_ text: String) -> JSONValue { .string(ShownText.cut(text, bytes: limit)) }
         let decision = kind == .audit ? "note" : allowed ? "allow" : "deny"
         let value: JSONValue = .object([
             "time": .string(Timestamp.text(time)), "kind": .string(kind.rawValue),

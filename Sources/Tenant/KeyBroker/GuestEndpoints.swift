@@ -23,13 +23,20 @@ extension KeyBroker {
         do throws(BrokerError) {
             let (token, guest) = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
-            try record(outcome, allowed: true, check: "attestation", reason: "the evidence was accepted")
+            try audit.append(outcome.record(allowed: true, check: "attestation", reason: "the evidence was accepted"))
             metrics.count(.attestationSuccesses)
             if let cookie = request.sessionCookie { sessions.complete(cookie, guest: guest) }
             return .json(["token": .string(token)])
         } catch {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
-            try record(outcome, allowed: false, check: error.check, reason: error.detail)
+            let isGenuine = outcome.simulated != nil
+            let tries = request.sessionCookie.map { sessions.countRefusal($0, isGenuine: isGenuine) } ?? 0
+            let record = outcome.record(allowed: false, check: error.check, reason: error.detail)
+            if tries <= SessionTable.refusalLimit, mayHaveLine(outcome) {
+                try audit.append(record)
+            } else {
+                try audit.appendRefusal(ofStranger: record)
+            }
             throw error
         }
     }
@@ -103,19 +110,15 @@ extension KeyBroker {
         guard decision.allowed else { throw BrokerError(.policyDenied, check: decision.check, decision.reason) }
     }
 
-    private func record(
-        _ outcome: Handshake.Outcome, allowed: Bool, check: String, reason: String
-    ) throws(BrokerError) {
-        var record = AuditRecord(kind: .attest, allowed: allowed, check: check, reason: reason)
-        record.manifest = outcome.manifest
-        record.measurement = outcome.measurement
-        record.simulated = outcome.simulated
-        // Before evidence was accepted anybody may be speaking, with evidence of his own or somebody else's.
-        if !allowed, outcome.simulated == nil {
-            try audit.appendRefusal(ofStranger: record)
-        } else {
-            try audit.append(record)
-        }
+    /// Whether a refused `/attest` has a line in any case: the evidence held and its manifest is in force.
+    ///
+    /// Anybody else is a stranger: before evidence was accepted anybody may be speaking, anybody can start a published
+    /// guest with a manifest of his own, and who owns a soft root makes simulated evidence for any manifest.
+    private func mayHaveLine(_ outcome: Handshake.Outcome) -> Bool {
+        guard let simulated = outcome.simulated, let found = try? store.registration(outcome.manifest),
+            found.refusal(now: clock.seconds) == nil
+        else { return false }
+        return found.allowsSimulated || !simulated
     }
 
     /// Records why a guest got nothing; without a session or token of ours it is a stranger.
@@ -151,6 +154,16 @@ extension KeyBroker {
     private static func setCookie(_ value: String) -> String {
         "\(BrokerRequest.cookieName)=\(value); Max-Age=\(SessionTable.lifetime); Path=/kbs/v0; HttpOnly; Secure; "
             + "SameSite=Strict"
+    }
+}
+
+extension Handshake.Outcome {
+    fileprivate func record(allowed: Bool, check: String, reason: String) -> AuditRecord {
+        var record = AuditRecord(kind: .attest, allowed: allowed, check: check, reason: reason)
+        record.manifest = manifest
+        record.measurement = measurement
+        record.simulated = simulated
+        return record
     }
 }
 

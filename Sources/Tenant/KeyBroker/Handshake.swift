@@ -32,7 +32,7 @@ struct Handshake: Sendable {
             return (version, technology)
         }
         guard version == "0.4.0" else {
-            let shown = version.prefix(32)
+            let shown = ShownText.cut(version, bytes: 32)
             throw BrokerError(
                 .malformed, check: "protocol-version",
                 "KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is \(shown)")
@@ -50,6 +50,11 @@ struct Handshake: Sendable {
     ) async throws(BrokerError) -> (token: String, guest: AttestedGuest) {
         guard let cookie, let session = sessions.session(cookie) else {
             throw BrokerError(.attestation, check: "session", "the session is unknown or has expired")
+        }
+        if case .ended = session.stage {
+            throw BrokerError(
+                .attestation, check: "session",
+                "the session ended after \(SessionTable.refusalLimit) refused tries; start a new session")
         }
         outcome.technology = session.technology
         guard case .challenged = session.stage else {

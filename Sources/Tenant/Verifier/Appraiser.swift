@@ -188,7 +188,9 @@ public struct Appraiser: Sendable {
             passed: reference.debug ? "a debug guest was asked for" : "a release guest",
             failed: "a debug guest runs, whose console the host can read, but a release was asked for")
         // The firmware that the guest's publisher demands, on top of what holds for all guests.
-        if !reference.minimumTCB.isEmpty { try Self.checkFirmware(verified, reference.minimumTCB, &record) }
+        for floors in references.firmwareFloors(verified.technology, verified.report.measurement) {
+            try Self.checkFirmware(verified, floors, &record)
+        }
         if let wanted = expectations.guestVersion {
             // An older release has the holes that the newer one closed; the host chooses what it boots (rule R9).
             try record.require(

@@ -106,4 +106,14 @@ public struct ReferenceValues: Equatable, Sendable {
         let found = debug.isEmpty ? all : debug
         return found.first { $0.version == version } ?? found.min { $0.version < $1.version }
     }
+
+    /// The firmware that a guest with this measurement needs, by each of the versions that demand any: all of them hold,
+    /// whichever version ``match(_:_:preferring:)`` finds.
+    func firmwareFloors(
+        _ technology: Technology, _ measurement: LaunchMeasurement
+    ) -> Set<[ProductLine: TCBVersion.Components]> {
+        Set(
+            values.filter { $0.technology == technology && $0.measurement == measurement }.map(\.minimumTCB)
+                .filter { !$0.isEmpty })
+    }
 }
