@@ -80,7 +80,8 @@ struct LogsCommand: AsyncParsableCommand {
     }
 
     static func text(_ line: JSONValue) -> String {
-        let name = String(String.UnicodeScalarView((line["instance"]?.stringValue ?? "").unicodeScalars.prefix(8))).inert
+        let label = (line["instance"]?.stringValue ?? "").unicodeScalars.prefix(8)
+        let name = String(String.UnicodeScalarView(label)).inert
         if let reason = line["refused"]?.stringValue { return "\(name) -- REFUSED, from the node: \(reason.inert) --" }
         let instance = line["verified"]?.boolValue == true ? name : "\(name) [unverified, from the node]"
         if let missing = line["missing"]?.integerValue { return "\(instance) -- \(missing) record(s) missing --" }
