@@ -61,7 +61,7 @@ let common: [Target] = [
 
 let tenant: [Target] = [
     library("Tenant", "Rego"),
-    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1, x509]),
+    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1]),
     library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
@@ -96,13 +96,14 @@ let host: [Target] = [
 ]
 
 let tools: [Target] = [
-    library("Tools", "GuestImage", ["CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
+    .systemLibrary(name: "CLZ4", path: "Sources/Tools/CLZ4", providers: [.apt(["liblz4-dev"])]),
+    library("Tools", "GuestImage", ["CLZ4", "CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
     library(
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
             "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, yams,
-            crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioSSL,
+            crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
         ]),
     program("Tools", "testudo", ["Commands", arguments]),
 ]
@@ -167,12 +168,12 @@ let suites: [Target] = [
             nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
         ]),
     tests("RegoTests", ["Rego", "RegoCrypto", yams]),
-    tests("GuestImageTests", ["GuestImage", "Evidence", "WireFormat", "Envelope"]),
+    tests("GuestImageTests", ["CLZ4", "GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
         "CommandsTests",
         [
-            "Commands", "PodManifest", "ImageFormat", "Registry", "Unsealing", "WireFormat", "Envelope", arguments,
-            crypto,
+            "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
+            "WireFormat", "Envelope", "Verifier", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

@@ -163,6 +163,38 @@ private func received(_ events: [MuxEvent], on id: UInt32) -> [UInt8] {
         }
     }
 
+    @Test func `data stays with its stream while the link takes nothing, and all of it leaves in the end`() throws {
+        var link = Link(seed: 11)
+        let ids = try (0..<10).map { _ in try link.host.open(target: "tls") }
+        try link.run()
+        let bytes = (0..<MuxCore.window).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        for id in ids { link.host.send(id, bytes) }
+        #expect(link.host.waiting <= MuxCore.dataLimit + 1024)
+        #expect(ids.map { link.host.queued($0) }.reduce(0, +) >= 6 * MuxCore.window)
+        for id in ids { link.host.close(id) }
+        try link.run()
+        for id in ids {
+            #expect(received(link.guestEvents, on: id) == bytes)
+            #expect(link.guestEvents.contains(.ended(id)))
+        }
+    }
+
+    @Test func `a peer that has answers piled up and reads none is refused`() throws {
+        var guest = MuxCore(role: .guest)
+        var input = frame(0, 0, Array("testudo1h".utf8))
+        var id: UInt32 = 1
+        var most = 0
+        #expect(throws: WireError.self) {
+            while id < 2_000_000 {
+                for case .opened(let opened, _) in try guest.receive(input) { guest.reset(opened, reason: "no") }
+                most = max(most, guest.waiting)
+                input = (0..<1000).flatMap { frame(id + 2 * UInt32($0), 1, [0, 0, 0, 1, 0x61]) }
+                id += 2000
+            }
+        }
+        #expect(guest.isOverrun && most < MuxCore.outputLimit + (1 << 16))
+    }
+
     @Test func `a frame for a stream closed meanwhile is no fault`() throws {
         var link = Link(seed: 9)
         let id = try link.host.open(target: "tls")

@@ -18,11 +18,16 @@ struct AlteredLaunchTests {
         try InitData(manifest: try SamplePods.manifest(runtimeClass: "testudo-cvm"))
     }
 
+    /// Who stands in for the tenant's broker.
+    static let relay = PodKeyBroker(
+        url: "https://127.0.0.1:7999",
+        certificate: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+
     /// The plan of an honest node for the document it latches, altered.
     static func plan(_ attack: Attack, _ original: InitData) throws -> LaunchPlan {
         var plan = LaunchPlan(
             name: "victim", kernel: .path("kernel"), initrd: .path("initrd"), commandLine: GuestCommandLine.release,
-            technology: .softSNP, hostData: try attack.latched(original).digest.bytes)
+            technology: .softSNP, hostData: try attack.latched(original, broker: Self.relay).digest.bytes)
         attack.alter(&plan, original: original, alteredInitrd: "altered")
         return plan
     }
@@ -33,11 +38,11 @@ struct AlteredLaunchTests {
         #expect(honest.hostData == original.digest.bytes && honest.initrd == .path("initrd"))
         for attack in Attack.allCases {
             var plan = try Self.plan(attack, original)
-            let latched = try attack.latched(original)
-            #expect((latched.bytes == original.bytes) == ![.manifest, .hostData].contains(attack))
+            let latched = try attack.latched(original, broker: Self.relay)
+            #expect((latched.bytes == original.bytes) == ![.manifest, .hostData, .broker].contains(attack))
             #expect((plan.commandLine == honest.commandLine) == (attack != .commandLine))
             #expect((plan.initrd == honest.initrd) == (attack != .initrd))
-            #expect((plan.hostData == honest.hostData) == (attack != .manifest))
+            #expect((plan.hostData == honest.hostData) == ![.manifest, .broker].contains(attack))
             (plan.commandLine, plan.initrd, plan.hostData) = (honest.commandLine, honest.initrd, honest.hostData)
             #expect(plan == honest)
         }
@@ -49,6 +54,19 @@ struct AlteredLaunchTests {
         #expect(try InitData(parsing: forged.bytes) == forged)
         #expect(forged.manifest.containers.first?.environment.last?.value == "Mallory")
         #expect(forged.digest != original.digest)
+    }
+
+    @Test func `R8 a manifest with another broker differs in nothing else and has a digest that nobody registered`()
+        throws
+    {
+        let original = try Self.original()
+        let forged = try Attack.broker.latched(original, broker: Self.relay)
+        #expect(try InitData(parsing: forged.bytes) == forged)
+        #expect(forged.digest != original.digest && forged.manifest.keyBroker == Self.relay)
+        var restored = forged.manifest
+        restored.keyBroker = original.manifest.keyBroker
+        #expect(restored == original.manifest)
+        #expect(throws: WireError.self) { try Attack.broker.latched(original) }
     }
 
     @Test(.enabled(if: TinyGuest.isAvailable, "needs a built guest image"))
@@ -65,9 +83,9 @@ struct AlteredLaunchTests {
         #expect(try match(initrd, GuestCommandLine.release)?.debug == false)
         #expect(try match(initrd, GuestCommandLine.debug)?.debug != false)
         #expect(try match(initrd, GuestCommandLine.release + Attack.argument) == nil)
-        let appended = AppendedArchive.appending("evil", [1], to: initrd)
-        #expect(appended.starts(with: initrd) && appended.count % 4 == 0)
-        #expect(try match(appended, GuestCommandLine.release) == nil)
+        let altered = AddedArchive.adding("evil", [1], to: initrd)
+        #expect(altered.suffix(initrd.count) == initrd[...] && (altered.count - initrd.count) % 4 == 0)
+        #expect(try match(altered, GuestCommandLine.release) == nil)
     }
 
     @Test func `R17 plaintext turned on by the host is another manifest`() throws {

@@ -16,6 +16,8 @@ enum Attack: String, CaseIterable, ExpressibleByArgument, Sendable {
     case manifest
     /// The tenant's digest as HOST_DATA, another manifest latched.
     case hostData = "host-data"
+    /// A manifest that names another key broker, launched and latched with its own digest.
+    case broker
 
     /// What is appended to the kernel's command line.
     static let argument = " testudo.evil=1"
@@ -23,10 +25,19 @@ enum Attack: String, CaseIterable, ExpressibleByArgument, Sendable {
     static let variable = PodContainer.Variable(name: "TARGET", source: .value("Mallory"))
 
     /// The document that the guest is given.
-    func latched(_ original: InitData) throws(WireError) -> InitData {
+    ///
+    /// - Parameters:
+    ///   - original: The tenant's document.
+    ///   - broker: Who stands in for the tenant's key broker; for ``broker`` only.
+    func latched(_ original: InitData, broker: PodKeyBroker? = nil) throws(WireError) -> InitData {
         switch self {
-        case .none, .commandLine, .initrd: original
-        case .manifest, .hostData: try Self.forged(original)
+        case .none, .commandLine, .initrd: return original
+        case .manifest, .hostData: return try Self.forged(original)
+        case .broker:
+            guard let broker else { throw WireError(field: "broker", reason: "no other key broker was named") }
+            var manifest = original.manifest
+            manifest.keyBroker = broker
+            return try InitData(manifest: manifest)
         }
     }
 
@@ -38,7 +49,7 @@ enum Attack: String, CaseIterable, ExpressibleByArgument, Sendable {
     ///   - alteredInitrd: The RAM disk with one more file.
     func alter(_ plan: inout LaunchPlan, original: InitData, alteredInitrd: String) {
         switch self {
-        case .none, .manifest: break
+        case .none, .manifest, .broker: break
         case .commandLine: plan.commandLine += Self.argument
         case .initrd: plan.initrd = .path(alteredInitrd)
         case .hostData: plan.hostData = original.digest.bytes

@@ -22,7 +22,7 @@ struct Files: Sendable {
     /// Writes the RAM disk with one more file.
     func writeAlteredInitrd() throws {
         let initrd = try AtomicFile.read(self.initrd, limit: 1 << 30)
-        let altered = AppendedArchive.appending("evil", Array("mallory\n".utf8), to: initrd)
+        let altered = AddedArchive.adding("evil", Array("mallory\n".utf8), to: initrd)
         try AtomicFile.write(altered, to: self.alteredInitrd, mode: 0o644)
     }
 

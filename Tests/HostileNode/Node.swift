@@ -17,6 +17,8 @@ struct Node {
 
     let attack: Attack
     let files: Files
+    /// Who stands in for the tenant's key broker, when that is the attack.
+    var broker: PodKeyBroker?
 
     /// Plays the attack and leaves nothing behind.
     func play(until end: ContinuousClock.Instant) async throws -> Verdict {
@@ -61,7 +63,7 @@ struct Node {
     }
 
     private func sandbox(_ original: InitData, journal: InstanceJournal) async throws -> PodSandbox {
-        let latched = try self.attack.latched(original)
+        let latched = try self.attack.latched(original, broker: self.broker)
         let specification = try PodSpecification(
             namespace: latched.manifest.namespace, service: latched.manifest.name,
             revision: "\(latched.manifest.name)-00001", manifest: latched.manifest, initData: latched)

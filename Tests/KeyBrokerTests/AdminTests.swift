@@ -83,13 +83,14 @@ struct AdminTests {
     @Test(arguments: [
         #"{"hostnames":["*.default.localhost"]}"#, #"{"hostnames":["A.b"]}"#, #"{"measurements":[]}"#,
         #"{"measurements":["00"]}"#, #"{"resources":["a/b"]}"#, #"{"expires":"soon"}"#, #"{"state":"retired"}"#,
-        #"{"surprise":1}"#, #"{"name":null}"#,
+        #"{"surprise":1}"#, #"{"name":null}"#, #"{"guestVersion":null}"#, #"{"guestVersion":""}"#,
+        #"{"simulated":"yes"}"#,
     ])
     func `a faulty registration is refused`(change: String) async throws {
         let bench = try BrokerBench()
         let good: [String: JSONValue] = [
             "name": "n", "namespace": "d", "hostnames": ["a.b"], "resources": [], "measurements": "any-reference",
-            "expires": "2099-01-01T00:00:00Z",
+            "guestVersion": "0.1.0", "expires": "2099-01-01T00:00:00Z",
         ]
         let digest = String(repeating: "0a", count: 32)
         let fine = try await bench.administer(

@@ -94,24 +94,27 @@ final class BrokerBench {
         let registration: [String: JSONValue] = [
             "name": "hello", "namespace": "default", "hostnames": ["hello.default.localhost"],
             "resources": ["kbs:///default/key/one", "default/key/two"], "measurements": "any-reference",
+            "guestVersion": "0.1.0", "simulated": .bool(guest.technology == "soft-snp"),
             "expires": .integer(time.now + 86_400),
         ]
-        let body = JSONValue.object(registration.merging(changes) { $1 }).canonicalBytes
+        let body = JSONValue.object(registration.merging(changes) { $1 }.filter { $1 != .null }).canonicalBytes
         let registered = try await administer("PUT", "testudo/manifests/\(guest.digest)", body)
         #expect(registered.status == 200)
+        try await publish(version: "0.1.0", measurement: Self.measurement)
+        #expect(try await administer("POST", "resource/default/key/one", Array("secret one".utf8)).status == 200)
+    }
+
+    /// Releases a measurement as that of a version of the guest.
+    func publish(version: String, measurement: String) async throws {
         let values: JSONValue = [
-            "version": "0.1.0",
+            "version": .string(version),
             "values": .array(
                 ["snp", "soft-snp"].map {
-                    [
-                        "technology": .string($0), "measurement": .string(Self.measurement), "vcpus": 1,
-                        "debug": false,
-                    ]
+                    ["technology": .string($0), "measurement": .string(measurement), "vcpus": 1, "debug": false]
                 }),
         ]
         let document = try JWS.signEdDSA(claims: values, key: release)
         #expect(try await administer("PUT", "testudo/reference-values", Array(document.utf8)).status == 200)
-        #expect(try await administer("POST", "resource/default/key/one", Array("secret one".utf8)).status == 200)
     }
 
     /// `/auth`: the cookie and the nonce of a new session.

@@ -99,7 +99,8 @@ struct LiveBrokerTests {
         let token = try JWS.signEdDSA(claims: claims, key: admin)
         let registration: JSONValue = [
             "name": "hello", "namespace": "default", "hostnames": ["hello.default.localhost"],
-            "resources": ["default/key/one"], "measurements": "any-reference",
+            "resources": ["default/key/one"], "measurements": "any-reference", "guestVersion": "0.1.0",
+            "simulated": true,
         ]
         let values: JSONValue = [
             "version": "0.1.0",

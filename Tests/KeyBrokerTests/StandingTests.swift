@@ -48,6 +48,65 @@ struct StandingTests {
         try expectRefusal(try await attest(bench, guest), 403, "PolicyDeny")
     }
 
+    @Test func `an older guest's measurement is refused for a manifest that names a newer version`() async throws {
+        let bench = try BrokerBench()
+        var guest = FakeGuest()
+        let old = String(repeating: "cd", count: 48)
+        try await bench.prepare(guest)
+        try await bench.publish(version: "0.0.9", measurement: old)
+        guest.measurement = old
+        try expectRefusal(try await attest(bench, guest), 403, "PolicyDeny")
+        let line = try #require(try await bench.audit().last { $0["kind"] == "attest" })
+        #expect(line["check"] == "guest-version")
+        #expect(line["reason"]?.stringValue?.contains("0.0.9") == true)
+        // The control: the manifest that names the old version may run on it, and only on it.
+        try await bench.prepare(guest, changes: ["guestVersion": "0.0.9"])
+        let (_, token) = try await bench.attest(guest)
+        #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token).status == 200)
+        // The tenant moves on: the token of the old guest opens nothing more.
+        try await bench.prepare(guest)
+        try expectRefusal(
+            await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token), 403, "PolicyDeny")
+        // A guest that two versions publish unchanged is a guest of both.
+        try await bench.publish(version: "0.0.9", measurement: BrokerBench.measurement)
+        guest.measurement = BrokerBench.measurement
+        #expect(try await attest(bench, guest).status == 200)
+    }
+
+    @Test func `a registration cannot name another guest than its manifest does`() async throws {
+        let bench = try BrokerBench()
+        var guest = FakeGuest()
+        let text = Self.debugManifest.canonicalText.replacing("\"debug\":true", with: "\"debug\":false")
+        guest.initData = try InitData(try PodManifest(parsing: try JSONValue.parse(text: text))).text
+        try await bench.prepare(guest)
+        #expect(try await attest(bench, guest).status == 200)
+        let newer = text.replacing("\"guestVersion\":\"0.1.0\"", with: "\"guestVersion\":\"0.2.0\"")
+        guest.initData = try InitData(try PodManifest(parsing: try JSONValue.parse(text: newer))).text
+        guest.instance = String(repeating: "02", count: 16)
+        try await bench.prepare(guest)
+        try expectRefusal(try await attest(bench, guest), 403, "PolicyDeny")
+        #expect(try await bench.audit().last { $0["kind"] == "attest" }?["check"] == "guest-version")
+    }
+
+    @Test func `a simulated guest gets nothing where the registration does not say so`() async throws {
+        let bench = try BrokerBench()
+        var guest = FakeGuest()
+        guest.technology = "soft-snp"
+        try await bench.prepare(guest)
+        let (_, token) = try await bench.attest(guest)
+        #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token).status == 200)
+        for silent: [String: JSONValue] in [["simulated": false], ["simulated": nil]] {
+            try await bench.prepare(guest, changes: silent)
+            try expectRefusal(try await attest(bench, guest), 403, "PolicyDeny")
+            let line = try #require(try await bench.audit().last { $0["kind"] == "attest" })
+            #expect(line["check"] == "simulated" && line["simulated"] == true)
+            try expectRefusal(
+                await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token), 403, "PolicyDeny")
+        }
+        guest.technology = "snp"
+        #expect(try await attest(bench, guest).status == 200)
+    }
+
     @Test func `a debug guest cannot take the place of a release guest`() async throws {
         let bench = try BrokerBench()
         var guest = FakeGuest()

@@ -65,7 +65,8 @@ struct StorageTests {
 
     @Test(arguments: [
         #"{"adminKeys":[]}"#, #"{"adminKeys":null}"#, #"{"listen":"8480"}"#, #"{"tokenMinutes":0}"#, #"{"extra":1}"#,
-        #"{"softRoots":["00"]}"#, #"{"tls":{"cert":"a"}}"#, #"{"tls":{"cert":"a","key":"b","c":1}}"#,
+        #"{"softRoots":["00"]}"#, #"{"revocationLists":"x"}"#, #"{"tls":{"cert":"a"}}"#,
+        #"{"tls":{"cert":"a","key":"b","c":1}}"#,
     ])
     func `a faulty configuration is refused`(change: String) throws {
         let bench = try BrokerBench()
@@ -77,20 +78,21 @@ struct StorageTests {
         #expect(throws: WireError.self) { try BrokerConfiguration(parsing: body, folder: bench.folder) }
     }
 
-    @Test func `a line that was cut short does not swallow the next one`() throws {
-        let folder = NSTemporaryDirectory() + "testudo-audit-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let path = folder + "/audit.jsonl"
-        try Data(#"{"time":"2026-"#.utf8).write(to: URL(fileURLWithPath: path))
-        let log = try AuditLog(path: path, limit: 2_000)
-        for index in 0..<10 {
-            try log.append(AuditRecord(kind: .admin, allowed: true, check: "c", reason: "line \(index)\n"))
-        }
-        let lines = log.lines(since: 0).split(separator: UInt8(ascii: "\n"))
-        #expect(lines.count <= 10 && lines.count >= 5)
-        #expect(try JSONValue.parse(Array(try #require(lines.last)))["reason"] == "line 9\n")
-        #expect(log.lines(since: 9_999_999_999).isEmpty)
+    @Test func `a revocation list that is not there stops the broker, and later each attestation`() async throws {
+        let bench = try BrokerBench()
+        let path = bench.folder + "/genoa.crl"
+        var configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        configuration.revocationLists = [path]
+        let refusal = #expect(throws: BrokerError.self) { try KeyBroker(configuration: configuration) }
+        #expect(refusal?.detail.contains(path) == true)
+        try Data([1]).write(to: URL(fileURLWithPath: path))
+        let appraiser = try ReportAppraiser(softRoots: [], revocationLists: [path])
+        try FileManager.default.removeItem(atPath: path)
+        let bundle = EvidenceBundle(
+            technology: "snp", primaryEvidence: [:], reportData: [], hostData: [], allowsDebugGuest: false,
+            guestVersion: nil, runtimeDataClaims: [:], references: .none)
+        let failure = await #expect(throws: AppraisalFailure.self) { try await appraiser.appraise(bundle) }
+        #expect(failure?.check == "revocation")
     }
 
     @Test(arguments: [

@@ -122,6 +122,66 @@ struct AppraiserTests {
         #expect(appraisal.status == .warning)
     }
 
+    @Test func `firmware below the reference value's minimum is refused, and a product line that it does not name`()
+        throws
+    {
+        let verified = try verified()
+        let tcb = verified.report.reportedTCB.components(verified.productLine.layout)
+        var newer = tcb
+        newer.microcode += 1
+        func appraiser(_ floors: [ProductLine: TCBVersion.Components]) -> Appraiser {
+            let value = ReferenceValue(
+                technology: verified.technology, measurement: verified.report.measurement, processors: 2, debug: false,
+                version: "1.0", minimumTCB: floors)
+            return Appraiser(requirements: requirements, references: ReferenceValues([value]))
+        }
+        let expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+        let appraisal = try appraiser([verified.productLine: tcb]).appraise(verified, expecting: expectations)
+        #expect(appraisal.fields.contains { $0.field == "minimum firmware" && $0.verdict == .passed })
+        #expect(refusal(verified, appraiser([verified.productLine: newer]), expectations) == .minimumTCB)
+        #expect(verified.productLine != .turin)
+        #expect(refusal(verified, appraiser([.turin: tcb]), expectations) == .minimumTCB)
+    }
+
+    @Test func `of a measurement that several versions publish each one's firmware minimum counts`() throws {
+        let verified = try verified()
+        let tcb = verified.report.reportedTCB.components(verified.productLine.layout)
+        var newer = tcb
+        newer.microcode += 1
+        func value(_ version: String, _ floors: [ProductLine: TCBVersion.Components]) -> ReferenceValue {
+            ReferenceValue(
+                technology: verified.technology, measurement: verified.report.measurement, processors: 2, debug: false,
+                version: version, minimumTCB: floors)
+        }
+        for (older, later) in [
+            ([:], [verified.productLine: newer]), ([verified.productLine: newer], [:]),
+            ([verified.productLine: tcb], [.turin: tcb]),
+        ] {
+            let values = ReferenceValues([value("1.0", older), value("1.1", later)])
+            let appraiser = Appraiser(requirements: requirements, references: values)
+            var expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+            for version in [nil, "1.0", "1.1"] {
+                expectations.guestVersion = version
+                #expect(refusal(verified, appraiser, expectations) == .minimumTCB)
+            }
+        }
+        let met = ReferenceValues([value("1.0", [:]), value("1.1", [verified.productLine: tcb])])
+        let expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+        let appraisal = try Appraiser(requirements: requirements, references: met).appraise(
+            verified, expecting: expectations)
+        #expect(appraisal.reference?.version == "1.0")
+    }
+
+    @Test func `a guest of another version than the manifest names is refused`() throws {
+        let verified = try verified()
+        let appraiser = Appraiser(requirements: requirements, references: reference(verified))
+        var expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+        expectations.guestVersion = "1.1"
+        #expect(refusal(verified, appraiser, expectations) == .guestVersion)
+        expectations.guestVersion = "1.0"
+        #expect(try appraiser.appraise(verified, expecting: expectations).reference?.version == "1.0")
+    }
+
     @Test func `a policy that fails refuses`() throws {
         struct Failing: AppraisalPolicy {
             let identifier = "failing"
@@ -163,7 +223,16 @@ struct TrustVectorTests {
         #expect(values.document(version: "0.1.0") == document)
         #expect(values.match(.softSNP, try LaunchMeasurement(hex: hex))?.processors == 1)
         #expect(values.match(.snp, try LaunchMeasurement(hex: hex)) == nil)
+        let floor = #""minimumTCB":{"Genoa":{"bootloader":1,"microcode":4,"snp":3,"tee":2}},"#
+        let demanding = text.replacing("\"debug\"", with: floor + "\"debug\"")
+        let read = try ReferenceValues(document: try JSONValue.parse(text: demanding))
+        #expect(
+            read.values.first?.minimumTCB == [.genoa: .init(bootLoader: 1, tee: 2, snp: 3, microcode: 4)])
+        #expect(try read.document(version: "0.1.0") == JSONValue.parse(text: demanding))
         for broken in [
+            demanding.replacing("Genoa", with: "Rome"), demanding.replacing("Genoa", with: "Turin"),
+            demanding.replacing("\"tee\":2", with: "\"tee\":256"),
+            demanding.replacing(",\"tee\":2", with: ""), demanding.replacing(floor, with: "\"minimumTCB\":{},"),
             text.replacing("soft-snp", with: "none"), text.replacing("\"vcpus\":1", with: "\"vcpus\":0"),
             text.replacing("abab", with: "ab"), text.replacing(",\"debug\":false", with: ""),
             text.replacing("\"vcpus\"", with: "\"cpus\""), text.replacing("0.1.0", with: ""),

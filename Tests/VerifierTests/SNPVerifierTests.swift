@@ -81,6 +81,26 @@ struct SNPVerifierTests {
         #expect(refusal?.check == .revocation)
     }
 
+    @Test(arguments: VerifierCase.all.filter { $0.files["crl"] != nil && $0.expect.reason == "revoked" })
+    func `the verifier's own revocation list counts, whatever the host sends along`(known: VerifierCase) throws {
+        let technology: Technology = known.isSynthetic ? .softSNP : .snp
+        let bare = RawEvidence(technology: technology, evidence: try known.raw(as: technology).evidence)
+        let (plain, now) = (try known.verifier(), try known.now())
+        // The host leaves the list away; without one of its own the verifier cannot know.
+        _ = try plain.verify(bare)
+        func verifier(_ lists: [[UInt8]], required: Bool = false) -> SNPVerifier {
+            SNPVerifier(
+                anchors: plain.anchors,
+                collateral: required ? .revocationListRequired : .revocationListOptional(because: "a test"),
+                revocationLists: lists, clock: { now })
+        }
+        let list = try known.bytes("crl")
+        let refusal = #expect(throws: EvidenceRefusal.self) { try verifier([list]).verify(bare) }
+        #expect(refusal?.check == .revocation && refusal?.reason.contains("was revoked") == true)
+        #expect(throws: EvidenceRefusal.self) { try verifier([Array(list.dropLast())]).verify(bare) }
+        #expect(throws: EvidenceRefusal.self) { try verifier([], required: true).verify(bare) }
+    }
+
     @Test func `a certificate that is missing, cut short or changed is refused`() throws {
         let known = try VerifierCase.named("snp.genoa-v5-lunal")
         let verifier = try known.verifier()

@@ -59,9 +59,13 @@ struct VerifierCase: Decodable, CustomTestStringConvertible {
             technology: technology, evidence: evidence, revocationList: files["crl"] == nil ? nil : try bytes("crl"))
     }
 
+    /// When the case plays, in seconds since 1970.
+    func now() throws -> Int64 {
+        Int64(try Date(#require(params.verify_at), strategy: .iso8601).timeIntervalSince1970)
+    }
+
     func verifier() throws -> SNPVerifier {
-        let parsed = try Date(#require(params.verify_at), strategy: .iso8601)
-        let now = Int64(parsed.timeIntervalSince1970)
+        let now = try now()
         let pins: Set<[UInt8]> = isSynthetic ? [Fingerprint.sha256(try bytes("root"))] : []
         return SNPVerifier(
             anchors: try TrustAnchors(softRoots: pins),

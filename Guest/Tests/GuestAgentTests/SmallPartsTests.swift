@@ -93,7 +93,7 @@ struct SmallPartsTests {
         try SystemFailure.check(cg_stream_pair(&pair), "pair")
         let host = OpenFile(owning: pair[1])
         let pump = try MuxPump()
-        pump.start(wire: OpenFile(owning: pair[0])) { target in
+        try pump.start(wire: OpenFile(owning: pair[0])) { target in
             guard target == "echo" else { return .refuse("no such target") }
             return .take { socket in
                 // Not on the pump's own thread, which has yet to bring the bytes.
@@ -102,7 +102,7 @@ struct SmallPartsTests {
                     if let bytes = try? file.readSome(limit: 100) { try? file.writeAll(bytes.reversed()) }
                 }
             }
-        } ended: {
+        } ended: { _ in
         }
         var core = MuxCore(role: .host)
         let good = try core.open(target: "echo")

@@ -3,8 +3,10 @@ import WireFormat
 /// The multiplexer of the byte link between host and guest, without I/O: bytes go in, events and bytes come out.
 ///
 /// Both ends use it. Whoever owns the link calls ``receive(_:)`` with what arrived and writes ``takeOutput()`` after
-/// every call. A thrown error means that the peer broke the protocol: close the link. Nothing the peer sends makes this
-/// end keep more than one window a stream and one partial frame.
+/// every call, or later while the link takes no more. A thrown error means that the peer broke the protocol: close the
+/// link. Nothing the peer sends makes this end keep more than one window a stream and one partial frame, and nothing that
+/// it leaves unread more than ``outputLimit``: data waits in its stream, and a peer that has this end pile up answers
+/// without reading them has broken the protocol.
 public struct MuxCore: Sendable {
     /// The most streams open at once, both directions together.
     public static let streamLimit = 1024
@@ -12,6 +14,12 @@ public struct MuxCore: Sendable {
     public static let window = 256 * 1024
     /// Bytes skipped in search of a HELLO before the link is given up.
     public static let skipLimit = 4 * 1024 * 1024
+
+    /// Bytes that may wait for the link before data stays in the queues of its streams.
+    public static let dataLimit = 1024 * 1024
+    /// Bytes of data and answers that may wait for the link. A link whose peer reads now and then stays far below: an
+    /// answer to 128 KiB of data has 12 bytes.
+    public static let outputLimit = 4 * 1024 * 1024
 
     /// Which end this is.
     public let role: MuxRole
@@ -24,6 +32,10 @@ public struct MuxCore: Sendable {
     private var input: [UInt8] = []
     private var skipped = 0
     var output: [UInt8] = []
+    /// Streams whose data waits for the output to be taken.
+    var held: Set<UInt32> = []
+    /// The one of them that was served last.
+    private var lastServed: UInt32 = 0
     /// Streams that ended both ways and were not reported yet.
     var finished: [UInt32] = []
 
@@ -37,20 +49,39 @@ public struct MuxCore: Sendable {
     /// The number of open streams.
     public var streamCount: Int { streams.count }
 
-    /// The bytes to write to the link, in order. Empties the output.
+    /// Bytes that wait for the link.
+    public var waiting: Int { output.count }
+
+    /// Whether the peer left more unread than ``outputLimit``: every further byte from it is refused.
+    public var isOverrun: Bool { output.count > Self.outputLimit }
+
+    /// The bytes to write to the link, in order. Empties the output; data that waited for that moves up, so an owner whose
+    /// link takes more calls this until nothing comes, and then looks again at what is ``queued(_:)``.
     public mutating func takeOutput() -> [UInt8] {
-        defer { output = [] }
-        return output
+        let taken = output
+        output = []
+        guard !held.isEmpty else { return taken }
+        // Beginning after the stream that was served last, so that none starves.
+        let order = held.sorted()
+        held = []
+        let start = order.firstIndex { $0 > lastServed } ?? 0
+        for id in order[start...] + order[..<start] {
+            if output.count < Self.dataLimit { lastServed = id }
+            flush(id)
+        }
+        return taken
     }
 
     /// Takes in bytes from the link.
     public mutating func receive(_ bytes: [UInt8]) throws(WireError) -> [MuxEvent] {
+        try checkOutput()
         input.append(contentsOf: bytes)
         return try drainInput()
     }
 
     /// Takes in bytes from the link.
     public mutating func receive(_ bytes: ArraySlice<UInt8>) throws(WireError) -> [MuxEvent] {
+        try checkOutput()
         input.append(contentsOf: bytes)
         return try drainInput()
     }
@@ -88,6 +119,12 @@ public struct MuxCore: Sendable {
 
     mutating func emit(_ kind: MuxFrame.Kind, _ id: UInt32, _ payload: [UInt8] = []) {
         MuxFrame(kind, stream: id, payload: payload).encode(into: &output)
+    }
+
+    private func checkOutput() throws(WireError) {
+        guard !isOverrun else {
+            throw WireError(field: "mux output", reason: "the peer does not read: \(output.count) bytes wait for it")
+        }
     }
 
     private mutating func drainInput() throws(WireError) -> [MuxEvent] {
@@ -157,6 +194,7 @@ public struct MuxCore: Sendable {
     private mutating func dropStreams(reason: String) -> [MuxEvent] {
         let events = streams.keys.sorted().map { MuxEvent.reset($0, reason: reason) }
         streams = [:]
+        held = []
         highestPeerStream = 0
         return events
     }

@@ -11,7 +11,7 @@ struct MuxStream: Sendable {
     var receiveCredit = MuxCore.window
     /// Bytes consumed here and not yet given back as credit.
     var consumed = 0
-    /// Bytes that wait for credit.
+    /// Bytes that wait for credit or for the link.
     var queue: [UInt8] = []
     /// This end closed its direction; EOF leaves after the queue.
     var isClosing = false
@@ -34,7 +34,7 @@ extension MuxCore {
         return streams[id]?.queue.count ?? 0
     }
 
-    /// Bytes of a stream that wait for credit.
+    /// Bytes of a stream that wait for credit or for the link.
     public func queued(_ id: UInt32) -> Int { streams[id]?.queue.count ?? 0 }
 
     /// Says that `count` received bytes are used up, so that the peer may send more.
@@ -68,10 +68,12 @@ extension MuxCore {
         emit(.reset, id, text)
     }
 
-    /// Sends what credit allows, then EOF when the stream is closing.
+    /// Sends what credit and the link allow, then EOF when the stream is closing.
     mutating func flush(_ id: UInt32) {
         guard var stream = streams[id] else { return }
-        let count = min(stream.queue.count, stream.sendCredit)
+        let ready = min(stream.queue.count, stream.sendCredit)
+        let count = min(ready, max(0, Self.dataLimit - output.count))
+        if count < ready { held.insert(id) }
         var start = 0
         while start < count {
             let end = min(start + MuxFrame.payloadLimit, count)

@@ -1,6 +1,8 @@
+import Crypto
 import WireFormat
 
-/// What one handshake binds into evidence. Made by ``RCARClient`` only: the key is its own and the nonce the broker's.
+/// What one handshake binds into evidence. Made by ``RCARClient`` only: the nonce is the broker's and the
+/// key was made for it.
 public struct HandshakeInputs: Sendable {
     /// The public key that the broker encrypts to, as a JWK.
     public let teePublicKey: JSONValue
@@ -36,6 +38,16 @@ public protocol EvidenceSource: Sendable {
     var technology: String { get }
     /// The init-data document whose digest the machine was launched with, the exact text.
     var initData: String { get }
+    /// Makes the key of one handshake, which secrets are encrypted to. The broker's nonce came from outside the host's
+    /// reach: a guest stirs it into its entropy pool first (rule R16).
+    func handshakeKey(after nonce: String) async throws -> P256.KeyAgreement.PrivateKey
     /// Collects evidence for one handshake.
     func collect(_ inputs: HandshakeInputs) async throws -> CollectedEvidence
+}
+
+extension EvidenceSource {
+    /// A key from the library's generator as it is.
+    public func handshakeKey(after nonce: String) async throws -> P256.KeyAgreement.PrivateKey {
+        P256.KeyAgreement.PrivateKey()
+    }
 }

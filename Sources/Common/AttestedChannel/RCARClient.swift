@@ -141,10 +141,12 @@ public actor RCARClient {
         _ wire: BrokerWire, _ source: any EvidenceSource, _ onAttested: @Sendable (String) async throws -> Void
     ) async throws(BrokerFailure) -> BrokerSession {
         let challenge = try await wire.challenge(technology: source.technology)
-        let key = P256.KeyAgreement.PrivateKey()
-        let publicKey = HandshakeKey.publicJSON(key)
+        let key: P256.KeyAgreement.PrivateKey
+        let publicKey: JSONValue
         let evidence: CollectedEvidence
         do {
+            key = try await source.handshakeKey(after: challenge.nonce)
+            publicKey = HandshakeKey.publicJSON(key)
             evidence = try await source.collect(HandshakeInputs(teePublicKey: publicKey, nonce: challenge.nonce))
         } catch {
             throw BrokerFailure(.noEvidence, "\(error)")

@@ -55,6 +55,8 @@ public enum LogFormat {
 public struct LogSeal: Sendable {
     /// HPKE's encapsulated key, part of every record.
     public let encapsulated: [UInt8]
+    /// What evidence names the seal by: nobody but its maker and the recipient can seal under this key (rule R22).
+    public var keyDigest: SHA256Digest { SHA256Digest(hashing: encapsulated) }
     private let info: [UInt8]
     private let key: SymmetricKey
     private var next: UInt64 = 0

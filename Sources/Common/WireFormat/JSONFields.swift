@@ -113,10 +113,10 @@ public struct JSONFields {
         return try JSONFields(value, path: path(key))
     }
 
-    /// Ends the decoding; members that nobody took are an error.
+    /// Ends the decoding; members that nobody took are an error, which quotes a short part of the first one's name.
     public func finish() throws(WireError) {
         guard let unknown = members.keys.min() else { return }
-        throw refusal(unknown, "is an unknown field")
+        throw refusal(ShownText.cut(unknown, bytes: 64), "is an unknown field")
     }
 
     private func texts(_ elements: [JSONValue], _ key: String) throws(WireError) -> [String] {

@@ -1,6 +1,6 @@
 /// A refusal of bytes or text that came from outside, naming the place and the reason.
 ///
-/// Neither member ever holds the refused value itself, so an error may be logged.
+/// Neither member ever holds the refused value itself, and of an unknown name at most 64 bytes: an error may be logged.
 public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The name or path of the refused field.
     public let field: String

@@ -47,7 +47,9 @@ final class MuxHandler: ChannelInboundHandler {
             }
             self.flush()
         } catch {
-            self.fail("the agent's frames are malformed: \(error)")
+            self.fail(
+                self.core.isOverrun
+                    ? "the agent does not read its answers" : "the agent's frames are malformed: \(error)")
             context.close(promise: nil)
         }
     }
@@ -64,6 +66,7 @@ final class MuxHandler: ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
+            self.flush()
             for stream in self.streams.values where self.isWritable(stream.id) { stream.delegate?.streamWritable() }
         }
         context.fireChannelWritabilityChanged()
@@ -124,10 +127,14 @@ final class MuxHandler: ChannelInboundHandler {
         }
     }
 
+    /// Writes while the connection takes more. What an agent leaves unread stays in the core, which counts it and gives
+    /// the connection up when the agent has more and more answered.
     private func flush() {
-        guard let context = self.context else { return }
-        let output = self.core.takeOutput()
-        if !output.isEmpty { context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: output)), promise: nil) }
+        while let context = self.context, context.channel.isWritable {
+            let output = self.core.takeOutput()
+            if output.isEmpty { return }
+            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: output)), promise: nil)
+        }
     }
 
     private func fail(_ reason: String) {

@@ -2,8 +2,8 @@ import Envelope
 import WireFormat
 
 extension KeyBroker {
-    /// Answers an administrator's call. Credentials are checked before the path is looked at, and each call leaves one
-    /// audit line, refused or not.
+    /// Answers an administrator's call. Credentials are checked before the path is looked at, and each call of an
+    /// administrator leaves one audit line, refused or not.
     func administer(_ request: BrokerRequest, _ path: [String]) throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .admin, allowed: false, check: "", reason: "")
         record.resource = "\(request.method) \(path.joined(separator: "/"))"
@@ -18,7 +18,11 @@ extension KeyBroker {
             if error.kind == .adminAccess { metrics.count(.adminRefusals) }
             if error != KeyBroker.unknownPath {
                 record.conclude(error.check, error.detail, allowed: false)
-                try audit.append(record)
+                if error.kind == .adminAccess {
+                    try audit.appendRefusal(ofStranger: record)
+                } else {
+                    try audit.append(record)
+                }
             }
             throw error
         }
@@ -30,7 +34,7 @@ extension KeyBroker {
         case "testudo":
             switch path.dropFirst().first {
             case "manifests": path.count == 2 || path.count == 3
-            case "reference-values", "audit": path.count == 2
+            case "reference-values", "audit", "log-keys": path.count == 2
             case "keys": path.count == 5
             default: false
             }
@@ -71,7 +75,8 @@ extension KeyBroker {
             let count = try released.install(String(text.split(whereSeparator: \.isWhitespace).first ?? ""))
             return .json(["values": .integer(Int64(count))])
         case ("GET", "reference-values", 0): return .json(released.json)
-        case ("GET", "audit", 0): return try auditLines(request.query["since"])
+        case ("GET", "audit", 0): return try auditLines(request.query)
+        case ("GET", "log-keys", 0): return .json(try logKeys(request.query["service"] ?? ""))
         default: throw KeyBroker.unknownPath
         }
     }
@@ -121,11 +126,14 @@ extension KeyBroker {
         }
     }
 
-    private func auditLines(_ since: String?) throws(BrokerError) -> BrokerResponse {
-        guard let start = Timestamp.seconds(parsing: since ?? "0") else {
+    private func auditLines(_ query: [String: String]) throws(BrokerError) -> BrokerResponse {
+        guard let start = Timestamp.seconds(parsing: query["since"] ?? "0") else {
             throw BrokerError(.malformed, check: "audit", "since must be seconds since 1970 or an RFC 3339 time")
         }
-        return BrokerResponse(contentType: "application/jsonl", body: audit.lines(since: start))
+        guard let last = Int(query["last"] ?? "\(Int.max)"), last > 0 else {
+            throw BrokerError(.malformed, check: "audit", "last must be a number of lines")
+        }
+        return BrokerResponse(contentType: "application/jsonl", body: audit.lines(since: start, last: last))
     }
 
     private static func listed(_ registration: Registration) -> JSONValue {

@@ -63,8 +63,8 @@ public struct AdminGate: Sendable {
             }
         }
         guard let role = claims["role"]?.stringValue else { throw refusal("admin-role", "the token has no role") }
-        guard role == "admin" else { throw refusal("admin-role", "Role \(role.prefix(32)) not allowed") }
-        return String((claims["sub"]?.stringValue ?? "admin").prefix(64))
+        guard role == "admin" else { throw refusal("admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed") }
+        return ShownText.cut(claims["sub"]?.stringValue ?? "admin", bytes: 64)
     }
 
     private func refusal(_ check: String, _ detail: String) -> BrokerError {

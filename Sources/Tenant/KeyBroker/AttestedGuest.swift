@@ -23,6 +23,9 @@ public struct AttestedGuest: Sendable, Equatable {
     public let binding: String
     /// SHA-256 of the SubjectPublicKeyInfo of the guest's TLS key, empty when none was bound.
     public let tlsKey: String
+    /// SHA-256 of the encapsulated key of the guest's log seal, empty when none was bound. Recorded with the evidence
+    /// (rule R22); tokens do not carry it.
+    public let logKey: String
     /// The key to which resources are encrypted.
     public let encryptionKey: JSONValue
 
@@ -50,6 +53,7 @@ public struct AttestedGuest: Sendable, Equatable {
         binding = try fields.string("binding")
         tlsKey = try fields.string("tlsKey")
         try fields.finish()
+        logKey = ""
         self.encryptionKey = encryptionKey
     }
 
@@ -64,6 +68,7 @@ public struct AttestedGuest: Sendable, Equatable {
         epoch = bound.epoch
         binding = bound.binding
         tlsKey = bound.tlsKey
+        logKey = bound.logKey
         self.encryptionKey = encryptionKey
     }
 }
@@ -75,6 +80,7 @@ struct BoundClaims: Sendable, Equatable {
     var epoch: Int64
     var binding: String
     var tlsKey: String
+    var logKey: String
 
     /// Reads `additional_evidence` and holds it against the digest of the init-data.
     ///
@@ -82,7 +88,7 @@ struct BoundClaims: Sendable, Equatable {
     /// text is a guest of another make; it is launch-bound too and can have no certificate.
     init(additionalEvidence: String, initDataDigest: String) throws(BrokerError) {
         if additionalEvidence.isEmpty {
-            self.init(manifest: initDataDigest, instance: "", epoch: 0, binding: "launch", tlsKey: "")
+            self.init(manifest: initDataDigest, instance: "", epoch: 0, binding: "launch", tlsKey: "", logKey: "")
             return
         }
         do {
@@ -92,7 +98,7 @@ struct BoundClaims: Sendable, Equatable {
             self.init(
                 manifest: try fields.string("manifest"), instance: try fields.string("instance"),
                 epoch: try fields.integer("epoch"), binding: try fields.string("binding"),
-                tlsKey: try fields.string("tlsKey"))
+                tlsKey: try fields.string("tlsKey"), logKey: try fields.optionalString("logKey") ?? "")
             try fields.finish()
             guard try Hex.decode(instance, field: "instance").count == 16 else {
                 throw WireError(field: "instance", reason: "must be 16 bytes")
@@ -100,7 +106,12 @@ struct BoundClaims: Sendable, Equatable {
             guard try Hex.decode(tlsKey, field: "tlsKey").count == 32 else {
                 throw WireError(field: "tlsKey", reason: "must be a SHA-256 digest")
             }
-            guard instance == instance.lowercased(), tlsKey == tlsKey.lowercased(), epoch >= 0 else {
+            guard try logKey.isEmpty || Hex.decode(logKey, field: "logKey").count == 32 else {
+                throw WireError(field: "logKey", reason: "must be a SHA-256 digest")
+            }
+            guard instance == instance.lowercased(), tlsKey == tlsKey.lowercased(),
+                logKey == logKey.lowercased(), epoch >= 0
+            else {
                 throw WireError(field: "testudo", reason: "digests are lower case and epochs not negative")
             }
         } catch let error as WireError {
@@ -116,11 +127,14 @@ struct BoundClaims: Sendable, Equatable {
         }
     }
 
-    private init(manifest: String, instance: String, epoch: Int64, binding: String, tlsKey: String) {
+    private init(
+        manifest: String, instance: String, epoch: Int64, binding: String, tlsKey: String, logKey: String
+    ) {
         self.manifest = manifest
         self.instance = instance
         self.epoch = epoch
         self.binding = binding
         self.tlsKey = tlsKey
+        self.logKey = logKey
     }
 }

@@ -3,117 +3,189 @@ import Glibc
 import Synchronization
 import WireFormat
 
-/// One decision of the broker.
-public struct AuditRecord: Sendable, Equatable {
-    /// What was decided upon.
-    public enum Kind: String, Sendable {
-        /// Evidence.
-        case attest
-        /// A secret for a guest.
-        case release
-        /// A leaf certificate.
-        case certificate
-        /// An administrator's call.
-        case admin
-    }
-
-    /// What was decided upon.
-    public var kind: Kind
-    /// Whether it was granted.
-    public var allowed: Bool
-    /// The check that decided.
-    public var check: String
-    /// Why, for the tenant.
-    public var reason: String
-    /// The manifest digest, as far as known.
-    public var manifest: String = ""
-    /// The launch measurement, as far as known.
-    public var measurement: String = ""
-    /// The resource, names of a certificate or admin path.
-    public var resource: String = ""
-    /// The administrator's name.
-    public var subject: String = ""
-    /// Whether a software root signed the evidence; nil when it is not known.
-    public var simulated: Bool?
-
-    /// Creates a record.
-    public init(kind: Kind, allowed: Bool, check: String, reason: String) {
-        self.kind = kind
-        self.allowed = allowed
-        self.check = check
-        self.reason = reason
-    }
-
-    func line(at time: Date) -> [UInt8] {
-        func short(_ text: String) -> JSONValue { .string(String(text.prefix(512))) }
-        let value: JSONValue = .object([
-            "time": .string(Timestamp.text(time)), "kind": .string(kind.rawValue),
-            "decision": .string(allowed ? "allow" : "deny"), "check": short(check), "reason": short(reason),
-            "manifest": short(manifest), "measurement": short(measurement), "resource": short(resource),
-            "subject": short(subject), "simulated": simulated.map { .bool($0) } ?? .null,
-        ])
-        return value.canonicalBytes + [UInt8(ascii: "\n")]
-    }
-}
-
-/// The broker's decisions as JSON lines in one append-only file, with one older file kept beside it.
+/// The broker's decisions as JSON lines in an append-only file. A full file gets a number and stays until the operator
+/// moves it away.
 ///
-/// A record is in the file before the decision takes effect; when it cannot be written, the decision fails.
+/// A record is in the file before the decision takes effect; when it cannot be written, the decision fails. No line is
+/// ever dropped to make room for another: with too many files the broker decides nothing more. So that strangers cannot
+/// bring that about, most of their refusals are counted, see ``RefusalBudget``.
 public final class AuditLog: Sendable {
     private struct State {
         var file: Int32
         var size: Int
+        var lastNumber = 0
+        var isStuck = false
+        var budget = RefusalBudget()
     }
 
     private let path: String
     private let clock: BrokerClock
     private let limit: Int
+    private let fileLimit: Int
+    private let warn: @Sendable (String) -> Void
     private let state: Mutex<State>
 
-    /// Opens or creates the log; at `limit` bytes it moves to `path.1` and starts anew.
-    public init(path: String, clock: BrokerClock = .system, limit: Int = 64 << 20) throws(BrokerError) {
+    /// The most bytes that one answer to ``lines(since:last:)`` has.
+    static let answerLimit = 8 << 20
+
+    /// Opens or creates the log.
+    ///
+    /// - Parameters:
+    ///   - path: The file that is written; full ones are called `path.NUMBER`, a later one with a higher number.
+    ///   - limit: The bytes at which a file is full.
+    ///   - fileLimit: How many full files may lie there. From half of them on the broker warns; with all of them there
+    ///     it refuses to decide until some were moved away.
+    ///   - warn: Where warnings go beside the log itself.
+    public init(
+        path: String, clock: BrokerClock = .system, limit: Int = 64 << 20, fileLimit: Int = 64,
+        warn: @escaping @Sendable (String) -> Void = AuditLog.warnOnStandardError
+    ) throws(BrokerError) {
         self.path = path
         self.clock = clock
         self.limit = limit
+        self.fileLimit = fileLimit
+        self.warn = warn
         let opened = try Self.open(path)
         state = Mutex(opened)
     }
 
-    deinit { state.withLock { _ = close($0.file) } }
+    deinit {
+        state.withLock { state in
+            if let rest = state.budget.summary(now: clock.seconds, atOnce: true) {
+                let line = rest.line(at: clock.now)
+                _ = line.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
+            }
+            close(state.file)
+        }
+    }
 
     /// Appends one record.
     func append(_ record: AuditRecord) throws(BrokerError) {
-        let line = record.line(at: clock.now)
-        let written = try state.withLock { state throws(BrokerError) in
-            if state.size + line.count > limit, state.size > 0 {
-                guard rename(path, path + ".1") == 0 else {
-                    throw BrokerError(.failed, check: "audit", "the audit log cannot be rotated")
-                }
-                close(state.file)
-                state = try Self.open(path)
-            }
-            let count = line.withUnsafeBytes { write(state.file, $0.baseAddress, $0.count) }
-            state.size += max(count, 0)
-            return count == line.count
+        try state.withLock { state throws(BrokerError) in
+            try writeSummary(&state)
+            try write(record.line(at: clock.now), &state)
         }
-        guard written else { throw BrokerError(.failed, check: "audit", "the audit log cannot be written") }
     }
 
-    /// The lines from second `since` on, the older file included.
-    func lines(since: Int64) -> [UInt8] {
-        var found: [UInt8] = []
-        for name in [path + ".1", path] {
+    /// Appends the refusal of somebody who proved nothing, or counts it when there were many.
+    func appendRefusal(ofStranger record: AuditRecord) throws(BrokerError) {
+        try state.withLock { state throws(BrokerError) in
+            try writeSummary(&state)
+            let line = record.line(at: clock.now)
+            guard state.budget.admit(record.check, bytes: line.count, now: clock.seconds) else { return }
+            try write(line, &state)
+        }
+    }
+
+    /// How many full files lie there, and what to do when they are many; nil while they are few.
+    var warning: String? {
+        let count = numbers.count
+        guard count * 2 >= fileLimit else { return nil }
+        return "\(count) of at most \(fileLimit) full audit files lie at \(path).*: move the oldest away; with "
+            + "\(fileLimit) the broker stops releasing keys rather than drop a line"
+    }
+
+    /// Whether full files are few.
+    var hasRoom: Bool { warning == nil }
+
+    /// The newest lines from second `since` on, oldest first: at most `last` of them and ``answerLimit`` bytes.
+    func lines(since: Int64, last: Int = .max) -> [UInt8] {
+        // What cannot be written now is written with the next record, or that fails.
+        state.withLock { state in try? writeSummary(&state) }
+        var found: [ArraySlice<UInt8>] = []
+        var size = 0
+        files: for name in [path] + numbers.reversed().map({ "\(path).\($0)" }) {
             guard let data = FileManager.default.contents(atPath: name) else { continue }
-            for line in data.split(separator: UInt8(ascii: "\n")) {
+            for line in [UInt8](data).split(separator: UInt8(ascii: "\n")).reversed() {
                 guard
                     let record = try? JSONValue.parse(Array(line)), let time = record["time"]?.stringValue,
-                    let seconds = Timestamp.seconds(parsing: time), seconds >= since
+                    let seconds = Timestamp.seconds(parsing: time)
                 else { continue }
-                found += line
-                found.append(UInt8(ascii: "\n"))
+                guard seconds >= since, found.count < last, size + line.count < Self.answerLimit else { break files }
+                found.append(line)
+                size += line.count + 1
             }
         }
-        return found
+        return Array(found.reversed().joined(separator: [UInt8(ascii: "\n")])) + (found.isEmpty ? [] : [10])
+    }
+
+    /// The numbers of the full files, oldest first.
+    private var numbers: [Int] {
+        let name = (path as NSString).lastPathComponent + "."
+        let folder = (path as NSString).deletingLastPathComponent
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+        return names.filter { $0.hasPrefix(name) }.compactMap { Int($0.dropFirst(name.count)) }.sorted()
+    }
+
+    private func writeSummary(_ state: inout State) throws(BrokerError) {
+        guard let summary = state.budget.summary(now: clock.seconds) else { return }
+        try write(summary.line(at: clock.now), &state)
+    }
+
+    private func write(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
+        if state.size + line.count > limit, state.size > 0 { try rotate(&state, for: line.count) }
+        try put(line, &state)
+    }
+
+    private func put(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
+        let count = line.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
+        state.size += max(count, 0)
+        guard count == line.count else {
+            throw BrokerError(.failed, check: "audit", "the audit log cannot be written")
+        }
+    }
+
+    /// Gives the file a number that no file had before, also not one that the operator has moved away: the time.
+    ///
+    /// Where that fails, the old file stays in use until it is twice as long as it should be: what is written next has
+    /// to be in a file that is known to be the log's.
+    private func rotate(_ state: inout State, for count: Int) throws(BrokerError) {
+        let known = numbers
+        guard known.count < fileLimit else {
+            warn(warning ?? "")
+            throw BrokerError(.failed, check: "audit", "the audit log is full; its owner has to move old files away")
+        }
+        let number = max((known.last ?? 0) + 1, state.lastNumber + 1, Int(clamping: clock.seconds))
+        guard let file = replacement(movingTo: "\(path).\(number)") else {
+            if !state.isStuck {
+                warn("the audit log \(path) cannot be rotated; it grows to at most \(limit * 2) bytes")
+            }
+            state.isStuck = true
+            guard state.size + count <= limit * 2 else {
+                throw BrokerError(.failed, check: "audit", "the audit log is over its limit and cannot be rotated")
+            }
+            return
+        }
+        close(state.file)
+        (state.file, state.size, state.lastNumber, state.isStuck) = (file, 0, number, false)
+        guard let warning else { return }
+        warn(warning)
+        try put(AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning).line(at: clock.now), &state)
+    }
+
+    /// Moves the file to `full` and a new one in its place; nil when that cannot be, and then all is as it was.
+    ///
+    /// The new file is opened before anything is moved: a broker without a free descriptor fails here, with its log
+    /// where it was.
+    private func replacement(movingTo full: String) -> Int32? {
+        let new = "\(path).new"
+        // One that a broker which was killed here left; there is nothing in it.
+        unlink(new)
+        let file = Glibc.open(new, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { return nil }
+        if rename(path, full) == 0 {
+            if rename(new, path) == 0 { return file }
+            rename(full, path)
+        }
+        unlink(new)
+        close(file)
+        return nil
+    }
+
+    /// Writes a warning where the broker's own log goes.
+    public static func warnOnStandardError(_ text: String) {
+        let line = Array("testudo-keybroker: warning: \(text)\n".utf8)
+        _ = Glibc.write(STDERR_FILENO, line, line.count)
     }
 
     private static func open(_ path: String) throws(BrokerError) -> State {
@@ -124,7 +196,7 @@ public final class AuditLog: Sendable {
         var last: UInt8 = 0
         if size > 0, pread(file, &last, 1, off_t(size - 1)) == 1, last != UInt8(ascii: "\n") {
             last = UInt8(ascii: "\n")
-            size += max(write(file, &last, 1), 0)
+            size += max(Glibc.write(file, &last, 1), 0)
         }
         return State(file: file, size: size)
     }

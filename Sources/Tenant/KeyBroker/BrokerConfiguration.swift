@@ -24,6 +24,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var releaseKeys: [String]
     /// SHA-256 fingerprints of the soft roots that `soft-snp` evidence may end in.
     public var softRoots: [String]
+    /// Files with AMD's lists of revoked certificates (DER), read at each attestation so that they can be renewed.
+    public var revocationLists: [String]
     /// The folder of the certificate authority.
     public var authorityFolder: String
     /// The life of a token in minutes.
@@ -58,6 +60,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         adminKeys = try fields.strings("adminKeys").map(absolute)
         releaseKeys = try fields.optionalStrings("releaseKeys").map(absolute)
         softRoots = try fields.optionalStrings("softRoots")
+        revocationLists = try fields.optionalStrings("revocationLists").map(absolute)
         var authority = try fields.fields("ca")
         authorityFolder = absolute(try authority.string("dir"))
         try authority.finish()

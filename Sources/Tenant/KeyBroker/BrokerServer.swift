@@ -25,7 +25,7 @@ public struct BrokerServer: Service {
     static let bodyTimeout: Duration = .seconds(15)
     /// How long a connection may be idle.
     static let idleTimeout: TimeAmount = .seconds(60)
-    /// How many connections are open at once; more wait in the kernel's queue.
+    /// How many connections are open at once, fewer where the system allows fewer files; more wait in the kernel's queue.
     static let connectionLimit = 4096
 
     /// Creates a server; `onListening` learns the port once it is bound.
@@ -44,6 +44,15 @@ public struct BrokerServer: Service {
         try await application().run()
     }
 
+    /// The connections for which there are descriptors.
+    private func connections() -> Int {
+        let allowed = OpenFiles.raise(forConnections: Self.connectionLimit)
+        if allowed < Self.connectionLimit {
+            logger.warning("the limit of open files (RLIMIT_NOFILE) allows \(allowed) connections at once")
+        }
+        return allowed
+    }
+
     private func application() throws -> some ApplicationProtocol {
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: Self.headLimit, maxHeaderListSize: Self.headLimit, maxHeaderFieldCount: 100)
@@ -56,7 +65,7 @@ public struct BrokerServer: Service {
             server: try .tls(http, tlsConfiguration: try tls()),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), serverName: nil,
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionLimit)),
+                availableConnectionsDelegate: MaximumAvailableConnections(connections())),
             onServerRunning: { [onListening] channel in
                 if let port = channel.localAddress?.port { await onListening(port) }
             },

@@ -49,6 +49,14 @@ public final class BrokerStore: Sendable {
                         PRIMARY KEY (instance, epoch)) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("log keys") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE log_key (
+                        instance TEXT PRIMARY KEY, digest TEXT NOT NULL, log_key TEXT NOT NULL,
+                        time INTEGER NOT NULL) WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 

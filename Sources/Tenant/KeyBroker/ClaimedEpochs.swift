@@ -21,6 +21,7 @@ extension BrokerStore {
                     throw BrokerError(.attestation, check: "nonce", "the nonce was used before")
                 }
                 try Self.claim(guest, now: now, in: database)
+                try Self.vouch(guest, now: now, in: database)
             }
         }
     }

@@ -13,6 +13,8 @@ public struct EvidenceBundle: Sendable {
     public let hostData: [UInt8]
     /// Whether the manifest itself asks for a debug guest.
     public let allowsDebugGuest: Bool
+    /// The version of the guest that the manifest names; nil when the init-data is no manifest of Testudo's.
+    public let guestVersion: String?
     /// What the report data was made from.
     public let runtimeDataClaims: JSONValue
     /// The measurements of released guests.

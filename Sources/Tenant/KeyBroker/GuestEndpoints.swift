@@ -23,13 +23,20 @@ extension KeyBroker {
         do throws(BrokerError) {
             let (token, guest) = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
-            try record(outcome, allowed: true, check: "attestation", reason: "the evidence was accepted")
+            try audit.append(outcome.record(allowed: true, check: "attestation", reason: "the evidence was accepted"))
             metrics.count(.attestationSuccesses)
             if let cookie = request.sessionCookie { sessions.complete(cookie, guest: guest) }
             return .json(["token": .string(token)])
         } catch {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
-            try record(outcome, allowed: false, check: error.check, reason: error.detail)
+            let isGenuine = outcome.simulated != nil
+            let tries = request.sessionCookie.map { sessions.countRefusal($0, isGenuine: isGenuine) } ?? 0
+            let record = outcome.record(allowed: false, check: error.check, reason: error.detail)
+            if tries <= SessionTable.refusalLimit, mayHaveLine(outcome) {
+                try audit.append(record)
+            } else {
+                try audit.appendRefusal(ofStranger: record)
+            }
             throw error
         }
     }
@@ -50,8 +57,7 @@ extension KeyBroker {
             try audit.append(record)
             return .json(sealed)
         } catch {
-            record.conclude(error.check, error.detail, allowed: false)
-            try audit.append(record)
+            try refuse(&record, error)
             throw error
         }
     }
@@ -62,9 +68,9 @@ extension KeyBroker {
             let guest = try attestedGuest(request)
             record.describe(guest)
             let registration = try store.registration(guest.manifest)
-            let reference = released.match(technology: guest.technology, measurement: guest.measurement)
             let refusal = GuestStanding.refusal(
-                guest, registration: registration, reference: reference, now: clock.seconds)
+                guest, registration: registration, reference: released.match(guest, for: registration),
+                now: clock.seconds)
             if let refusal { throw BrokerError(.policyDenied, check: refusal.check, refusal.reason) }
             guard let registration else { throw KeyBroker.unknownPath }
             let issued = try authority.issue(
@@ -77,8 +83,7 @@ extension KeyBroker {
                 "certificate": .string(issued.pem), "notAfter": .integer(Int64(issued.notAfter.timeIntervalSince1970)),
             ])
         } catch {
-            record.conclude(error.check, error.detail, allowed: false)
-            try audit.append(record)
+            try refuse(&record, error)
             throw error
         }
     }
@@ -96,23 +101,35 @@ extension KeyBroker {
 
     private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
+        let registration = try store.registration(guest.manifest)
         let decision = await policy.decide(
             ReleaseRequest(
-                guest: guest, path: path, registration: try store.registration(guest.manifest),
-                reference: released.match(technology: guest.technology, measurement: guest.measurement),
-                now: clock.seconds))
+                guest: guest, path: path, registration: registration,
+                reference: released.match(guest, for: registration), now: clock.seconds))
         metrics.count(decision.allowed ? .policyApprovals : .policyViolations)
         guard decision.allowed else { throw BrokerError(.policyDenied, check: decision.check, decision.reason) }
     }
 
-    private func record(
-        _ outcome: Handshake.Outcome, allowed: Bool, check: String, reason: String
-    ) throws(BrokerError) {
-        var record = AuditRecord(kind: .attest, allowed: allowed, check: check, reason: reason)
-        record.manifest = outcome.manifest
-        record.measurement = outcome.measurement
-        record.simulated = outcome.simulated
-        try audit.append(record)
+    /// Whether a refused `/attest` has a line in any case: the evidence held and its manifest is in force.
+    ///
+    /// Anybody else is a stranger: before evidence was accepted anybody may be speaking, anybody can start a published
+    /// guest with a manifest of his own, and who owns a soft root makes simulated evidence for any manifest.
+    private func mayHaveLine(_ outcome: Handshake.Outcome) -> Bool {
+        guard let simulated = outcome.simulated, let found = try? store.registration(outcome.manifest),
+            found.refusal(now: clock.seconds) == nil
+        else { return false }
+        return found.allowsSimulated || !simulated
+    }
+
+    /// Records why a guest got nothing; without a session or token of ours it is a stranger.
+    private func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
+        let isStranger = record.manifest.isEmpty
+        record.conclude(error.check, error.detail, allowed: false)
+        if isStranger {
+            try audit.appendRefusal(ofStranger: record)
+        } else {
+            try audit.append(record)
+        }
     }
 
     private static func seal(_ secret: SecretBytes, to guest: AttestedGuest) throws(BrokerError) -> JSONValue {
@@ -137,6 +154,16 @@ extension KeyBroker {
     private static func setCookie(_ value: String) -> String {
         "\(BrokerRequest.cookieName)=\(value); Max-Age=\(SessionTable.lifetime); Path=/kbs/v0; HttpOnly; Secure; "
             + "SameSite=Strict"
+    }
+}
+
+extension Handshake.Outcome {
+    fileprivate func record(allowed: Bool, check: String, reason: String) -> AuditRecord {
+        var record = AuditRecord(kind: .attest, allowed: allowed, check: check, reason: reason)
+        record.manifest = manifest
+        record.measurement = measurement
+        record.simulated = simulated
+        return record
     }
 }
 

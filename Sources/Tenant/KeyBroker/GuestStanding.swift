@@ -10,8 +10,18 @@ enum GuestStanding {
             return .deny("manifest-unregistered", "the manifest digest is not registered")
         }
         if let (check, reason) = registration.refusal(now: now) { return .deny(check, reason) }
-        guard reference != nil else {
+        guard let reference else {
             return .deny("reference-value", "the measurement is no signed reference value of this technology")
+        }
+        guard reference.version == registration.guestVersion else {
+            let wanted = registration.guestVersion.isEmpty ? "no version" : "guest \(registration.guestVersion)"
+            return .deny(
+                "guest-version",
+                "the measurement is of guest \(reference.version), the manifest is registered for \(wanted)")
+        }
+        guard registration.allowsSimulated || !guest.simulated else {
+            return .deny(
+                "simulated", "the guest's processor is simulated and the manifest is registered for hardware only")
         }
         if case .only(let allowed) = registration.measurements, !allowed.contains(guest.measurement) {
             return .deny("manifest-measurement", "the manifest is registered for other measurements")

@@ -32,7 +32,7 @@ struct Handshake: Sendable {
             return (version, technology)
         }
         guard version == "0.4.0" else {
-            let shown = version.prefix(32)
+            let shown = ShownText.cut(version, bytes: 32)
             throw BrokerError(
                 .malformed, check: "protocol-version",
                 "KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is \(shown)")
@@ -51,6 +51,11 @@ struct Handshake: Sendable {
         guard let cookie, let session = sessions.session(cookie) else {
             throw BrokerError(.attestation, check: "session", "the session is unknown or has expired")
         }
+        if case .ended = session.stage {
+            throw BrokerError(
+                .attestation, check: "session",
+                "the session ended after \(SessionTable.refusalLimit) refused tries; start a new session")
+        }
         outcome.technology = session.technology
         guard case .challenged = session.stage else {
             throw BrokerError(.attestation, check: "session", "the session's nonce was used; start a new session")
@@ -63,8 +68,9 @@ struct Handshake: Sendable {
         outcome.manifest = Hex.encode(digest)
         let bound = try BoundClaims(
             additionalEvidence: message.additionalEvidence, initDataDigest: outcome.manifest)
-        let wantsDebug = (try? InitData(parsing: Array(message.initData.utf8)))?.manifest.debug ?? false
-        let evidence = try await appraise(message, session, digest, wantsDebug)
+        let manifest = (try? InitData(parsing: Array(message.initData.utf8)))?.manifest
+        let wantsDebug = manifest?.debug ?? false
+        let evidence = try await appraise(message, session, digest, manifest)
         outcome.measurement = evidence.measurement
         outcome.simulated = evidence.simulated
         guard wantsDebug || !evidence.debug else {
@@ -73,20 +79,20 @@ struct Handshake: Sendable {
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
-        try checkStanding(guest)
+        try checkStanding(guest, manifest)
         try store.consume(nonce: session.nonce, guest: guest, now: clock.seconds)
         return (try tokens.issue(guest: guest, submodule: evidence.submodule), guest)
     }
 
     private func appraise(
-        _ message: AttestationMessage, _ session: SessionTable.Session, _ digest: [UInt8], _ wantsDebug: Bool
+        _ message: AttestationMessage, _ session: SessionTable.Session, _ digest: [UInt8], _ manifest: PodManifest?
     ) async throws(BrokerError) -> AppraisedEvidence {
         let bundle = EvidenceBundle(
             technology: session.technology, primaryEvidence: message.primaryEvidence,
             reportData: ReportBinding.rcar(
                 teePublicKey: message.teePublicKey, nonce: message.nonce,
                 additionalEvidence: message.additionalEvidence),
-            hostData: digest, allowsDebugGuest: wantsDebug,
+            hostData: digest, allowsDebugGuest: manifest?.debug ?? false, guestVersion: manifest?.guestVersion,
             runtimeDataClaims: .object([
                 "tee-pubkey": message.teePublicKey, "nonce": .string(message.nonce),
                 "additional-evidence": .string(message.additionalEvidence),
@@ -99,16 +105,20 @@ struct Handshake: Sendable {
         }
     }
 
-    /// A token exists only for a registered, active manifest on a released measurement.
-    private func checkStanding(_ guest: AttestedGuest) throws(BrokerError) {
+    /// A token exists only for a registered, active manifest on a measurement of the version that it names.
+    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) throws(BrokerError) {
         let registration = try store.registration(guest.manifest)
         if let refusal = GuestStanding.refusal(
-            guest, registration: registration,
-            reference: released.match(technology: guest.technology, measurement: guest.measurement),
+            guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)
         {
             throw BrokerError(.policyDenied, check: refusal.check, refusal.reason)
         }
+        // The registration is what an administrator typed, the manifest is what was measured: both have to agree.
+        guard let manifest, let registration, manifest.guestVersion != registration.guestVersion else { return }
+        throw BrokerError(
+            .policyDenied, check: "guest-version",
+            "the manifest names guest \(manifest.guestVersion), its registration guest \(registration.guestVersion)")
     }
 
     private static func parse<R>(_ what: String, _ body: () throws(WireError) -> R) throws(BrokerError) -> R {

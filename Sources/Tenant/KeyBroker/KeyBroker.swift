@@ -46,7 +46,8 @@ public final class KeyBroker: Sendable {
         if let appraiser {
             judge = appraiser
         } else {
-            judge = try ReportAppraiser(softRoots: configuration.softRoots, clock: clock)
+            judge = try ReportAppraiser(
+                softRoots: configuration.softRoots, revocationLists: configuration.revocationLists, clock: clock)
         }
         handshake = Handshake(
             sessions: sessions, store: store, released: released, tokens: tokens, appraiser: judge, clock: clock)
@@ -93,7 +94,9 @@ public final class KeyBroker: Sendable {
     /// No counter outside the database exists, so a roll-back of the whole file would go unnoticed (R14).
     private func ready() throws(BrokerError) -> BrokerResponse {
         _ = try store.setting("root-key-check")
-        return .json(["ready": true, "rollback": "undetected"])
+        return .json([
+            "ready": true, "rollback": "undetected", "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
+        ])
     }
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.

@@ -31,6 +31,11 @@ public struct Registration: Sendable, Equatable {
     public var resources: Set<ResourcePath>
     /// The measurements that may have them.
     public var measurements: Measurements
+    /// The version of the guest that the manifest names: measurements of other versions get nothing (R9). Empty in
+    /// registrations of before versions were recorded, which no measurement meets.
+    public var guestVersion: String
+    /// Whether guests on a simulated processor may have the resources; said by the tenant, never assumed (R6).
+    public var allowsSimulated: Bool
     /// Who registered it.
     public var owner: String
     /// The second since 1970 from which on the registration is void.
@@ -58,6 +63,11 @@ public struct Registration: Sendable, Equatable {
         for path in try fields.optionalStrings("resources") { paths.insert(try ResourcePath(parsing: path)) }
         resources = paths
         measurements = try Self.measurements(try fields.value("measurements"))
+        guestVersion = try fields.optionalString("guestVersion") ?? ""
+        guard stored || (!guestVersion.isEmpty && guestVersion.utf8.count <= 128) else {
+            throw WireError(field: "guestVersion", reason: "must be the version of the guest that the manifest names")
+        }
+        allowsSimulated = try fields.bool("simulated", default: false)
         owner = try fields.optionalString("owner") ?? ""
         expires = try Self.expiry(fields.optionalValue("expires"), now: now)
         let text = try fields.optionalString("state") ?? State.active.rawValue
@@ -81,6 +91,7 @@ public struct Registration: Sendable, Equatable {
         return .object([
             "name": .string(name), "namespace": .string(namespace), "owner": .string(owner),
             "hostnames": .array(hostnames.map { .string($0) }), "measurements": listed,
+            "guestVersion": .string(guestVersion), "simulated": .bool(allowsSimulated),
             "resources": .array(resources.map(\.description).sorted().map { .string($0) }),
             "expires": .integer(expires), "state": .string(state.rawValue),
         ])

@@ -45,12 +45,13 @@ final class ReleasedMeasurements: Sendable {
         }
     }
 
-    /// The released guest with this measurement; nil when there is none.
-    func match(technology: String, measurement: String) -> ReferenceValue? {
-        guard let technology = Technology(rawValue: technology),
-            let measurement = try? LaunchMeasurement(hex: measurement)
+    /// The released guest that runs, by the version that the registration names where several have its measurement;
+    /// nil when there is none.
+    func match(_ guest: AttestedGuest, for registration: Registration?) -> ReferenceValue? {
+        guard let technology = Technology(rawValue: guest.technology),
+            let measurement = try? LaunchMeasurement(hex: guest.measurement)
         else { return nil }
-        return values.match(technology, measurement)
+        return values.match(technology, measurement, preferring: registration?.guestVersion)
     }
 
     /// Takes a signed document in place of the former one of the same version; answers how many values it has.

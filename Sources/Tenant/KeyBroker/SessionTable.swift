@@ -14,6 +14,8 @@ final class SessionTable: Sendable {
         case challenged
         /// The evidence was accepted.
         case attested(AttestedGuest)
+        /// A genuine guest was refused and tried too often.
+        case ended
     }
 
     /// One session.
@@ -26,10 +28,16 @@ final class SessionTable: Sendable {
         var expires: Int64
         /// How far it has come.
         var stage: Stage
+        /// The refusals since evidence held and its guest got nothing.
+        var refusals = 0
     }
 
     /// The life of a session in seconds.
     static let lifetime: Int64 = 300
+
+    /// How many refusals a session outlives once evidence held and its guest got nothing: the nonce is good still, and
+    /// so is the message that was refused.
+    static let refusalLimit = 8
 
     private let capacity: Int
     private let clock: BrokerClock
@@ -72,6 +80,21 @@ final class SessionTable: Sendable {
     /// Marks a challenged session as attested.
     func complete(_ cookie: String, guest: AttestedGuest) {
         sessions.withLock { $0[Self.key(cookie)]?.stage = .attested(guest) }
+    }
+
+    /// Counts a refusal, the first one when `isGenuine` says that the evidence held; the last one ends the session.
+    ///
+    /// Answers how many were counted. Calls that began before the session ended are counted beyond the limit.
+    func countRefusal(_ cookie: String, isGenuine: Bool) -> Int {
+        sessions.withLock { table in
+            let key = Self.key(cookie)
+            guard var session = table[key], isGenuine || session.refusals > 0 else { return 0 }
+            if case .attested = session.stage { return 0 }
+            session.refusals += 1
+            if session.refusals >= Self.refusalLimit { session.stage = .ended }
+            table[key] = session
+            return session.refusals
+        }
     }
 
     /// How many sessions are held.

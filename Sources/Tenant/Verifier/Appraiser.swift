@@ -114,15 +114,9 @@ public struct Appraiser: Sendable {
         _ verified: VerifiedEvidence, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
         let report = verified.report
-        let tcb = report.reportedTCB.components(verified.productLine.layout)
         switch requirements.firmware {
         case .any(let reason): record.skip("minimum firmware", Hex.encode(report.reportedTCB.bytes), because: reason)
-        case .atLeast(let floors):
-            let floor = floors[verified.productLine]
-            try record.require(
-                floor.map { tcb.meets($0) } ?? false, .minimumTCB, "minimum firmware",
-                Hex.encode(report.reportedTCB.bytes), passed: "new enough",
-                failed: "the firmware of the processor is older than allowed")
+        case .atLeast(let floors): try Self.checkFirmware(verified, floors, &record)
         }
         let chip = Hex.encode(report.chipID)
         if let provider = verified.endorsement.provider {
@@ -146,6 +140,21 @@ public struct Appraiser: Sendable {
         }
     }
 
+    private static func checkFirmware(
+        _ verified: VerifiedEvidence, _ floors: [ProductLine: TCBVersion.Components],
+        _ record: inout VerificationRecord
+    ) throws(EvidenceRefusal) {
+        let line = verified.productLine
+        let tcb = verified.report.reportedTCB.components(line.layout)
+        let isNamed = floors[line] != nil
+        try record.require(
+            floors[line].map { tcb.meets($0) } ?? false, .minimumTCB, "minimum firmware",
+            Hex.encode(verified.report.reportedTCB.bytes), passed: "new enough",
+            failed: isNamed
+                ? "the firmware of the processor is older than allowed; its owner has to update it"
+                : "no firmware of \(line.rawValue) processors is allowed")
+    }
+
     private func checkProvider(
         _ provider: String, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
@@ -164,7 +173,8 @@ public struct Appraiser: Sendable {
         _ verified: VerifiedEvidence, _ expectations: Expectations, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) -> ReferenceValue? {
         let hex = verified.report.measurement.hex
-        let reference = references.match(verified.technology, verified.report.measurement)
+        let reference = references.match(
+            verified.technology, verified.report.measurement, preferring: expectations.guestVersion)
         guard let reference else {
             try Self.check(
                 requirements.knownMeasurement, false, .measurement, "measurement", hex, passed: "",
@@ -177,6 +187,16 @@ public struct Appraiser: Sendable {
             !reference.debug || expectations.allowsDebugGuest, .debugGuest, "debug guest", "\(reference.debug)",
             passed: reference.debug ? "a debug guest was asked for" : "a release guest",
             failed: "a debug guest runs, whose console the host can read, but a release was asked for")
+        // The firmware that the guest's publisher demands, on top of what holds for all guests.
+        for floors in references.firmwareFloors(verified.technology, verified.report.measurement) {
+            try Self.checkFirmware(verified, floors, &record)
+        }
+        if let wanted = expectations.guestVersion {
+            // An older release has the holes that the newer one closed; the host chooses what it boots (rule R9).
+            try record.require(
+                reference.version == wanted, .guestVersion, "guest version", reference.version,
+                passed: "the version that the manifest names", failed: "the manifest names guest \(wanted)")
+        }
         return reference
     }
 

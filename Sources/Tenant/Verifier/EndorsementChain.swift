@@ -13,8 +13,8 @@ struct EndorsementChain: Sendable {
 
     /// Checks leaf, intermediate and root of `raw`.
     init(
-        _ raw: RawEvidence, anchors: TrustAnchors, collateral: CollateralPolicy, now: Int64,
-        record: inout VerificationRecord
+        _ raw: RawEvidence, anchors: TrustAnchors, collateral: CollateralPolicy, revocationLists: [[UInt8]],
+        now: Int64, record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
         let kind = raw.evidence.report.signingKey
         let leafKind: CertificateTable.Kind = kind == .vlek ? .vlek : .vcek
@@ -38,7 +38,7 @@ struct EndorsementChain: Sendable {
                 && leaf.commonName == "SEV-\(leafKind.rawValue)",
             .chain, "chain", "\(leaf.commonName) <- \(intermediate.commonName) <- \(root.commonName)",
             passed: "every certificate is signed by the next", failed: "the certificates have the wrong roles")
-        try Self.checkRevocation(raw, root, intermediate, collateral, now, &record)
+        try Self.checkRevocation(raw, revocationLists, root, intermediate, collateral, now, &record)
 
         guard let publicKey = try? P384.Signing.PublicKey(derRepresentation: leaf.publicKeyInfo) else {
             throw record.refusal(.certificate, leafKind.rawValue, "", "the report key is not a P-384 key")
@@ -100,22 +100,33 @@ struct EndorsementChain: Sendable {
     }
 
     private static func checkRevocation(
-        _ raw: RawEvidence, _ root: EndorsementCertificate, _ intermediate: EndorsementCertificate,
+        _ raw: RawEvidence, _ own: [[UInt8]], _ root: EndorsementCertificate, _ intermediate: EndorsementCertificate,
         _ policy: CollateralPolicy, _ now: Int64, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
-        guard let der = raw.revocationList else {
+        var lists: [RevocationList] = []
+        do throws(WireError) {
+            for der in own {
+                let list = try RevocationList(der: der)
+                if list.issuer == root.subject { lists.append(list) }
+            }
+            if let der = raw.revocationList { lists.append(try RevocationList(der: der)) }
+        } catch {
+            throw record.refusal(.revocation, "revocation", "", error.description)
+        }
+        if lists.isEmpty {
             switch policy {
             case .revocationListRequired:
                 throw record.refusal(.revocation, "revocation", "none", "no list of revoked certificates is at hand")
-            case .revocationListOptional(let reason):
-                record.skip("revocation", "none", because: reason)
-                return
+            case .revocationListOptional(let reason): record.skip("revocation", "none", because: reason)
             }
         }
-        let list: RevocationList
-        do throws(WireError) { list = try RevocationList(der: der) } catch {
-            throw record.refusal(.revocation, "revocation", "", error.description)
-        }
+        for list in lists { try check(list, root, intermediate, now, &record) }
+    }
+
+    private static func check(
+        _ list: RevocationList, _ root: EndorsementCertificate, _ intermediate: EndorsementCertificate, _ now: Int64,
+        _ record: inout VerificationRecord
+    ) throws(EvidenceRefusal) {
         let isGenuine =
             list.issuer == root.subject && root.isAuthority(forLists: true)
             && PSSSignature.isValid(list.signature, over: list.signedPart, by: root.publicKeyInfo)

@@ -32,6 +32,8 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case hostData = "host-data"
     /// What runs is not a published guest.
     case measurement
+    /// The guest is of another version than the manifest names.
+    case guestVersion = "guest-version"
     /// The host may read the guest's memory.
     case debug = "policy.debug"
     /// A migration agent may export the guest.

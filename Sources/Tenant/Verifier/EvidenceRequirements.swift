@@ -82,6 +82,8 @@ public struct Expectations: Equatable, Sendable {
     public var launch: Launch
     /// Whether a debug guest is what was asked for.
     public var allowsDebugGuest: Bool
+    /// The version of the guest that the manifest names; nil when it names none.
+    public var guestVersion: String?
     /// What the report data was made from (`runtime_data_claims`), for policy and token.
     public var runtimeDataClaims: JSONValue
     /// What the init-data document says (`init_data_claims`), for policy and token.
@@ -89,12 +91,13 @@ public struct Expectations: Equatable, Sendable {
 
     /// States what is expected.
     public init(
-        reportData: [UInt8], launch: Launch, allowsDebugGuest: Bool = false, runtimeDataClaims: JSONValue = .null,
-        initDataClaims: JSONValue = .null
+        reportData: [UInt8], launch: Launch, allowsDebugGuest: Bool = false, guestVersion: String? = nil,
+        runtimeDataClaims: JSONValue = .null, initDataClaims: JSONValue = .null
     ) {
         self.reportData = reportData
         self.launch = launch
         self.allowsDebugGuest = allowsDebugGuest
+        self.guestVersion = guestVersion
         self.runtimeDataClaims = runtimeDataClaims
         self.initDataClaims = initDataClaims
     }

@@ -13,14 +13,20 @@ public struct ReferenceValue: Hashable, Sendable {
     public let debug: Bool
     /// The version of the guest.
     public let version: String
+    /// The oldest firmware that the guest may run on, by product line; when there are any, other lines are refused.
+    public let minimumTCB: [ProductLine: TCBVersion.Components]
 
     /// Describes a published guest.
-    public init(technology: Technology, measurement: LaunchMeasurement, processors: Int, debug: Bool, version: String) {
+    public init(
+        technology: Technology, measurement: LaunchMeasurement, processors: Int, debug: Bool, version: String,
+        minimumTCB: [ProductLine: TCBVersion.Components] = [:]
+    ) {
         self.technology = technology
         self.measurement = measurement
         self.processors = processors
         self.debug = debug
         self.version = version
+        self.minimumTCB = minimumTCB
     }
 }
 
@@ -40,6 +46,9 @@ public struct ReferenceValues: Equatable, Sendable {
     public init(_ values: Set<ReferenceValue>) { self.values = values }
 
     /// Reads the document of one version: `{"version", "values": [{"technology", "measurement", "vcpus", "debug"}]}`.
+    ///
+    /// A value may have `minimumTCB`, an object of product lines with `bootloader`, `tee`, `snp`, `microcode` and, for
+    /// Turin, `fmc`: the firmware versions below which evidence is refused.
     public init(document: JSONValue) throws(WireError) {
         var fields = try JSONFields(document, path: "")
         let version = try fields.string("version")
@@ -59,7 +68,7 @@ public struct ReferenceValues: Equatable, Sendable {
                 ReferenceValue(
                     technology: technology, measurement: try LaunchMeasurement(hex: try entry.string("measurement")),
                     processors: try entry.integer("vcpus", in: 1...SNPLaunch.processorLimit),
-                    debug: try entry.bool("debug"), version: version))
+                    debug: try entry.bool("debug"), version: version, minimumTCB: try FirmwareFloors.read(&entry)))
             try entry.finish()
         }
     }
@@ -74,10 +83,12 @@ public struct ReferenceValues: Equatable, Sendable {
             "version": .string(version),
             "values": .array(
                 entries.map {
-                    [
+                    var members: [String: JSONValue] = [
                         "technology": .string($0.technology.rawValue), "measurement": .string($0.measurement.hex),
                         "vcpus": .integer(Int64($0.processors)), "debug": .bool($0.debug),
                     ]
+                    if !$0.minimumTCB.isEmpty { members["minimumTCB"] = FirmwareFloors.json($0.minimumTCB) }
+                    return .object(members)
                 }),
         ]
     }
@@ -85,9 +96,24 @@ public struct ReferenceValues: Equatable, Sendable {
     /// Adds the guests of `other`.
     public mutating func formUnion(_ other: ReferenceValues) { values.formUnion(other.values) }
 
-    /// The guest with this measurement under this technology; of several the debug one, since it promises less.
-    public func match(_ technology: Technology, _ measurement: LaunchMeasurement) -> ReferenceValue? {
-        let found = values.filter { $0.technology == technology && $0.measurement == measurement }
-        return found.first { $0.debug } ?? found.min { $0.version < $1.version }
+    /// The guest with this measurement under this technology; of several the debug one, since it promises less, then
+    /// the one of the preferred version: a guest that did not change is published by several versions.
+    public func match(
+        _ technology: Technology, _ measurement: LaunchMeasurement, preferring version: String? = nil
+    ) -> ReferenceValue? {
+        let all = values.filter { $0.technology == technology && $0.measurement == measurement }
+        let debug = all.filter(\.debug)
+        let found = debug.isEmpty ? all : debug
+        return found.first { $0.version == version } ?? found.min { $0.version < $1.version }
+    }
+
+    /// The firmware that a guest with this measurement needs, by each of the versions that demand any: all of them hold,
+    /// whichever version ``match(_:_:preferring:)`` finds.
+    func firmwareFloors(
+        _ technology: Technology, _ measurement: LaunchMeasurement
+    ) -> Set<[ProductLine: TCBVersion.Components]> {
+        Set(
+            values.filter { $0.technology == technology && $0.measurement == measurement }.map(\.minimumTCB)
+                .filter { !$0.isEmpty })
     }
 }

@@ -11,6 +11,9 @@ public struct SNPVerifier: Sendable {
     public let anchors: TrustAnchors
     /// What is demanded beside the certificates.
     public let collateral: CollateralPolicy
+    /// Lists of revoked certificates in DER that the verifier's owner has; the one of the chain's root is checked beside
+    /// what came with the evidence, which is the host's choice.
+    public let revocationLists: [[UInt8]]
     private let clock: @Sendable () -> Int64
 
     /// Creates a verifier.
@@ -18,8 +21,13 @@ public struct SNPVerifier: Sendable {
     /// - Parameters:
     ///   - anchors: The roots.
     ///   - collateral: What the absence of a revocation list means.
+    ///   - revocationLists: Lists of the owner's own.
     ///   - clock: The present, in seconds since 1970.
-    public init(anchors: TrustAnchors, collateral: CollateralPolicy, clock: @escaping @Sendable () -> Int64) {
+    public init(
+        anchors: TrustAnchors, collateral: CollateralPolicy, revocationLists: [[UInt8]] = [],
+        clock: @escaping @Sendable () -> Int64
+    ) {
+        self.revocationLists = revocationLists
         self.anchors = anchors
         self.collateral = collateral
         self.clock = clock
@@ -42,7 +50,8 @@ public struct SNPVerifier: Sendable {
             throw record.refusal(.unsigned, "signing key", "masked", "the chip's key is masked, so nothing was signed")
         }
         let chain = try EndorsementChain(
-            raw, anchors: anchors, collateral: collateral, now: clock(), record: &record)
+            raw, anchors: anchors, collateral: collateral, revocationLists: revocationLists, now: clock(),
+            record: &record)
         try Self.checkSignature(report, chain, &record)
         try Self.checkProcessor(report, chain, &record)
         return VerifiedEvidence(technology: raw.technology, report: report, chain: chain, record: record)

@@ -14,6 +14,9 @@ struct ApplyCommand: AsyncParsableCommand {
     var unsigned = false
     @Option(help: "The manifest digest (sha256:...) of an unsigned image.") var digest: String?
     @Flag(help: "Do not wait for the node's verdict.") var noWait = false
+    @Flag(help: "Keep earlier manifests of the Service registered; the host may then go back to one.")
+    var keepEarlier = false
+    @Flag(help: "Give simulated guests nothing, whatever this deployment allows.") var hardwareOnly = false
 
     func run() async throws {
         let settings = try Settings(reading: common.folder)
@@ -23,19 +26,22 @@ struct ApplyCommand: AsyncParsableCommand {
         for service in try ServiceFile.read(file) {
             let prepared = try await Deployment(state: common.folder, settings: settings, progress: progress).prepare(
                 service, unsignedDigest: unsigned ? (digest ?? "") : nil)
-            try await prepared.register(state: common.folder, settings: settings)
-            let client = try NodeClient(state: common.folder, settings: settings)
-            progress.step("sending \(prepared.name) to the node")
-            var answer = try await client.apply(prepared.service, namespace: prepared.namespace, name: prepared.name)
-            if !noWait { answer = try await Self.settled(client, prepared) }
+            progress.step("registering \(prepared.name) and sending it to the node")
+            let (answer, retired) = try await prepared.deploy(
+                state: common.folder, settings: settings,
+                options: .init(hardwareOnly: hardwareOnly, keepEarlier: keepEarlier, waits: !noWait))
             let url = answer["status"]?["url"]?.stringValue ?? ""
+            let simulated = prepared.manifest.isConfidential && settings.allowsSimulated && !hardwareOnly
             results.append(
                 .object([
                     "name": .string(prepared.name), "namespace": .string(prepared.namespace), "url": .string(url),
-                    "manifest": .string(prepared.initData.digest.description),
+                    "manifest": .string(prepared.initData.digest.description), "simulated": .bool(simulated),
+                    "retired": .array(retired.map { .string($0) }),
                     "images": .object(prepared.images.mapValues { .string($0) }),
                 ]))
             table.append("\(prepared.name) is deployed at \(url)\n  manifest \(prepared.initData.digest)")
+            if simulated { table.append("  simulated guests may have its keys; --hardware-only gives them none") }
+            if !retired.isEmpty { table.append("  retired \(retired.count) earlier manifest(s)") }
         }
         common.show(.array(results), text: table.joined(separator: "\n"))
     }
@@ -67,26 +73,38 @@ struct ManifestCommand: AsyncParsableCommand {
         subcommands: [ManifestRender.self, ManifestRegister.self])
 }
 
+/// What both steps start with: the Services of a file, checked and rendered.
+struct ManifestOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "A YAML or JSON file with Services.") var file: String
+    @Option(help: "The manifest digest of an unsigned image.") var digest: String?
+
+    func prepare(_ common: CommonOptions, _ settings: Settings) async throws -> [PreparedService] {
+        let deployment = Deployment(
+            state: common.folder, settings: settings, progress: Progress(quiet: common.json))
+        var prepared: [PreparedService] = []
+        for service in try ServiceFile.read(file) {
+            prepared.append(try await deployment.prepare(service, unsignedDigest: digest))
+        }
+        return prepared
+    }
+}
+
 struct ManifestRender: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render", abstract: "Print the init-data document whose digest the hardware will hold.")
 
     @OptionGroup var common: CommonOptions
-    @Option(name: .shortAndLong, help: "A YAML or JSON file with Services.") var file: String
-    @Option(help: "The manifest digest of an unsigned image.") var digest: String?
+    @OptionGroup var manifests: ManifestOptions
 
     func run() async throws {
-        let settings = try Settings(reading: common.folder)
-        for service in try ServiceFile.read(file) {
-            let prepared = try await Deployment(
-                state: common.folder, settings: settings, progress: Progress(quiet: common.json)
-            ).prepare(service, unsignedDigest: digest)
+        for prepared in try await manifests.prepare(common, try Settings(reading: common.folder)) {
+            let document = String(decoding: prepared.initData.bytes, as: UTF8.self)
             common.show(
                 .object([
                     "digest": .string(prepared.initData.digest.description), "manifest": prepared.manifest.json,
-                    "initData": .string(String(decoding: prepared.initData.bytes, as: UTF8.self)),
+                    "initData": .string(document),
                 ]),
-                text: String(decoding: prepared.initData.bytes, as: UTF8.self))
+                text: document)
         }
     }
 }
@@ -96,19 +114,24 @@ struct ManifestRegister: AsyncParsableCommand {
         commandName: "register", abstract: "Register a Service's manifest digest and its keys with the key broker.")
 
     @OptionGroup var common: CommonOptions
-    @Option(name: .shortAndLong, help: "A YAML or JSON file with Services.") var file: String
-    @Option(help: "The manifest digest of an unsigned image.") var digest: String?
+    @OptionGroup var manifests: ManifestOptions
+    @Flag(help: "Give simulated guests nothing, whatever this deployment allows.") var hardwareOnly = false
+    @Flag(help: "Retire the Service's earlier manifests; for after the node has taken the new one.")
+    var retireEarlier = false
 
     func run() async throws {
         let settings = try Settings(reading: common.folder)
-        for service in try ServiceFile.read(file) {
-            let prepared = try await Deployment(
-                state: common.folder, settings: settings, progress: Progress(quiet: common.json)
-            ).prepare(service, unsignedDigest: digest)
-            try await prepared.register(state: common.folder, settings: settings)
+        for prepared in try await manifests.prepare(common, settings) {
+            try await prepared.register(state: common.folder, settings: settings, hardwareOnly: hardwareOnly)
+            let retired =
+                retireEarlier ? try await prepared.retireEarlier(state: common.folder, settings: settings) : []
             common.show(
-                .object(["registered": .string(prepared.initData.digest.description)]),
-                text: "registered \(prepared.name): \(prepared.initData.digest)")
+                .object([
+                    "registered": .string(prepared.initData.digest.description),
+                    "retired": .array(retired.map { .string($0) }),
+                ]),
+                text: "registered \(prepared.name): \(prepared.initData.digest)"
+                    + (retired.isEmpty ? "" : "\nretired \(retired.count) earlier manifest(s)"))
         }
     }
 }

@@ -17,12 +17,14 @@ struct AttestCommand: AsyncParsableCommand {
     @Argument(help: "The Service.") var name: String
     @Option(name: .shortAndLong, help: "The namespace.") var namespace = "default"
     @Flag(help: "Refuse simulated processors, whatever this deployment pins.") var hardwareOnly = false
+    @Flag(help: "Print digests whole and lines unbroken.") var full = false
 
     func run() async throws {
         let settings = try Settings(reading: common.folder)
         let attestation = Attestation(state: common.folder, settings: settings, hardwareOnly: hardwareOnly)
         let result = try await attestation.verify(name: name, namespace: namespace)
-        common.show(result.json, text: result.text)
+        common.show(result.json, text: full ? result.text(width: nil) : result.text(width: TextTable.lineWidth))
+        if result.simulated { Warning.simulated(name) }
         if !result.isAccepted { throw ExitCode(4) }
     }
 }
@@ -44,16 +46,18 @@ struct Attestation: Sendable {
             ])
         }
 
-        var text: String {
+        /// The table; with a width, values are shortened and reasons broken.
+        func text(width: Int?) -> String {
             let rows =
                 [["FIELD", "VALUE", "VERDICT", "WHY"]]
                 + fields.map {
-                    [$0.field, $0.value, $0.verdict.rawValue, $0.reason]
+                    [$0.field, width == nil ? $0.value : TextTable.short($0.value), $0.verdict.rawValue, $0.reason]
                 }
             let note =
                 simulated
                 ? "\nSIMULATED: the security processor is software on the host; it proves nothing about it" : ""
-            return "\(TextTable.render(rows))\n\n\(isAccepted ? "accepted" : "REFUSED"): \(status) \(reason)\(note)"
+            return
+                "\(TextTable.render(rows, width: width))\n\n\(isAccepted ? "accepted" : "REFUSED"): \(status) \(reason)\(note)"
         }
     }
 
@@ -68,7 +72,7 @@ struct Attestation: Sendable {
             "GET", NodeClient.servicePath(namespace, name))
         let exchanger = HTTPExchanger(
             endpoint: try call.endpoint(name, namespace, scheme: "https"), dialer: LoopbackDialer(),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 120)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 120, connectSeconds: 120)
         do {
             return try await AttestedService(exchanger: exchanger).evidence()
         } catch {
@@ -78,7 +82,9 @@ struct Attestation: Sendable {
 
     func verify(name: String, namespace: String) async throws -> Result {
         let service = try await evidence(name: name, namespace: namespace)
-        let registered = try await registration(service.manifestDigest, name: name, namespace: namespace)
+        let entry = try await registration(service.manifestDigest)
+        let registered = Self.standing(
+            entry, technology: service.technology, service.manifestDigest, name: name, namespace: namespace)
         let references = try await releasedReferences()
         do throws(EvidenceRefusal) {
             let raw = try RawEvidence(tee: service.technology, primaryEvidence: service.primary)
@@ -91,7 +97,8 @@ struct Attestation: Sendable {
                 reportData: ReportBinding.attest(
                     nonce: service.nonce, tlsKeySHA256: service.tlsKeyDigest, manifestDigest: service.manifestDigest,
                     epoch: service.epoch),
-                launch: .initData(digest: service.manifestDigest.bytes), allowsDebugGuest: false)
+                launch: .initData(digest: service.manifestDigest.bytes), allowsDebugGuest: false,
+                guestVersion: entry?["guestVersion"]?.stringValue)
             let appraisal = try Appraiser(references: references).appraise(verified, expecting: expected)
             return Result(
                 isAccepted: registered.verdict == .passed, status: "\(appraisal.status)",
@@ -116,26 +123,40 @@ struct Attestation: Sendable {
     }
 
     private func anchors() throws(EvidenceRefusal) -> TrustAnchors {
-        guard !hardwareOnly, let record = try? StateFolder.read("\(state.tenant)/soft-root.json"),
+        guard !hardwareOnly, settings.allowsSimulated,
+            let record = try? StateFolder.read("\(state.tenant)/soft-root.json"),
             let fingerprint = (try? JSONValue.parse(record))?["arkSHA256"]?.stringValue,
             let anchors = try? TrustAnchors(softRootFingerprints: [fingerprint])
         else { return .hardwareOnly }
         return anchors
     }
 
-    /// Whether the tenant registered this manifest under this name.
-    private func registration(_ digest: SHA256Digest, name: String, namespace: String) async throws -> FieldVerdict {
-        let admin = try BrokerAdmin(state: state, settings: settings)
-        let listed = try await admin.json("GET", "/kbs/v0/testudo/manifests")
-        let entry = (listed.arrayValue ?? listed["manifests"]?.arrayValue ?? []).first {
+    /// What the tenant registered about a manifest; nil when nothing.
+    private func registration(_ digest: SHA256Digest) async throws -> JSONValue? {
+        try await BrokerAdmin(state: state, settings: settings).manifests().first {
             $0["digest"]?.stringValue.map { $0 == digest.hex || $0 == digest.description } ?? false
         }
+    }
+
+    /// Whether the tenant registered the manifest under this name, for guests on this kind of processor.
+    static func standing(
+        _ entry: JSONValue?, technology: String, _ digest: SHA256Digest, name: String, namespace: String
+    ) -> FieldVerdict {
         let isOurs = entry?["name"]?.stringValue == name && entry?["namespace"]?.stringValue == namespace
         let now = Int64(Date().timeIntervalSince1970)
         let isActive = entry?["state"]?.stringValue == "active" && (entry?["expires"]?.integerValue ?? 0) > now
+        let isSimulated = Technology(rawValue: technology)?.isSimulated ?? true
+        let mayBeSimulated = entry?["simulated"]?.boolValue ?? false
+        let reason =
+            if !isOurs || !isActive {
+                "not registered for \(namespace)/\(name)"
+            } else if isSimulated, !mayBeSimulated {
+                "registered for hardware only, and this guest's processor is simulated"
+            } else {
+                "registered for \(namespace)/\(name)"
+            }
         return FieldVerdict(
-            field: "manifest registration", value: digest.hex, verdict: isOurs && isActive ? .passed : .failed,
-            reason: isOurs && isActive
-                ? "registered for \(namespace)/\(name)" : "not registered for \(namespace)/\(name)")
+            field: "manifest registration", value: digest.hex,
+            verdict: isOurs && isActive && (mayBeSimulated || !isSimulated) ? .passed : .failed, reason: reason)
     }
 }

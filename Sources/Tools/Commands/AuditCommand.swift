@@ -12,23 +12,49 @@ struct AuditCommand: AsyncParsableCommand {
 
     func run() async throws {
         let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
-        let lines = try await Audit.lines(admin).suffix(last)
-        common.show(
-            .array(Array(lines)),
-            text: lines.map { line in
-                ["time", "kind", "decision", "check", "resource", "reason"].compactMap { key in
-                    line[key].flatMap { $0.stringValue ?? $0.integerValue.map(String.init) }
-                }.joined(separator: "  ")
-            }.joined(separator: "\n"))
+        let lines = try await Audit.lines(admin, last: max(last, 1))
+        common.show(.array(lines), text: Audit.text(lines))
     }
 }
 
 /// The audit log, oldest first.
 enum Audit {
-    static func lines(_ admin: BrokerAdmin) async throws -> [JSONValue] {
-        let body = try await admin.call("GET", "/kbs/v0/testudo/audit")
+    /// The newest lines; the broker answers with at most 8 MiB, older ones are in its files.
+    static func lines(_ admin: BrokerAdmin, last: Int? = nil) async throws -> [JSONValue] {
+        let body = try await admin.call("GET", "/kbs/v0/testudo/audit" + (last.map { "?last=\($0)" } ?? ""))
         return try String(decoding: body, as: UTF8.self).split(separator: "\n").map {
             try JSONValue.parse(text: String($0))
         }
     }
+
+    /// One line each, then what to do about denials that a tenant can lift.
+    static func text(_ lines: [JSONValue]) -> String {
+        let rows = lines.map { line in
+            ["time", "kind", "decision", "check", "resource", "reason"].compactMap { key in
+                line[key].flatMap { $0.stringValue?.inert ?? $0.integerValue.map(String.init) }
+            }.filter { !$0.isEmpty }.joined(separator: "  ")
+        }
+        let checks = Set(lines.filter { $0["decision"]?.stringValue == "deny" }.compactMap { $0["check"]?.stringValue })
+        return (rows + hints.filter { checks.contains($0.check) }.map { "\nwhat to do: \($0.hint)" })
+            .joined(separator: "\n")
+    }
+
+    private static let hints: [(check: String, hint: String)] = [
+        (
+            "manifest-unregistered",
+            "a guest asked whose manifest is not registered. If the Service is yours and unchanged, register it: "
+                + "`testudo manifest register -f FILE`, or `testudo apply -f FILE`"
+        ),
+        ("manifest-retired", "a retired manifest asked; `testudo apply -f FILE` of that version goes back to it"),
+        (
+            "guest-version",
+            "the guest that runs is not of the version that the manifest names; build the guest image and register "
+                + "the Service again: `testudo guest build`, `testudo up`, `testudo apply -f FILE`"
+        ),
+        (
+            "simulated",
+            "a simulated guest asked for what is registered for hardware only; `testudo apply -f FILE` without "
+                + "--hardware-only, in a deployment that allows simulated guests, gives it the keys"
+        ),
+    ]
 }

@@ -27,10 +27,13 @@ struct BrokerAdmin: Sendable {
     }
 
     /// One call; the answer's body when the broker agreed.
+    ///
+    /// - Parameter hints: What to do, by the status of a refusal.
     @discardableResult
-    func call(_ method: String, _ path: String, body: [UInt8] = [], type: String = "application/json") async throws
-        -> [UInt8]
-    {
+    func call(
+        _ method: String, _ path: String, body: [UInt8] = [], type: String = "application/json",
+        hints: [Int: String] = [:]
+    ) async throws -> [UInt8] {
         var headers = [("Authorization", "Bearer \(try token())")]
         if !body.isEmpty { headers.append(("Content-Type", type)) }
         let response: ExchangeResponse
@@ -42,14 +45,38 @@ struct BrokerAdmin: Sendable {
         }
         guard (200..<300).contains(response.status) else {
             let detail = (try? JSONValue.parse(response.body))?["detail"]?.stringValue
-            throw CommandFailure("the key broker refused \(method) \(path): \(detail ?? "status \(response.status)")")
+            throw CommandFailure(
+                "the key broker refused \(method) \(path): \(detail ?? "status \(response.status)")",
+                hint: hints[response.status])
         }
         return response.body
     }
 
-    func json(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
-        let answer = try await call(method, path, body: body?.canonicalBytes ?? [])
+    func json(
+        _ method: String, _ path: String, _ body: JSONValue? = nil, hints: [Int: String] = [:]
+    ) async throws -> JSONValue {
+        let answer = try await call(method, path, body: body?.canonicalBytes ?? [], hints: hints)
         return answer.isEmpty ? .null : try JSONValue.parse(answer)
+    }
+
+    /// The registered manifests, retired ones included.
+    func manifests() async throws -> [JSONValue] {
+        let listed = try await json("GET", "/kbs/v0/testudo/manifests")
+        return listed.arrayValue ?? listed["manifests"]?.arrayValue ?? []
+    }
+
+    /// Retires the manifests of one Service that are not retired yet, but for `kept`; their digests.
+    func retireManifests(name: String, namespace: String, except kept: String? = nil) async throws -> [String] {
+        var retired: [String] = []
+        for entry in try await manifests() {
+            guard entry["name"]?.stringValue == name, entry["namespace"]?.stringValue == namespace,
+                let digest = entry["digest"]?.stringValue, digest != kept,
+                entry["state"]?.stringValue != "retired"
+            else { continue }
+            try await call("DELETE", "/kbs/v0/testudo/manifests/\(digest)")
+            retired.append(digest)
+        }
+        return retired
     }
 }
 

@@ -40,3 +40,13 @@ struct Progress: Sendable {
         FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 }
+
+/// What must not pass unnoticed, on standard error in every output form.
+enum Warning {
+    static func simulated(_ name: String) {
+        let text =
+            "warning: simulated: the security processor behind \(name) is software on the host and proves nothing "
+            + "about it; --hardware-only refuses it\n"
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}

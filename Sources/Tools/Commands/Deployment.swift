@@ -28,7 +28,9 @@ struct PreparedService: Sendable {
     }
 
     /// Tells the broker that this digest may have these keys; nothing to tell for the classes without a TEE.
-    func register(state: StateFolder, settings: Settings) async throws {
+    ///
+    /// - Parameter hardwareOnly: Simulated guests get nothing, whatever the deployment allows.
+    func register(state: StateFolder, settings: Settings, hardwareOnly: Bool = false) async throws {
         guard manifest.isConfidential else { return }
         let admin = try BrokerAdmin(state: state, settings: settings)
         let year: Int64 = 365 * 24 * 3600
@@ -37,10 +39,38 @@ struct PreparedService: Sendable {
             "hostnames": .array(manifest.network.hostnames.map { .string($0) }),
             "resources": .array(resources.map { .string($0) }),
             "measurements": "any-reference",
+            "guestVersion": .string(manifest.guestVersion),
+            "simulated": .bool(settings.allowsSimulated && !hardwareOnly),
             "owner": "tenant",
             "expires": .integer(Int64(Date().timeIntervalSince1970) + year),
         ])
         _ = try await admin.json("PUT", "/kbs/v0/testudo/manifests/\(initData.digest.hex)", body)
+    }
+
+    /// Retires the Service's other manifests, so that the host cannot go back to one (rule R9); their digests.
+    func retireEarlier(state: StateFolder, settings: Settings) async throws -> [String] {
+        try await BrokerAdmin(state: state, settings: settings).retireManifests(
+            name: name, namespace: namespace, except: initData.digest.hex)
+    }
+
+    /// What ``deploy(state:settings:options:)`` is to do beside registering and sending.
+    struct DeployOptions: Sendable {
+        var hardwareOnly = false
+        var keepEarlier = false
+        var waits = true
+    }
+
+    /// Registers, sends, waits for the node's verdict, and only then retires what this Service was before: a node that
+    /// refuses must not leave the tenant with a manifest that runs nowhere and none that may run.
+    func deploy(
+        state: StateFolder, settings: Settings, options: DeployOptions = DeployOptions()
+    ) async throws -> (service: JSONValue, retired: [String]) {
+        try await register(state: state, settings: settings, hardwareOnly: options.hardwareOnly)
+        let client = try NodeClient(state: state, settings: settings)
+        var answer = try await client.apply(service, namespace: namespace, name: name)
+        if options.waits { answer = try await ApplyCommand.settled(client, self) }
+        if options.keepEarlier { return (answer, []) }
+        return (answer, try await retireEarlier(state: state, settings: settings))
     }
 }
 

@@ -52,29 +52,34 @@ struct DeleteCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try Settings(reading: common.folder)
         let client = try NodeClient(state: common.folder, settings: settings)
-        var retired: [JSONValue] = []
-        let admin = try BrokerAdmin(state: common.folder, settings: settings)
-        let registered = try await admin.json("GET", "/kbs/v0/testudo/manifests")
-        for entry in registered.arrayValue ?? registered["manifests"]?.arrayValue ?? [] {
-            guard entry["name"]?.stringValue == name, entry["namespace"]?.stringValue == namespace,
-                let digest = entry["digest"]?.stringValue, entry["state"]?.stringValue != "retired"
-            else { continue }
-            try await admin.call("DELETE", "/kbs/v0/testudo/manifests/\(digest)")
-            retired.append(.string(digest))
-        }
+        let retired = try await BrokerAdmin(state: common.folder, settings: settings).retireManifests(
+            name: name, namespace: namespace)
         // Last: a node that refuses must not keep the keys of what was to go.
         _ = try await client.call("DELETE", NodeClient.servicePath(namespace, name))
         common.show(
-            .object(["deleted": .string(name), "retired": .array(retired)]),
+            .object(["deleted": .string(name), "retired": .array(retired.map { .string($0) })]),
             text: "deleted \(name); \(retired.count) manifest(s) retired")
     }
 }
 
 /// Columns of text, aligned.
 enum TextTable {
-    static func render(_ rows: [[String]]) -> String {
+    /// Lines up `rows`, each cell inert; with a `width`, the last column is broken at words so that lines stay within it.
+    static func render(_ rows: [[String]], width: Int? = nil) -> String {
+        let rows = rows.map { $0.map(\.inert) }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        if let width, columns > 1 {
+            let start = widths.dropLast().reduce(0) { $0 + $1 + 2 }
+            return render(
+                rows.flatMap { row -> [[String]] in
+                    guard row.count == columns, let text = row.last else { return [row] }
+                    let parts = broken(text, width: max(width - start, 24))
+                    return parts.enumerated().map { index, part in
+                        (index == 0 ? Array(row.dropLast()) : Array(repeating: "", count: columns - 1)) + [part]
+                    }
+                })
+        }
         return rows.map { row in
             var line = ""
             for (column, cell) in row.enumerated() {
@@ -84,5 +89,29 @@ enum TextTable {
             while line.last == " " { line.removeLast() }
             return line
         }.joined(separator: "\n")
+    }
+
+    /// `text` in lines of at most `width` characters; a longer word stays whole.
+    private static func broken(_ text: String, width: Int) -> [String] {
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ") {
+            if !line.isEmpty, line.count + 1 + word.count > width {
+                lines.append(line)
+                line = ""
+            }
+            line += line.isEmpty ? String(word) : " \(word)"
+        }
+        return lines + [line]
+    }
+
+    /// A long digest by its beginning and its end, for eyes that compare; whoever needs the whole asks for it.
+    static func short(_ text: String) -> String {
+        text.count > 28 && !text.contains(" ") ? "\(text.prefix(16))..\(text.suffix(8))" : text
+    }
+
+    /// How wide lines for people may be: the shell's `COLUMNS`, or 100.
+    static var lineWidth: Int {
+        ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) }.map { max($0, 40) } ?? 100
     }
 }

@@ -37,7 +37,11 @@ struct KeyCreate: AsyncParsableCommand {
     func run() async throws {
         let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
         let path = try KeyCommand.path(resource)
-        let answer = try await admin.json("POST", "/kbs/v0/testudo/keys/\(path)", .object(["kind": .string(kind)]))
+        let taken =
+            "use the key that is there (images are encrypted for it), choose another name, or, if no image needs it "
+            + "any more, `testudo key delete \(path)` and create it again"
+        let answer = try await admin.json(
+            "POST", "/kbs/v0/testudo/keys/\(path)", .object(["kind": .string(kind)]), hints: [409: taken])
         let pem = answer["publicKey"]?.stringValue ?? ""
         if let output { try StateFolder.write(pem, to: output) }
         let made = "created kbs:///\(path); the private half stays in the broker"

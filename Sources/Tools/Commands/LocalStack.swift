@@ -108,6 +108,7 @@ struct LocalStack: Sendable {
             "broker": .string(settings.broker), "node": .string(settings.node),
             "tlsGateway": .string("127.0.0.1:\(settings.tlsPort)"),
             "httpGateway": .string("127.0.0.1:\(settings.httpPort)"),
+            "allowsSimulated": .bool(settings.allowsSimulated),
         ]
         if let client = try? NodeClient(state: state, settings: settings),
             let node = try? await client.find("GET", "/apis/testudo.dev/v1/nodes/self")

@@ -20,54 +20,77 @@ struct LogsCommand: AsyncParsableCommand {
         let answer = try await client.call("GET", "/apis/testudo.dev/v1/logs/\(namespace)/\(name)")
         let key = try P256.KeyAgreement.PrivateKey(
             pemRepresentation: try StateFolder.text(common.folder.logKey, hint: "logs are opened where the log key is"))
-        var openings: [String: LogOpening] = [:]
+        var log = VouchedLog(privateKey: key, vouchers: try await vouchers())
         var lines: [JSONValue] = []
         for item in answer["items"]?.arrayValue ?? [] {
-            let instance = item["instance"]?.stringValue ?? ""
             let record = try Base64.decode(item["record"]?.stringValue ?? "", field: "record")
-            var opening = openings[instance] ?? LogOpening(privateKey: key)
-            lines += Self.lines(record, instance: instance, opening: &opening)
-            openings[instance] = opening
+            lines += Self.lines(record, shownAs: item["instance"]?.stringValue ?? "", in: &log)
         }
         common.show(.array(lines), text: lines.map(Self.text).joined(separator: "\n"))
     }
 
-    /// The lines of one record. A record that this key does not open is shown as what it is.
-    private static func lines(_ record: [UInt8], instance: String, opening: inout LogOpening) -> [JSONValue] {
+    /// Whom the tenant's broker vouches for: without it nothing that the node shows is verified.
+    private func vouchers() async throws -> [LogVoucher] {
+        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let answer = try await admin.json("GET", "/kbs/v0/testudo/log-keys?service=\(namespace)/\(name)")
+        return try (answer.arrayValue ?? []).map { try LogVoucher(parsing: $0) }
+    }
+
+    /// The lines of one record. What no attested guest wrote is shown as what it is.
+    static func lines(_ record: [UInt8], shownAs label: String, in log: inout VouchedLog) -> [JSONValue] {
         do throws(EnvelopeError) {
-            let opened = try opening.open(record)
-            var lines: [JSONValue] = []
-            if opened.missing > 0 {
-                lines.append(
-                    .object(["instance": .string(instance), "missing": .integer(Int64(clamping: opened.missing))]))
+            switch try log.read(record, shownAs: label) {
+            case .verified(let opened, let instance): return lines(opened, instance: instance, verified: true)
+            case .unverified(let opened): return lines(opened, instance: label, verified: false)
+            case .plain(let bytes): return [plain(bytes, label)]
             }
-            if case .object(var fields)? = try? JSONValue.parse(opened.bytes) {
-                fields["instance"] = .string(instance)
-                lines.append(.object(fields))
-            } else {
-                lines.append(plain(opened.bytes, instance))
-            }
-            return lines
         } catch {
-            return [plain(record, instance)]
+            return [
+                .object([
+                    "instance": .string(label), "verified": false, "refused": .string("\(error)"),
+                ])
+            ]
         }
+    }
+
+    private static func lines(_ opened: OpenedRecord, instance: String, verified: Bool) -> [JSONValue] {
+        let marks: [String: JSONValue] = ["instance": .string(instance), "verified": .bool(verified)]
+        var lines: [JSONValue] = []
+        if opened.missing > 0 {
+            lines.append(.object(marks.merging(["missing": .integer(Int64(clamping: opened.missing))]) { $1 }))
+        }
+        if case .object(let fields)? = try? JSONValue.parse(opened.bytes) {
+            // The marks are this program's: a record cannot speak of itself.
+            lines.append(.object(fields.merging(marks) { $1 }))
+        } else {
+            lines.append(.object((plain(opened.bytes, instance).objectValue ?? [:]).merging(marks) { $1 }))
+        }
+        return lines
     }
 
     private static func plain(_ bytes: [UInt8], _ instance: String) -> JSONValue {
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            return .object(["instance": .string(instance), "unreadable": .integer(Int64(bytes.count))])
+            return .object([
+                "instance": .string(instance), "verified": false, "unreadable": .integer(Int64(bytes.count)),
+            ])
         }
-        return .object(["instance": .string(instance), "stream": "plain", "text": .string(text)])
+        return .object([
+            "instance": .string(instance), "verified": false, "stream": "plain", "text": .string(text),
+        ])
     }
 
-    private static func text(_ line: JSONValue) -> String {
-        let instance = line["instance"]?.stringValue?.prefix(8) ?? ""
+    static func text(_ line: JSONValue) -> String {
+        let label = (line["instance"]?.stringValue ?? "").unicodeScalars.prefix(8)
+        let name = String(String.UnicodeScalarView(label)).inert
+        if let reason = line["refused"]?.stringValue { return "\(name) -- REFUSED, from the node: \(reason.inert) --" }
+        let instance = line["verified"]?.boolValue == true ? name : "\(name) [unverified, from the node]"
         if let missing = line["missing"]?.integerValue { return "\(instance) -- \(missing) record(s) missing --" }
         if let bytes = line["unreadable"]?.integerValue {
             return "\(instance) -- \(bytes) bytes not sealed to this key --"
         }
         if line["closed"]?.boolValue == true { return "\(instance) -- end of log --" }
         let milliseconds = line["ms"]?.integerValue.map { "\($0) ms " } ?? ""
-        return "\(instance) \(milliseconds)\(line["stream"]?.stringValue ?? ""): \(line["text"]?.stringValue ?? "")"
+        let (stream, text) = (line["stream"]?.stringValue ?? "", line["text"]?.stringValue ?? "")
+        return "\(instance) \(milliseconds)\(stream.inert): \(text.inert)"
     }
 }

@@ -10,6 +10,9 @@ struct Settings: Sendable {
     var httpPort = 8080
     var idleSeconds = 60
     var guestImage = ""
+    /// Whether registrations made through this deployment let simulated guests have their keys. A deployment says so
+    /// when it is made, since without a TEE nothing else runs; ``UpCommand`` prints it.
+    var allowsSimulated = true
 
     var registry: String { "127.0.0.1:\(registryPort)" }
     var broker: String { "https://127.0.0.1:\(brokerPort)" }
@@ -28,6 +31,8 @@ struct Settings: Sendable {
         self.httpPort = Int(try fields.integer("httpPort"))
         self.idleSeconds = Int(try fields.integer("idleSeconds"))
         self.guestImage = try fields.string("guestImage")
+        // Deployments of before the choice existed had simulated guests only.
+        self.allowsSimulated = try fields.bool("allowsSimulated", default: true)
         try fields.finish()
     }
 
@@ -36,7 +41,7 @@ struct Settings: Sendable {
             "registryPort": .integer(Int64(registryPort)), "brokerPort": .integer(Int64(brokerPort)),
             "nodePort": .integer(Int64(nodePort)), "tlsPort": .integer(Int64(tlsPort)),
             "httpPort": .integer(Int64(httpPort)), "idleSeconds": .integer(Int64(idleSeconds)),
-            "guestImage": .string(guestImage),
+            "guestImage": .string(guestImage), "allowsSimulated": .bool(allowsSimulated),
         ])
     }
 }

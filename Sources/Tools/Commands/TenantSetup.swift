@@ -38,7 +38,7 @@ struct TenantSetup: Sendable {
             throw CommandFailure("\(config) is not a JSON object")
         }
         fields["listen"] = .string("127.0.0.1:\(settings.brokerPort)")
-        fields["softRoots"] = .array([.string(try softRootFingerprint())])
+        fields["softRoots"] = .array(settings.allowsSimulated ? [.string(try softRootFingerprint())] : [])
         try StateFolder.write(JSONValue.object(fields).prettyText + "\n", to: config, mode: 0o600)
     }
 

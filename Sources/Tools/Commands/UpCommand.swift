@@ -16,6 +16,14 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Port of the plain HTTP gateway.") var httpPort: Int?
     @Option(help: "Seconds without a request after which an instance stops.") var idleSeconds: Int?
     @Option(help: "Folder of the guest image.") var guestImage: String?
+    @Flag(help: "Whether simulated guests may have keys; kept from one start to the next (default: --simulated).")
+    var processors: Processors?
+
+    /// On what guests run that may have keys.
+    enum Processors: String, EnumerableFlag {
+        case simulated
+        case hardwareOnly
+    }
 
     func run() async throws {
         let state = common.folder
@@ -28,10 +36,31 @@ struct UpCommand: AsyncParsableCommand {
         settings.idleSeconds = idleSeconds ?? settings.idleSeconds
         settings.guestImage =
             guestImage ?? (settings.guestImage.isEmpty ? Installation.guestImage : settings.guestImage)
+        try choose(&settings, state)
         let stack = LocalStack(state: state, settings: settings, progress: Progress(quiet: common.json))
         try await stack.start()
         let status = await stack.status()
-        common.show(status, text: LocalStack.table(status))
+        let note =
+            settings.allowsSimulated
+            ? """
+            SIMULATED: what is registered from here lets guests on a software processor have its keys, and that
+            processor protects nothing from this machine's owner. `testudo up --hardware-only` (after `testudo down`)
+            gives simulated guests nothing.
+            """
+            : "hardware only: simulated guests get no keys here"
+        common.show(status, text: "\(LocalStack.table(status))\n\n\(note)")
+    }
+
+    /// A broker that runs keeps the roots that it started with, so a change of mind needs a restart.
+    private func choose(_ settings: inout Settings, _ state: StateFolder) throws {
+        guard let processors else { return }
+        let wanted = processors == .simulated
+        if wanted != settings.allowsSimulated, DaemonRecord.load("broker", state)?.isRunning == true {
+            throw CommandFailure(
+                "the key broker runs with the other choice of processors", hint: "`testudo down` first, then `up` again"
+            )
+        }
+        settings.allowsSimulated = wanted
     }
 }
 

@@ -56,7 +56,8 @@ struct AgentBuild {
         {
             result["swift"] = text.split(separator: "\n").first.map(String.init) ?? ""
         }
-        for library in ["libz.a", "libzstd.a"] {
+        result["initrd"] = LegacyLZ4.library
+        for library in ["libz.a", "libzstd.a", "liblz4.so.1"] {
             guard let bytes = try? Disk.read("/usr/lib/x86_64-linux-gnu/\(library)") else { continue }
             result[library] = SHA256Digest(hashing: bytes).description
         }

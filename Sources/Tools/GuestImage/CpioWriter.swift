@@ -28,7 +28,7 @@ public struct CpioEntry: Equatable, Sendable {
 /// Writes an initrd in the `newc` cpio format (kernel: Documentation/driver-api/early-userspace/buffer-format.rst).
 ///
 /// The bytes depend on the entries alone: sorted by path, owner and group 0, time 0, inode numbers in order, folders that
-/// are missing on the way made with mode 0755. Not compressed, since inflating costs more than loading under emulation.
+/// are missing on the way made with mode 0755.
 public enum CpioWriter {
     private static let folderType: UInt32 = 0o040000
     private static let fileType: UInt32 = 0o100000

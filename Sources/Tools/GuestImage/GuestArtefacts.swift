@@ -6,7 +6,7 @@ import WireFormat
 public struct GuestArtefacts: Sendable {
     /// The kernel image.
     public let kernel: [UInt8]
-    /// The initrd, not compressed.
+    /// The initrd, as the machine gets it: an archive packed with LZ4.
     public let initrd: [UInt8]
     /// The measured firmware.
     public let firmware: [UInt8]
@@ -20,10 +20,11 @@ public struct GuestArtefacts: Sendable {
     public init(_ inputs: GuestInputs) throws(GuestBuildError) {
         self.entries = inputs.entries
         self.kernel = inputs.kernel
-        self.initrd = try CpioWriter.archive(inputs.entries)
+        let archive = try CpioWriter.archive(inputs.entries)
+        self.initrd = try LegacyLZ4.packed(archive)
         self.firmware = inputs.firmware
         self.agent = inputs.agent
-        self.sizes = inputs.sizes + [("initrd", initrd.count)]
+        self.sizes = inputs.sizes + [("archive", archive.count), ("initrd", initrd.count)]
     }
 
     /// Every file with its digest, and what the image was made from.

@@ -4,19 +4,28 @@ import Envelope
 import PodManifest
 import Synchronization
 
-/// The key that outlives the handshake: the guest's TLS key. It is made when the broker's nonce has arrived through the
-/// pinned TLS connection and has been mixed into the entropy pool, so the host cannot know everything that went into it.
+/// The keys that the host must not be able to guess: the guest's TLS key and, for each handshake, the key that secrets
+/// are encrypted to. They are made when the broker's nonce has arrived through the pinned TLS connection and has been
+/// mixed into the entropy pool, so the host cannot know everything that went into them (rule R16).
 final class GuestKeys: Sendable {
     private let key = Mutex<P256.Signing.PrivateKey?>(nil)
+    private let mix: @Sendable ([UInt8]) throws -> Void
 
-    /// The TLS key, made at the first call.
-    func tlsKey(mixing nonce: String) throws(SystemFailure) -> P256.Signing.PrivateKey {
-        if let made = made { return made }
-        try Entropy.mix(Array(nonce.utf8))
-        return key.withLock { key in
-            let made = key ?? P256.Signing.PrivateKey()
-            key = made
-            return made
+    /// Prepares; `mix` stirs bytes into the pool.
+    init(mix: @escaping @Sendable ([UInt8]) throws -> Void = { try Entropy.mix($0) }) { self.mix = mix }
+
+    /// Stirs the broker's nonce in, then makes the TLS key, unless there is one, the key of a handshake, and whatever else
+    /// has to wait for the nonce.
+    func make(
+        after nonce: String, also other: @escaping @Sendable () throws -> Void = {}
+    ) async throws -> P256.KeyAgreement.PrivateKey {
+        try mix(Array(nonce.utf8))
+        return try await Entropy.onFreshThread {
+            self.key.withLock { key in
+                if key == nil { key = P256.Signing.PrivateKey() }
+            }
+            try other()
+            return P256.KeyAgreement.PrivateKey()
         }
     }
 
@@ -30,14 +39,21 @@ struct GuestEvidence: EvidenceSource {
     let pod: Latch.Pod
     let instance: [UInt8]
     let keys: GuestKeys
+    let log: LogStream
 
     var technology: String { device.technology.rawValue }
     var initData: String { String(decoding: pod.bytes, as: UTF8.self) }
 
+    func handshakeKey(after nonce: String) async throws -> P256.KeyAgreement.PrivateKey {
+        let log = log
+        return try await keys.make(after: nonce) { _ = try log.sealedKeyDigest() }
+    }
+
     func collect(_ inputs: HandshakeInputs) async throws -> CollectedEvidence {
-        let key = try keys.tlsKey(mixing: inputs.nonce)
+        guard let key = keys.made else { throw EvidenceFailure("there is no TLS key before the broker's nonce") }
         let identity = PodIdentity(
-            manifest: pod.digest, tlsKey: CertificateRequest.keyDigest(key.publicKey), instance: instance)
+            manifest: pod.digest, tlsKey: CertificateRequest.keyDigest(key.publicKey), instance: instance,
+            logKey: try log.sealedKeyDigest())
         let evidence = try await device.handshakeReport(
             teePublicKey: inputs.teePublicKey, nonce: inputs.nonce, identity: identity)
         return CollectedEvidence(primary: evidence.json, additional: identity.additionalEvidence)

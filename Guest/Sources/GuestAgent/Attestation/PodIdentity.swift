@@ -9,17 +9,19 @@ struct PodIdentity: Sendable {
     let tlsKey: SHA256Digest
     /// 16 random bytes of this boot.
     let instance: [UInt8]
+    /// SHA-256 of the encapsulated key of the log's seal, so that the tenant can tell this guest's records from ones that
+    /// the host sealed (rule R22). For the broker only.
+    var logKey: SHA256Digest?
     /// How many pods this machine has served before; always 0, since a machine serves one pod (rule R4).
     let epoch: Int64 = 0
 
     /// The text that evidence carries beside the report and that the report covers.
     var additionalEvidence: String {
-        let value: JSONValue = [
-            "testudo": [
-                "binding": "launch", "epoch": .integer(epoch), "instance": .string(Hex.encode(instance)),
-                "manifest": .string(manifest.hex), "tlsKey": .string(tlsKey.hex),
-            ]
+        var fields: [String: JSONValue] = [
+            "binding": "launch", "epoch": .integer(epoch), "instance": .string(Hex.encode(instance)),
+            "manifest": .string(manifest.hex), "tlsKey": .string(tlsKey.hex),
         ]
-        return value.canonicalText
+        if let logKey { fields["logKey"] = .string(logKey.hex) }
+        return JSONValue.object(["testudo": .object(fields)]).canonicalText
     }
 }

@@ -3,14 +3,16 @@ import NIOCore
 import WireFormat
 
 /// One control stream of the host: lines in, lines out. Requests are served in their order, except that `start`, which
-/// takes long, does not keep later ones waiting.
-final class ControlHandler: ChannelInboundHandler {
+/// takes long, does not keep later ones waiting. While the host leaves answers unread, its requests are not read either.
+final class ControlHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
 
     private let outbox: EventOutbox
     private let serve: @Sendable (ControlRequest) async -> ControlReply
     private var splitter = LineSplitter(limit: 4 << 20)
     private var requests: AsyncStream<ControlRequest>.Continuation?
+    private var readHeld = false
 
     init(outbox: EventOutbox, serve: @escaping @Sendable (ControlRequest) async -> ControlReply) {
         self.outbox = outbox
@@ -47,8 +49,16 @@ final class ControlHandler: ChannelInboundHandler {
         }
     }
 
+    func read(context: ChannelHandlerContext) {
+        if context.channel.isWritable { context.read() } else { readHeld = true }
+    }
+
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         outbox.flush()
+        if readHeld, context.channel.isWritable {
+            readHeld = false
+            context.read()
+        }
         context.fireChannelWritabilityChanged()
     }
 

@@ -22,8 +22,6 @@ final class MuxLoop {
     private static let readable = UInt32(CL_EPOLLIN | CL_EPOLLRDHUP)
     private static let writable = UInt32(CL_EPOLLOUT)
     private static let hungUp = UInt32(CL_EPOLLHUP | CL_EPOLLERR)
-    /// Bytes for the host that may pile up before streams are no longer read.
-    private static let outputLimit = 1 << 20
 
     private let wire: OpenFile
     private let wake: OpenFile
@@ -54,7 +52,7 @@ final class MuxLoop {
         for item in ready.prefix(Int(count)) {
             switch item.tag {
             case Self.wireTag:
-                if item.events & (Self.readable | Self.hungUp) != 0, !readWire() { return false }
+                if item.events & (Self.readable | Self.hungUp) != 0, try !readWire() { return false }
             case Self.wakeTag: _ = cg_receive(wake.number, &scratch, scratch.count)
             default: serve(UInt32(truncatingIfNeeded: item.tag), item.events)
             }
@@ -70,8 +68,10 @@ final class MuxLoop {
 
     /// Writes what waits for the host and watches each file for what it is wanted for.
     func settle() throws(SystemFailure) {
-        output.append(contentsOf: core.takeOutput())
-        while !output.isEmpty {
+        while true {
+            // Only what fits at once leaves the core: it is the one place that counts what waits for the host.
+            if output.isEmpty { output = core.takeOutput()[...] }
+            if output.isEmpty { break }
             let count = output.withUnsafeBytes { cg_send(wire.number, $0.baseAddress, $0.count) }
             if count <= 0 { break }
             output = output.dropFirst(count)
@@ -81,7 +81,7 @@ final class MuxLoop {
             wireWatched = wanted
             try SystemFailure.check(cl_epoll_change(set.number, wire.number, wanted, Self.wireTag), "watch the port")
         }
-        let takesMore = output.count < Self.outputLimit
+        let takesMore = core.waiting < MuxCore.dataLimit
         for (id, stream) in streams {
             var bits: UInt32 = stream.pending.isEmpty ? 0 : Self.writable
             if takesMore, !stream.localEnded, core.queued(id) == 0 { bits |= Self.readable }
@@ -109,7 +109,7 @@ final class MuxLoop {
 
     // MARK: the host's side
 
-    private func readWire() -> Bool {
+    private func readWire() throws(SystemFailure) -> Bool {
         while true {
             let count = cg_receive(wire.number, &scratch, scratch.count)
             if count == -Int(EAGAIN) { return true }
@@ -117,6 +117,8 @@ final class MuxLoop {
             do throws(WireError) {
                 for event in try core.receive(scratch[..<count]) { handle(event) }
             } catch {
+                // A host that asks without reading answers is gone, or wants this guest's memory.
+                if core.isOverrun { throw SystemFailure("answer a host that does not read", code: ENOBUFS) }
                 for event in core.resynchronise() { handle(event) }
             }
             if count < scratch.count { return true }

@@ -1,7 +1,6 @@
 import AgentProtocol
 import CGuest
 import Glibc
-import NIOPosix
 import Synchronization
 
 /// Runs the multiplexer over a byte stream to the host on a thread of its own. Each stream of the multiplexer is one end
@@ -17,7 +16,6 @@ final class MuxPump: Sendable {
         case open(target: String, socket: OpenFile)
     }
 
-    private let thread = NIOThreadPool(numberOfThreads: 1)
     private let commands = Mutex<[Command]>([])
     private let wakeRead: OpenFile
     private let wakeWrite: OpenFile
@@ -29,12 +27,12 @@ final class MuxPump: Sendable {
         wakeWrite = OpenFile(owning: pair[1])
     }
 
-    /// Starts pumping. `decide` is called on the pump's thread; `ended` when the byte stream is gone.
+    /// Starts pumping. `decide` is called on the pump's thread; `ended` when the byte stream is gone, and why.
     func start(
-        wire: OpenFile, decide: @escaping @Sendable (String) -> Decision, ended: @escaping @Sendable () -> Void
-    ) {
-        thread.start()
-        thread.submit { _ in
+        wire: OpenFile, decide: @escaping @Sendable (String) -> Decision, ended: @escaping @Sendable (String) -> Void
+    ) throws(SystemFailure) {
+        try WorkThread.start {
+            var reason = "the host closed the link"
             do throws(SystemFailure) {
                 let loop = try MuxLoop(wire: wire, wake: self.wakeRead, decide: decide)
                 while try loop.turn() {
@@ -46,8 +44,10 @@ final class MuxPump: Sendable {
                     }
                     try loop.settle()
                 }
-            } catch {}
-            ended()
+            } catch {
+                reason = "\(error)"
+            }
+            ended(reason)
         }
     }
 

@@ -1,13 +1,11 @@
 import CGuest
 import Glibc
-import NIOPosix
 
 /// Joins a virtio-serial port to an ordinary socket, with one blocking thread for each direction.
 ///
 /// Reading such a port gives "end of file" whenever the host's end is away; that is no end, the host may come back, and
 /// what comes then begins with a HELLO of its own.
 final class PortBridge: Sendable {
-    private let threads = NIOThreadPool(numberOfThreads: 2)
     /// The end for the multiplexer, non-blocking.
     let socket: OpenFile
 
@@ -18,8 +16,7 @@ final class PortBridge: Sendable {
         try SystemFailure.check(cg_stream_pair(&pair), "make a socket pair")
         socket = OpenFile(owning: pair[0])
         let inner = OpenFile(owning: pair[1])
-        threads.start()
-        threads.submit { _ in
+        try WorkThread.start {
             while true {
                 guard let bytes = try? port.readSome(limit: 64 * 1024), !bytes.isEmpty else {
                     usleep(20_000)
@@ -28,7 +25,7 @@ final class PortBridge: Sendable {
                 guard (try? inner.writeAll(bytes)) != nil else { return }
             }
         }
-        threads.submit { _ in
+        try WorkThread.start {
             while let bytes = try? inner.readSome(limit: 64 * 1024), !bytes.isEmpty {
                 // A write fails only while the host is away: what was meant for it is lost, HELLO resynchronises.
                 if (try? port.writeAll(bytes)) == nil { usleep(20_000) }

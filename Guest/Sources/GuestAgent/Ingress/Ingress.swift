@@ -32,12 +32,14 @@ final class Ingress: Sendable {
         try await loop.submit {
             let pool = UpstreamPool(network: network, port: settings.port, loop: loop)
             let admission = AdmissionQueue(limit: settings.concurrency)
+            let clock = AgentClock()
+            let attestations = AttestationLimit { clock.milliseconds }
             func shared(secure: Bool) -> NIOLoopBound<IngressShared> {
                 NIOLoopBound(
                     IngressShared(
                         pool: pool, admission: admission,
                         screen: RequestScreen(hostnames: settings.hostnames, secure: secure),
-                        timeout: .seconds(settings.timeoutSeconds), attest: attest),
+                        timeout: .seconds(settings.timeoutSeconds), attestations: attestations, attest: attest),
                     eventLoop: loop)
             }
             return Ingress(loop: loop, secure: shared(secure: true), plain: shared(secure: false))
@@ -78,7 +80,7 @@ final class Ingress: Sendable {
         }.withConnectedSocket(socket).whenFailure { _ in }
     }
 
-    private static func addHTTP(
+    static func addHTTP(
         to pipeline: ChannelPipeline.SynchronousOperations, _ shared: IngressShared, serverName: String?
     ) throws {
         // Framing is decided by ForwardedHeaders, which knows the request's method; the encoder only follows it.

@@ -7,17 +7,19 @@ final class IngressShared {
     let admission: AdmissionQueue
     let screen: RequestScreen
     let timeout: TimeAmount
+    let attestations: AttestationLimit
     /// Answers an attestation request with a JSON document.
     let attest: @Sendable ([UInt8]) async throws -> [UInt8]
 
     init(
         pool: UpstreamPool, admission: AdmissionQueue, screen: RequestScreen, timeout: TimeAmount,
-        attest: @escaping @Sendable ([UInt8]) async throws -> [UInt8]
+        attestations: AttestationLimit, attest: @escaping @Sendable ([UInt8]) async throws -> [UInt8]
     ) {
         self.pool = pool
         self.admission = admission
         self.screen = screen
         self.timeout = timeout
+        self.attestations = attestations
         self.attest = attest
     }
 }
@@ -112,16 +114,7 @@ final class ProxyHandler: ChannelDuplexHandler, UpstreamObserver {
         self.exchange = exchange
         switch shared.screen.judge(head, serverName: serverName) {
         case .answer(let status, let text): answer(status, text: text)
-        case .attest(let nonce):
-            exchange.answeredHere = true
-            let attest = shared.attest
-            context.eventLoop.makeFutureWithTask { try await attest(nonce) }.assumeIsolated().whenComplete { result in
-                guard self.exchange === exchange else { return }
-                switch result {
-                case .success(let document): self.answer(.ok, document, type: "application/json")
-                case .failure: self.answer(.serviceUnavailable, text: "evidence cannot be given now")
-                }
-            }
+        case .attest(let nonce): answerEvidence(nonce, exchange, context)
         case .forward(let forwarded):
             exchange.forwarded = forwarded
             if head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" }) {
@@ -139,6 +132,25 @@ final class ProxyHandler: ChannelDuplexHandler, UpstreamObserver {
                 self.connect(exchange, fresh: false)
             }
             if !isIn { answer(.serviceUnavailable, text: "too many requests are waiting") }
+        }
+    }
+
+    private func answerEvidence(_ nonce: [UInt8], _ exchange: Exchange, _ context: ChannelHandlerContext) {
+        guard shared.attestations.enter() else {
+            return answer(
+                .serviceUnavailable, text: "too many requests for evidence; try again",
+                retryAfter: AttestationLimit.retryAfter)
+        }
+        exchange.answeredHere = true
+        let attest = shared.attest
+        context.eventLoop.makeFutureWithTask { try await attest(nonce) }.assumeIsolated().whenComplete { result in
+            // The place is taken until the device is done, whether or not the client still waits.
+            self.shared.attestations.leave()
+            guard self.exchange === exchange else { return }
+            switch result {
+            case .success(let document): self.answer(.ok, document, type: "application/json")
+            case .failure: self.answer(.serviceUnavailable, text: "evidence cannot be given now")
+            }
         }
     }
 
@@ -255,11 +267,11 @@ final class ProxyHandler: ChannelDuplexHandler, UpstreamObserver {
         }
     }
 
-    private func answer(_ status: HTTPResponseStatus, text: String) {
-        answer(status, Array((text + "\n").utf8), type: "text/plain; charset=utf-8")
+    private func answer(_ status: HTTPResponseStatus, text: String, retryAfter: Int? = nil) {
+        answer(status, Array((text + "\n").utf8), type: "text/plain; charset=utf-8", retryAfter: retryAfter)
     }
 
-    private func answer(_ status: HTTPResponseStatus, _ body: [UInt8], type: String) {
+    private func answer(_ status: HTTPResponseStatus, _ body: [UInt8], type: String, retryAfter: Int? = nil) {
         guard let context, let exchange else { return }
         exchange.answeredHere = true
         exchange.closeAfter = !exchange.client.isKeepAlive
@@ -267,6 +279,7 @@ final class ProxyHandler: ChannelDuplexHandler, UpstreamObserver {
         head.headers.add(name: "content-type", value: type)
         head.headers.add(name: "content-length", value: String(body.count))
         head.headers.add(name: "cache-control", value: "no-store")
+        if let retryAfter { head.headers.add(name: "retry-after", value: String(retryAfter)) }
         if exchange.closeAfter || !exchange.requestEnded { head.headers.add(name: "connection", value: "close") }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if exchange.client.method != .HEAD {

@@ -1,3 +1,4 @@
+import Crypto
 import Envelope
 import WireFormat
 
@@ -5,19 +6,18 @@ import WireFormat
 enum LogForm {
     /// In clear, for pods that are not confidential.
     case clear
-    /// Sealed to the tenant.
-    case sealed(LogSeal)
+    /// Sealed to the tenant, under an info that names this start of the pod.
+    case sealed(recipient: [UInt8], info: [UInt8])
 
-    /// The form for a pod. A confidential pod whose seal cannot be made gets no log in clear: it does not start.
+    /// The form for a pod. A confidential pod whose log cannot be sealed gets no log in clear: it does not start.
     init(for pod: Latch.Pod, instance: [UInt8]) throws {
         guard pod.isConfidential else {
             self = .clear
             return
         }
         let recipient = try Base64.decodeURL(pod.manifest.logRecipient, field: "logs.recipient")
-        let info: JSONValue = [
-            "manifest": .string(pod.digest.hex), "instance": .string(Hex.encode(instance)), "epoch": 0,
-        ]
-        self = .sealed(try LogSeal(recipient: recipient, info: info.canonicalBytes))
+        _ = try P256.KeyAgreement.PublicKey(x963Representation: recipient)
+        let info = LogInfo(manifest: pod.digest, instance: Hex.encode(instance), epoch: 0)
+        self = .sealed(recipient: recipient, info: info.bytes)
     }
 }

@@ -14,7 +14,9 @@ final class LogStream: Sendable {
     }
 
     private struct State {
-        var form: LogForm
+        let form: LogForm
+        /// Made with the first record or when evidence names it, whichever comes first.
+        var seal: LogSeal?
         var closed = false
     }
 
@@ -27,6 +29,20 @@ final class LogStream: Sendable {
         self.outbox = outbox
         self.clock = clock
     }
+
+    /// What evidence names this log's seal by; nothing for a log in clear.
+    ///
+    /// Nothing is logged before the first evidence unless the start fails before it, so the seal's key is made when the
+    /// broker's nonce has been stirred in (rule R16).
+    func sealedKeyDigest() throws(EnvelopeError) -> SHA256Digest? {
+        try state.withLock { state throws(EnvelopeError) in
+            try Self.prepare(&state)
+            return state.seal?.keyDigest
+        }
+    }
+
+    /// Whether the seal's key has been made.
+    var hasSeal: Bool { state.withLock { $0.seal != nil } }
 
     /// Adds a line. Lines keep their order; after the end they are dropped.
     func add(_ text: String, from origin: Origin) {
@@ -51,10 +67,15 @@ final class LogStream: Sendable {
     }
 
     private func send(_ record: JSONValue, _ state: inout State) {
-        guard case .sealed(var seal) = state.form else { return }
         // A record that cannot be sealed is left out, never sent in clear.
-        guard let sealed = try? seal.seal(record.canonicalBytes) else { return }
-        state.form = .sealed(seal)
+        guard (try? Self.prepare(&state)) != nil, let sealed = try? state.seal?.seal(record.canonicalBytes) else {
+            return
+        }
         outbox.send(.sealedLog(sealed.bytes))
+    }
+
+    private static func prepare(_ state: inout State) throws(EnvelopeError) {
+        guard state.seal == nil, case .sealed(let recipient, let info) = state.form else { return }
+        state.seal = try LogSeal(recipient: recipient, info: info)
     }
 }

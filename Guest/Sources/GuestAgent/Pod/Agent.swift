@@ -47,7 +47,7 @@ public enum Agent {
                 leavesTraces: !isMachine),
             gate: gate
         ) { leave(place) }
-        pump.start(wire: wire.file) { target in
+        try pump.start(wire: wire.file) { target in
             switch target {
             case "control":
                 .take { socket in
@@ -62,7 +62,8 @@ public enum Agent {
             case "tls", "http": gate.decide(secure: target == "tls")
             default: .refuse("this agent has no \"\(target.prefix(64))\"")
             }
-        } ended: {
+        } ended: { reason in
+            complain("testudo: the link to the host ended: \(reason)\n")
             Task { await agent.abandon() }
         }
         if !isMachine { endOnSignal(signals) { await agent.abandon() } }

@@ -5,6 +5,7 @@ import Glibc
 import HTTPExchange
 import ImageFormat
 import NIOCore
+import NIOPosix
 import PodManifest
 import Registry
 import Synchronization
@@ -146,7 +147,8 @@ final class PodRun: Sendable {
     private func attest() async throws -> BrokerAccess {
         guard let device = environment.device else { throw Failure(.guestFailed, "there is no report device") }
         let access = try BrokerAccess(
-            pod: pod, evidence: GuestEvidence(device: device, pod: pod, instance: instance, keys: keys), keys: keys,
+            pod: pod,
+            evidence: GuestEvidence(device: device, pod: pod, instance: instance, keys: keys, log: log), keys: keys,
             dialer: environment.dialer, loop: environment.loop)
         try await step(.keyReleaseDenied) { try await access.attest() }
         phase(.attest)
@@ -256,12 +258,19 @@ final class PodRun: Sendable {
             Ingress.Settings(
                 hostnames: manifest.network.hostnames, port: port, timeoutSeconds: Int64(manifest.timeoutSeconds),
                 concurrency: manifest.concurrency),
-            network: network, loop: environment.loop
+            network: network, loop: ingressLoop()
         ) { nonce in
             guard let device, let identity else { throw EvidenceFailure("there is no report device") }
             return try await AttestationDocument.make(nonce: nonce, device: device, identity: identity)
         }
         state.withLock { $0.ingress = ingress }
+    }
+
+    /// Where clients' TLS ends: for a confidential pod a thread that has made no key yet, so that the ephemeral keys of its
+    /// connections come from a pool with the broker's nonce in it (rule R16; see ``Entropy/onFreshThread(_:)``). The
+    /// agent's own loop made one for the first connection to the broker.
+    private func ingressLoop() -> any EventLoop {
+        pod.isConfidential ? MultiThreadedEventLoopGroup(numberOfThreads: 1).next() : environment.loop
     }
 
     private func phase(_ phase: Phase) {

@@ -13,7 +13,7 @@ struct DemoAttacks {
         let victim = try await stage.apply(stage.service("hello-swift", runtimeClass: "testudo-cvm", name: "victim"))
         let scene = AttackScene(stage: stage, victim: victim)
         guard try await scene.control() == 200 else { throw CommandFailure("the untouched service does not answer") }
-        for attack in LaunchAttacks.all + ImageAttacks.all + EvidenceAttacks.all {
+        for attack in LaunchAttacks.all + ImageAttacks.all + EvidenceAttacks.all + RelayAttacks.all {
             report.add(try await scene.play(attack))
         }
     }
@@ -42,7 +42,10 @@ struct HostAttack: Sendable {
 struct AttackScene: Sendable {
     let stage: DemoStage
     let victim: PreparedService
+    let relayed = RelayedMessage.Store()
 
+    /// The registered manifest as a document.
+    var victimText: String { String(decoding: victim.initData.bytes, as: UTF8.self) }
     var state: StateFolder { stage.state }
     var settings: Settings { stage.settings }
     var call: ServiceCall { ServiceCall(state: state, settings: settings) }
@@ -138,7 +141,8 @@ enum LaunchAttacks {
             expected: "GuestFailed"
         ) { try $0.hostileNode("host-data") },
         HostAttack(
-            name: "broker that is not the tenant's", altered: "another broker with its own keys on the broker's port",
+            name: "broker that is not the tenant's",
+            altered: "another broker with its own keys on the broker's port, before a guest of the registered manifest",
             expected: "Unreachable"
         ) {
             try await ImpostorBroker(scene: $0).play()

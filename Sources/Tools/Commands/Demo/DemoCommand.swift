@@ -133,10 +133,7 @@ struct DemoStage: Sendable {
     func apply(_ service: JSONValue, unsignedDigest: String? = nil) async throws -> PreparedService {
         let prepared = try await Deployment(state: state, settings: settings, progress: Progress(quiet: true)).prepare(
             service, unsignedDigest: unsignedDigest)
-        try await prepared.register(state: state, settings: settings)
-        let client = try NodeClient(state: state, settings: settings)
-        _ = try await client.apply(prepared.service, namespace: prepared.namespace, name: prepared.name)
-        _ = try await ApplyCommand.settled(client, prepared)
+        _ = try await prepared.deploy(state: state, settings: settings)
         return prepared
     }
 }

@@ -37,7 +37,8 @@ enum EvidenceAttacks {
     }
 
     private static let relay = HostAttack(
-        name: "second VM's evidence relayed live", altered: "the broker's fresh nonce handed to a genuine second VM",
+        name: "second VM's evidence relayed live",
+        altered: "the broker's fresh nonce handed to a genuine second VM's attestation endpoint",
         expected: "report-data",
         needsSecondVM: true
     ) { scene in

@@ -10,16 +10,27 @@ import WireFormat
 /// A key broker session that the host opened for itself.
 struct RawSession: Sendable {
     let nonce: String
-    private let cookie: String
+    /// Name and value, as a request carries them.
+    let cookie: String
     private let exchanger: HTTPExchanger
     private let initData: String
 
-    /// `POST /auth` as anybody may.
-    static func open(_ scene: AttackScene) async throws -> RawSession {
+    /// Leads to the tenant's broker.
+    static func exchanger(_ scene: AttackScene) throws -> HTTPExchanger {
         let certificate = try StateFolder.text("\(scene.state.broker)/tls.pem")
-        let exchanger = HTTPExchanger(
+        return HTTPExchanger(
             endpoint: try HTTPEndpoint(url: scene.settings.broker, trust: .pinnedCertificate(pem: certificate)),
             dialer: TCPDialer(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
+    }
+
+    /// Why the broker refused, in its own words.
+    static func detail(_ response: ExchangeResponse) -> String {
+        (try? JSONValue.parse(response.body))?["detail"]?.stringValue ?? "status \(response.status)"
+    }
+
+    /// `POST /auth` as anybody may.
+    static func open(_ scene: AttackScene) async throws -> RawSession {
+        let exchanger = try Self.exchanger(scene)
         let request: JSONValue = .object(["version": "0.4.0", "tee": "soft-snp", "extra-params": .object([:])])
         let response = try await exchanger.send(
             ExchangeRequest(
@@ -31,7 +42,7 @@ struct RawSession: Sendable {
         else { throw CommandFailure("the broker opened no session: status \(response.status)") }
         return RawSession(
             nonce: nonce, cookie: String(cookie), exchanger: exchanger,
-            initData: String(decoding: scene.victim.initData.bytes, as: UTF8.self))
+            initData: scene.victimText)
     }
 
     private static let additional: JSONValue = .object([
@@ -70,8 +81,7 @@ struct RawSession: Sendable {
             ExchangeRequest(
                 method: "POST", path: "/kbs/v0/attest",
                 headers: [("Content-Type", "application/json"), ("Cookie", cookie)], body: body.canonicalBytes))
-        let detail = (try? JSONValue.parse(response.body))?["detail"]?.stringValue ?? "status \(response.status)"
-        return .init(refused: response.status != 200, check: "attest", reason: detail)
+        return .init(refused: response.status != 200, check: "attest", reason: Self.detail(response))
     }
 }
 
@@ -92,7 +102,7 @@ extension AttackScene {
     func genuineEvidence(of name: String, nonce: [UInt8]) async throws -> ServiceEvidence {
         let exchanger = HTTPExchanger(
             endpoint: try call.endpoint(name, "default", scheme: "https"), dialer: LoopbackDialer(),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 60)
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, timeoutSeconds: 60, connectSeconds: 60)
         return try await AttestedService(exchanger: exchanger).evidence(nonce: nonce)
     }
 

@@ -1,11 +1,8 @@
-/// A RAM disk with one more archive behind it, as the kernel unpacks it: later files replace earlier ones.
-enum AppendedArchive {
-    /// The initrd followed by a newc archive that holds one file.
-    static func appending(_ path: String, _ content: [UInt8], to initrd: [UInt8]) -> [UInt8] {
-        var whole = self.padded(initrd)
-        whole += self.entry(path, mode: 0o100644, content)
-        whole += self.entry("TRAILER!!!", mode: 0, [])
-        return whole
+/// A RAM disk with one more archive before it. The kernel unpacks both, one after the other, whether packed or not.
+enum AddedArchive {
+    /// A newc archive that holds one file, followed by the initrd.
+    static func adding(_ path: String, _ content: [UInt8], to initrd: [UInt8]) -> [UInt8] {
+        self.entry(path, mode: 0o100644, content) + self.entry("TRAILER!!!", mode: 0, []) + initrd
     }
 
     private static func entry(_ name: String, mode: Int, _ content: [UInt8]) -> [UInt8] {

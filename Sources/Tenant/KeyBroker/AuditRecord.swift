@@ -1,0 +1,69 @@
+import Foundation
+import WireFormat
+
+/// One decision of the broker.
+public struct AuditRecord: Sendable, Equatable {
+    /// What was decided upon.
+    public enum Kind: String, Sendable {
+        /// Evidence.
+        case attest
+        /// A secret for a guest.
+        case release
+        /// A leaf certificate.
+        case certificate
+        /// An administrator's call.
+        case admin
+        /// The log itself: refusals that were counted, files that fill up.
+        case audit
+    }
+
+    /// What was decided upon.
+    public var kind: Kind
+    /// Whether it was granted.
+    public var allowed: Bool
+    /// The check that decided.
+    public var check: String
+    /// Why, for the tenant.
+    public var reason: String
+    /// The manifest digest, as far as known.
+    public var manifest: String = ""
+    /// The launch measurement, as far as known.
+    public var measurement: String = ""
+    /// The resource, names of a certificate or admin path.
+    public var resource: String = ""
+    /// The administrator's name.
+    public var subject: String = ""
+    /// Whether a software root signed the evidence; nil when it is not known.
+    public var simulated: Bool?
+
+    /// Creates a record.
+    public init(kind: Kind, allowed: Bool, check: String, reason: String) {
+        self.kind = kind
+        self.allowed = allowed
+        self.check = check
+        self.reason = reason
+    }
+
+    /// The bytes of a field's text, and those of a field in a line that would be too long otherwise.
+    private static let (fieldLimit, shortFieldLimit) = (512, 128)
+    /// The bytes of a whole line: six short fields of which each byte may need a second one, and what is constant.
+    static let lineLimit = 4096
+
+    /// The line, of at most ``lineLimit`` bytes, whatever the texts are that came from outside.
+    func line(at time: Date) -> [UInt8] {
+        let line = line(at: time, limit: Self.fieldLimit)
+        return line.count <= Self.lineLimit ? line : self.line(at: time, limit: Self.shortFieldLimit)
+    }
+
+    private func line(at time: Date, limit: Int) -> [UInt8] {
+        func short(_ text: String) -> JSONValue { .string(ShownText.cut(text, bytes: limit)) }
+        let decision = kind == .audit ? "note" : allowed ? "allow" : "deny"
+        let value: JSONValue = .object([
+            "time": .string(Timestamp.text(time)), "kind": .string(kind.rawValue),
+            "decision": .string(decision), "check": short(check), "reason": short(reason),
+            "manifest": short(manifest), "measurement": short(measurement), "resource": short(resource),
+            "subject": short(subject), "simulated": simulated.map { .bool($0) } ?? .null,
+        ])
+        return value.canonicalBytes + [UInt8(ascii: "\n")]
+    }
+}
