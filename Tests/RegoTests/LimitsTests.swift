@@ -69,3 +69,45 @@ struct LimitsTests {
         #expect(error == nil || error?.code == "eval_limit_error")
     }
 }
+
+@Suite("Rego under attack")
+struct HostilePolicyTests {
+    @Test func `functions that double their nesting end`() {
+        let functions = (1...20).map { "f\($0)(x) := f\($0 - 1)(f\($0 - 1)(x))" }.joined(separator: "\n")
+        let error = evaluationError("f0(x) := [x]\n\(functions)\np := f20(1)")
+        #expect(error?.message == "value depth limit of 800 exceeded")
+    }
+
+    @Test func `arguments that collide are no way to waste time`() throws {
+        let source = """
+            f(x) := x[9]
+            p := count([y | some i in numbers.range(1, 20000); y := f([1, 1, 1, 1, 1, 1, 1, 1, 1, i])])
+            """
+        #expect(try evaluate(source) == .int(20_000))
+    }
+
+    @Test func `comparing large values is counted`() {
+        let source = """
+            a := [x | some x in numbers.range(1, 10000)]
+            b := [x | some x in numbers.range(1, 10000)]
+            p if { some i in numbers.range(1, 100000); a == b; i < 0 }
+            """
+        #expect(evaluationError(source)?.code == "eval_limit_error")
+    }
+
+    @Test func `bodies in the worst order compile in time`() throws {
+        let lines = (1...3_000).reversed().map { "x\($0) = x\($0 - 1) + 1" }.joined(separator: "\n")
+        #expect(try evaluate("p := x3000 if {\n\(lines)\nx0 = 0\n}") == .int(3_000))
+    }
+
+    @Test func `paths beyond all reason are refused`() {
+        let path = String(repeating: ".a", count: 300)
+        #expect(compileErrors("p\(path) := 1").map(\.message) == ["path too long"])
+        #expect(compileErrors("p := input\(path)").map(\.message) == ["reference too long"])
+    }
+
+    @Test func `references to everything are bounded`() {
+        let rules = (0..<3_000).map { "r\($0) if data.x[_].y" }.joined(separator: "\n")
+        #expect(compileErrors(rules).isEmpty)
+    }
+}

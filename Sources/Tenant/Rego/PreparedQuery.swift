@@ -4,11 +4,15 @@ public struct PreparedQuery: Sendable {
     public struct Row: Sendable {
         /// What a written expression of the query gave.
         public struct Expression: Sendable {
+            /// The value.
             public var value: Value
+            /// The text as it was written.
             public var text: String
+            /// Where it stands.
             public var location: Location
         }
 
+        /// One for each expression of the query, in order.
         public var expressions: [Expression]
         /// The query's variables, by name; wildcards are not among them.
         public var bindings: [(name: String, value: Value)]
@@ -79,7 +83,7 @@ extension Machine {
     /// The rows that a query's body gives.
     mutating func evaluate(_ query: CompiledQuery) throws(RegoError) -> [[Value]] {
         accumulators.append(Accumulator(query.clause.location))
-        try run(query.clause, [])
+        try run(query.clause, [], 0)
         return accumulators.removeLast().rows
     }
 }

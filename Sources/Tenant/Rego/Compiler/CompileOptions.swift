@@ -10,5 +10,6 @@ public struct CompileOptions: Sendable {
     /// otherwise, as in regorus, it holds: what a negation needs is part of what is negated.
     public var hoistsNegation = false
 
+    /// Creates it from its parts.
     public init() {}
 }

@@ -1,7 +1,7 @@
 /// What the resolvers of all rules and queries of one policy share.
 final class CompilerState: Sendable {
     /// How deep terms and expressions may nest.
-    static let nestingLimit = 1000
+    static let nestingLimit = 1_000
 
     let options: CompileOptions
     let tree: DocumentTree

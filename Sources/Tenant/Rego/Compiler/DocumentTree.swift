@@ -22,7 +22,8 @@ struct DocumentTree: Sendable {
 
     init(_ modules: [Module]) {
         for (number, module) in modules.enumerated() {
-            let package = node(at: module.package.map { .string($0) })
+            if module.package.count > Self.longestPath { tooLong(module.packageLocation) }
+            let package = node(at: module.package.prefix(Self.longestPath).map { .string($0) })
             nodes[package].packages.append(module.packageLocation)
             for rule in module.rules {
                 let name = Self.parts(of: rule.path).0
@@ -37,6 +38,13 @@ struct DocumentTree: Sendable {
         }
         check(node: 0)
         gather(node: 0)
+    }
+
+    /// How many keys a path may have: trees and objects nest as deep.
+    static let longestPath = 250
+
+    private mutating func tooLong(_ location: Location) {
+        errors.append(RegoError("rego_compile_error", "path too long", location))
     }
 
     /// The node at a path, made when it is not there.
@@ -61,6 +69,7 @@ struct DocumentTree: Sendable {
         for operand in operands {
             if tail.isEmpty, case .scalar(let key) = operand.kind { path.append(key) } else { tail.append(operand) }
         }
+        if path.count + tail.count > Self.longestPath { return tooLong(rule.location) }
         let place = node(at: path, from: package)
         nodes[place].entries.append(Entry(rule: rule, module: module, tail: tail))
     }

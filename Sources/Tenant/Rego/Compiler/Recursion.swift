@@ -3,6 +3,8 @@ struct Recursion {
     private let shared: CompilerState
     /// The groups that each group refers to.
     private var edges: [Set<Int>]
+    /// What is left of the work that wide references (`data[x].y` in every rule) may make.
+    private var budget = 20_000_000
 
     init(_ shared: CompilerState, _ rules: [[ResolvedRule]]) {
         self.shared = shared
@@ -67,6 +69,8 @@ struct Recursion {
 
     /// Every group that a path below a node may mean; a key that is no constant may mean any child.
     private mutating func reach(_ node: Int, _ keys: ArraySlice<ResolvedTerm>, _ group: Int) {
+        budget -= 1
+        guard budget > 0 else { return }
         if let target = shared.groupOfNode[node] {
             edges[group].insert(target)
             return
@@ -81,8 +85,9 @@ struct Recursion {
 
     /// An error for each rule that is on a cycle, with the shortest way round.
     func errors(_ locations: [Location]) -> [RegoError] {
+        guard budget > 0 else { return [RegoError("rego_compile_error", "references reach too many rules")] }
         var errors: [RegoError] = []
-        for group in components() {
+        for group in components().prefix(1_000) {
             guard let path = cycle(from: group) else { continue }
             let names = path.map { DocumentTree.name(shared.path(of: $0)) }
             errors.append(

@@ -10,6 +10,10 @@ extension Resolver {
         case .reference(let head, let operands):
             let subject = resolveSubject(head, into: &support)
             let keys = operands.map { resolve($0, into: &support) }
+            if keys.count > DocumentTree.longestPath {
+                fail("rego_compile_error", "reference too long", location)
+                return subject
+            }
             return reference(subject, keys, location)
         case .array(let members):
             let resolved = members.map { resolve($0, into: &support) }

@@ -14,13 +14,11 @@ extension RuleIndex {
         var byValue: [Value: [Int]] = [:]
         for (number, condition) in conditions.enumerated() {
             if let value = condition[best.key] {
-                byValue[value, default: others].append(number)
+                byValue[value, default: []].append(number)
             } else {
                 others.append(number)
-                for value in byValue.keys { byValue[value]?.append(number) }
             }
         }
-        // A value met late lacks nothing: its list began with the unconditioned rules before it.
         self.init(path: best.key, byValue: byValue, others: others)
     }
 

@@ -10,27 +10,34 @@ struct Safety {
     mutating func order(_ body: [ResolvedExpression], _ safe: inout Set<Int>) -> [ResolvedExpression] {
         var ordered: [ResolvedExpression] = []
         ordered.reserveCapacity(body.count)
-        var open = body
-        while !open.isEmpty {
-            var waiting: [ResolvedExpression] = []
-            for var expression in open {
-                if let outputs = Self.outputs(of: expression, safe, variables) {
-                    // Closures see what was bound before and by the expression itself.
-                    var inner = safe
-                    inner.formUnion(outputs)
-                    orderClosures(in: &expression, inner)
-                    safe = inner
-                    ordered.append(expression)
-                } else {
-                    waiting.append(expression)
+        var isPlaced = [Bool](repeating: false, count: body.count)
+        // Who waits for a variable, so that each expression is looked at again only when something it needs is bound.
+        var waiting: [Int: [Int]] = [:]
+        for (number, expression) in body.enumerated() {
+            expression.forEachVariable { if !safe.contains($0) { waiting[$0, default: []].append(number) } }
+        }
+        var pass = Heap(Array(body.indices))
+        var next = Heap([])
+        while !pass.isEmpty {
+            while let number = pass.pop() {
+                if isPlaced[number] { continue }
+                var expression = body[number]
+                guard let outputs = Self.outputs(of: expression, safe, variables) else { continue }
+                isPlaced[number] = true
+                safe.formUnion(outputs)
+                // Closures see what was bound before and by the expression itself.
+                orderClosures(in: &expression, safe)
+                ordered.append(expression)
+                for slot in outputs {
+                    for other in waiting.removeValue(forKey: slot) ?? [] where !isPlaced[other] {
+                        if other > number { pass.push(other) } else { next.push(other) }
+                    }
                 }
             }
-            if waiting.count == open.count {
-                report(waiting, safe)
-                return ordered
-            }
-            open = waiting
+            pass = next
+            next = Heap([])
         }
+        if ordered.count < body.count { report(body.indices.filter { !isPlaced[$0] }.map { body[$0] }, safe) }
         return ordered
     }
 
@@ -125,5 +132,40 @@ struct Safety {
         closure.body = order(closure.body, &inner)
         checkHead((closure.key.map { [$0] } ?? []) + [closure.value], inner)
         return closure
+    }
+}
+
+/// Numbers of which the smallest is taken first.
+private struct Heap {
+    private var numbers: [Int]
+
+    /// Numbers in order.
+    init(_ sorted: [Int]) { numbers = sorted }
+
+    var isEmpty: Bool { numbers.isEmpty }
+
+    mutating func push(_ number: Int) {
+        numbers.append(number)
+        var place = numbers.count - 1
+        while place > 0, numbers[(place - 1) / 2] > numbers[place] {
+            numbers.swapAt(place, (place - 1) / 2)
+            place = (place - 1) / 2
+        }
+    }
+
+    mutating func pop() -> Int? {
+        guard let last = numbers.popLast() else { return nil }
+        guard let first = numbers.first else { return last }
+        numbers[0] = last
+        var place = 0
+        while true {
+            var least = place
+            for child in [2 * place + 1, 2 * place + 2] where child < numbers.count && numbers[child] < numbers[least] {
+                least = child
+            }
+            if least == place { return first }
+            numbers.swapAt(place, least)
+            place = least
+        }
     }
 }

@@ -8,6 +8,8 @@ struct Accumulator {
     var keys: [Value] = []
     /// The object of rules with paths.
     var tree: PathTree?
+    /// How high what was given is at most.
+    var height: Int32 = 0
     /// Rows of a query.
     var rows: [[Value]] = []
     /// Where the rule stands, for conflicts.

@@ -74,9 +74,8 @@ enum Comparison: Sendable {
     }
 
     @inline(__always)
-    func holds(_ left: Value, _ right: Value) -> Bool {
-        let order = Value.order(left, right)
-        return switch self {
+    func holds(_ order: Int) -> Bool {
+        switch self {
         case .equal: order == 0
         case .notEqual: order != 0
         case .less: order < 0

@@ -11,6 +11,7 @@ public struct Limits: Sendable {
     /// A clock that only goes forward; without it there is no deadline.
     public var clock: (@Sendable () -> Int64)?
 
+    /// Creates it from its parts.
     public init() {}
 
     /// The defaults.
@@ -30,6 +31,7 @@ public struct EvaluationContext: Sendable {
     /// Errors of builtins end the evaluation instead of being undefined.
     public var strictBuiltinErrors = false
 
+    /// Creates it from its parts.
     public init() {}
 }
 

@@ -10,6 +10,8 @@ struct Machine {
     var context: Builtin.Context
     /// Frames, one after the other.
     var slots: [Value] = []
+    /// How high the values in the slots are at most.
+    var heights: [Int32] = []
     var scope: Scope
     /// One for each body under way; the last is the innermost.
     var accumulators: [Accumulator] = []
@@ -50,9 +52,15 @@ struct Machine {
         return values
     }
 
+    /// Slots of all frames together.
+    private static let mostSlots = 8 << 20
+
     /// Room for a frame; its place.
-    mutating func push(frame size: Int) -> Int {
+    mutating func push(frame size: Int) throws(RegoError) -> Int {
         let base = slots.count
+        guard base + size <= Self.mostSlots else { throw RegoError("eval_limit_error", "frame limit exceeded") }
+        if size > 64 { try budget.work(size) }
+        heights.append(contentsOf: repeatElement(0, count: size))
         slots.append(contentsOf: repeatElement(.null, count: size))
         return base
     }
@@ -94,16 +102,18 @@ struct Machine {
     /// What the solutions of a comprehension's body make.
     mutating func comprehend(
         _ shape: ResolvedClosure.Shape, _ block: Block, _ base: Int, _ location: Location?
-    ) throws(RegoError) -> Value {
+    ) throws(RegoError) -> (value: Value, height: Int32) {
         accumulators.append(Accumulator(location ?? Location()))
         _ = try run(block, from: 0, base)
         let result = accumulators.removeLast()
         try budget.make(result.members.count + 1)
-        switch shape {
-        case .array: return .array(result.members)
-        case .set: return .set(SetValue(result.members))
-        case .object: return .object(try Accumulator.object(result.keys, result.members, location))
-        }
+        let value: Value =
+            switch shape {
+            case .array: .array(result.members)
+            case .set: .set(SetValue(result.members))
+            case .object: .object(try Accumulator.object(result.keys, result.members, location))
+            }
+        return (value, try checked(value, result.height + 1))
     }
 
     mutating func template(
@@ -114,7 +124,7 @@ struct Machine {
             switch part {
             case .text(let fixed): text += fixed
             case .term(let block):
-                guard case .array(let values) = try comprehend(.array, block, base, location) else { continue }
+                guard case .array(let values) = try comprehend(.array, block, base, location).value else { continue }
                 if values.count > 1 {
                     throw RegoError(
                         "eval_conflict_error", "template-strings must not produce multiple outputs", location)
@@ -144,7 +154,7 @@ struct Machine {
         guard let sink = options.print else { return }
         var words: [String] = []
         for block in blocks {
-            guard case .array(let values) = try comprehend(.array, block, base, location) else { continue }
+            guard case .array(let values) = try comprehend(.array, block, base, location).value else { continue }
             guard let value = values.first else {
                 words.append("<undefined>")
                 continue
@@ -157,17 +167,23 @@ struct Machine {
     // MARK: with
 
     /// The scope that a `with` makes.
-    func modified(_ modifiers: [ModifierCode], _ base: Int) -> Scope {
+    func modified(_ modifiers: [ModifierCode], _ base: Int) throws(RegoError) -> Scope {
         let inner = Scope(in: scope)
         for modifier in modifiers {
             switch (modifier.target, modifier.replacement) {
             case (.input(let path), .value(let operand)):
-                let value = load(operand, base)
-                inner.input = (inner.input ?? .object(ObjectValue([]))).putting(value, at: path[...])
+                let whole = (inner.input ?? .object(ObjectValue([]))).putting(load(operand, base), at: path[...])
+                let estimate = max(inner.inputHeight, height(operand, base) + Int32(path.count))
+                inner.inputHeight = try checked(whole, estimate)
+                inner.input = whole
             case (.data(let path), .value(let operand)):
-                inner.data = inner.data.putting(load(operand, base), at: path[...])
+                let whole = inner.data.putting(load(operand, base), at: path[...])
+                let estimate = max(inner.dataHeight, height(operand, base) + Int32(path.count))
+                inner.dataHeight = try checked(whole, estimate)
+                inner.data = whole
                 inner.overrides.append(path)
-            case (.callee(let callee), .value(let operand)): inner.mocks[callee] = .value(load(operand, base))
+            case (.callee(let callee), .value(let operand)):
+                inner.mocks[callee] = .value(load(operand, base), height(operand, base))
             case (.callee(let callee), .callee(let replacement)): inner.mocks[callee] = .callee(replacement)
             default: break
             }

@@ -19,15 +19,15 @@ extension Machine {
         let node = program.nodes[number]
         if !scope.overrides.isEmpty, scope.hides(node.path) {
             guard let base else { return true }
-            return try self.walk(walk, at: index, in: base)
+            return try self.walk(walk, at: index, in: base, scope.dataHeight)
         }
         if let group = node.group {
-            guard !node.isFunction, let value = try document(ofGroup: group) else { return true }
-            return try self.walk(walk, at: index, in: value)
+            guard !node.isFunction, let (value, height) = try document(ofGroup: group) else { return true }
+            return try self.walk(walk, at: index, in: value, height)
         }
         guard index < walk.path.keys.count else {
-            guard let value = try document(ofNode: number) else { return true }
-            return try finish(walk, value)
+            guard let (value, height) = try document(ofNode: number) else { return true }
+            return try finish(walk, value, height)
         }
         switch walk.path.keys[index] {
         case .ground(let operand):
@@ -38,7 +38,7 @@ extension Machine {
             if case .object(let object)? = base { keys += object.keys.filter { node.children[$0] == nil } }
             for key in keys {
                 try budget.step()
-                slots[walk.base + slot] = key
+                set(slot, walk.base, key, scope.dataHeight)
                 guard try descend(walk, at: index, node, key, base?.member(key)) else { return false }
             }
             return true
@@ -50,28 +50,30 @@ extension Machine {
     ) throws(RegoError) -> Bool {
         if let child = node.children[key] { return try self.walk(walk, at: index + 1, node: child, inner) }
         guard let inner else { return true }
-        return try self.walk(walk, at: index + 1, in: inner)
+        return try self.walk(walk, at: index + 1, in: inner, scope.dataHeight)
     }
 
     /// The same within a value.
-    private mutating func walk(_ walk: DocumentWalk, at index: Int, in value: Value) throws(RegoError) -> Bool {
-        guard index < walk.path.keys.count else { return try finish(walk, value) }
+    private mutating func walk(
+        _ walk: DocumentWalk, at index: Int, in value: Value, _ height: Int32
+    ) throws(RegoError) -> Bool {
+        guard index < walk.path.keys.count else { return try finish(walk, value, height) }
         switch walk.path.keys[index] {
         case .ground(let operand):
             guard let inner = value.member(load(operand, walk.base)) else { return true }
-            return try self.walk(walk, at: index + 1, in: inner)
+            return try self.walk(walk, at: index + 1, in: inner, height)
         case .bind(let slot):
             for member in Walker.members(of: value) {
                 try budget.step()
-                slots[walk.base + slot] = member.key
-                guard try self.walk(walk, at: index + 1, in: member.value) else { return false }
+                set(slot, walk.base, member.key, height)
+                guard try self.walk(walk, at: index + 1, in: member.value, height) else { return false }
             }
             return true
         }
     }
 
-    private mutating func finish(_ walk: DocumentWalk, _ value: Value) throws(RegoError) -> Bool {
-        slots[walk.base + walk.target] = value
+    private mutating func finish(_ walk: DocumentWalk, _ value: Value, _ height: Int32) throws(RegoError) -> Bool {
+        set(walk.target, walk.base, value, height)
         return try run(walk.block, from: walk.next, walk.base)
     }
 }

@@ -2,9 +2,9 @@ extension Machine {
     // MARK: documents
 
     /// The value of a rule group in this scope.
-    mutating func document(ofGroup number: Int) throws(RegoError) -> Value? {
+    mutating func document(ofGroup number: Int) throws(RegoError) -> (Value, Int32)? {
         switch scope.documents[number] {
-        case .value(let value): return value
+        case .value(let value, let height): return (value, height)
         case .undefined: return nil
         case .running:
             let name = DocumentTree.name(program.groups[number].path)
@@ -12,13 +12,19 @@ extension Machine {
         case .unknown: break
         }
         let group = program.groups[number]
-        if !scope.overrides.isEmpty, scope.hides(group.path) { return scope.data.member(at: group.path) }
+        if !scope.overrides.isEmpty, scope.hides(group.path) {
+            return scope.data.member(at: group.path).map { ($0, scope.dataHeight) }
+        }
         scope.documents[number] = .running
         try enter(group)
-        let value = try evaluate(group)
+        let result = try evaluate(group)
         depth -= 1
-        scope.documents[number] = value.map(Scope.Memo.value) ?? .undefined
-        return value
+        if let (value, height) = result {
+            scope.documents[number] = .value(value, height)
+        } else {
+            scope.documents[number] = .undefined
+        }
+        return result
     }
 
     private mutating func enter(_ group: RuleGroup) throws(RegoError) {
@@ -27,20 +33,26 @@ extension Machine {
         try budget.step()
     }
 
-    private mutating func evaluate(_ group: RuleGroup) throws(RegoError) -> Value? {
+    private mutating func evaluate(_ group: RuleGroup) throws(RegoError) -> (Value, Int32)? {
         switch group.kind {
         case .function: return nil
-        case .complete: return try complete(group, [], isFunction: false)
+        case .complete: return try complete(group, [], 0, isFunction: false)
         case .set, .object:
             accumulators.append(Accumulator(group.location))
             if let candidates = candidates(of: group) {
-                for index in candidates { _ = try attempt(group.rules[index], []) }
+                for index in candidates { _ = try attempt(group.rules[index], [], 0) }
             } else {
-                for rule in group.rules { _ = try attempt(rule, []) }
+                for rule in group.rules { _ = try attempt(rule, [], 0) }
             }
             let result = accumulators.removeLast()
-            if case .set = group.kind { return .set(SetValue(result.members)) }
-            return try object(group, result)
+            let value: Value
+            if case .set = group.kind {
+                value = .set(SetValue(result.members))
+            } else {
+                value = try object(group, result)
+            }
+            // A path of the head adds at most its own length.
+            return (value, try checked(value, result.height + (result.tree == nil ? 1 : 250)))
         }
     }
 
@@ -48,7 +60,7 @@ extension Machine {
         var result = result
         if let fallback = group.fallback {
             accumulators.append(Accumulator(group.location))
-            _ = try attempt(fallback, [])
+            _ = try attempt(fallback, [], 0)
             let extra = accumulators.removeLast()
             let known = Set(result.keys)
             for (index, key) in extra.keys.enumerated() where !known.contains(key) {
@@ -68,34 +80,38 @@ extension Machine {
     /// The rules that the group's index leaves; nil when all must be tried.
     private func candidates(of group: RuleGroup) -> [Int]? {
         guard let index = group.index, trace == nil else { return nil }
-        guard let value = scope.input?.member(at: index.path) else { return index.others }
-        return index.byValue[value] ?? index.others
+        return index.candidates(scope.input?.member(at: index.path))
     }
 
     /// The value of a complete rule or of a function for its arguments.
     private mutating func complete(
-        _ group: RuleGroup, _ arguments: [Value], isFunction: Bool
-    ) throws(RegoError) -> Value? {
+        _ group: RuleGroup, _ arguments: [Value], _ height: Int32, isFunction: Bool
+    ) throws(RegoError) -> (Value, Int32)? {
         accumulators.append(Accumulator(group.location, isFunction: isFunction))
         if let candidates = candidates(of: group) {
             for index in candidates {
-                if try attempt(group.rules[index], arguments), group.isUniform { break }
+                if try attempt(group.rules[index], arguments, height), group.isUniform { break }
             }
         } else {
             for rule in group.rules {
-                if try attempt(rule, arguments), group.isUniform { break }
+                if try attempt(rule, arguments, height), group.isUniform { break }
             }
         }
-        if accumulators.last?.value == nil, let fallback = group.fallback { _ = try attempt(fallback, arguments) }
-        return accumulators.removeLast().value
+        if accumulators.last?.value == nil, let fallback = group.fallback {
+            _ = try attempt(fallback, arguments, height)
+        }
+        let result = accumulators.removeLast()
+        return result.value.map { ($0, result.height) }
     }
 
     /// Runs a rule's clauses up to the first that gives something; whether one did.
-    private mutating func attempt(_ rule: CompiledRule, _ arguments: [Value]) throws(RegoError) -> Bool {
+    private mutating func attempt(
+        _ rule: CompiledRule, _ arguments: [Value], _ height: Int32
+    ) throws(RegoError) -> Bool {
         if rule.clauses.count == 1 {
             let last = accumulators.count - 1
             let hadValue = accumulators[last].value != nil
-            try run(rule.clauses[0], arguments)
+            try run(rule.clauses[0], arguments, height)
             return !hadValue && accumulators[last].value != nil
         }
         for clause in rule.clauses {
@@ -103,7 +119,7 @@ extension Machine {
             let last = accumulators.count - 1
             let before = accumulators[last]
             accumulators[last] = Accumulator(before.location, isFunction: before.isFunction)
-            try run(clause, arguments)
+            try run(clause, arguments, height)
             let after = accumulators[last]
             accumulators[last] = before
             if after.value == nil, after.members.isEmpty, after.tree == nil { continue }
@@ -120,6 +136,7 @@ extension Machine {
             }
             accumulators[last].value = value
         }
+        accumulators[last].height = max(accumulators[last].height, result.height)
         accumulators[last].members += result.members
         accumulators[last].keys += result.keys
         guard let tree = result.tree else { return }
@@ -130,25 +147,28 @@ extension Machine {
         }
     }
 
-    mutating func run(_ clause: CompiledClause, _ arguments: [Value]) throws(RegoError) {
-        let base = push(frame: clause.frameSize)
-        for index in arguments.indices { slots[base + index] = arguments[index] }
+    mutating func run(_ clause: CompiledClause, _ arguments: [Value], _ height: Int32) throws(RegoError) {
+        let base = try push(frame: clause.frameSize)
+        for index in arguments.indices { set(index, base, arguments[index], height) }
         if trace != nil { beginAttempt(clause) }
         _ = try run(clause.block, from: 0, base)
         if trace != nil { endAttempt(clause, base) }
         slots.removeLast(clause.frameSize)
+        heights.removeLast(clause.frameSize)
     }
 
     /// Everything below a node of the document tree, joined with base data; rules win.
-    mutating func document(ofNode number: Int) throws(RegoError) -> Value? {
+    mutating func document(ofNode number: Int) throws(RegoError) -> (Value, Int32)? {
         let node = program.nodes[number]
         if let group = node.group { return node.isFunction ? nil : try document(ofGroup: group) }
         let base = scope.data.member(at: node.path)
-        if !scope.overrides.isEmpty, scope.hides(node.path) { return base }
+        if !scope.overrides.isEmpty, scope.hides(node.path) { return base.map { ($0, scope.dataHeight) } }
         var keys: [Value] = []
         var values: [Value] = []
+        var highest = scope.dataHeight
         for key in node.keys {
-            guard let child = node.children[key], let value = try document(ofNode: child) else { continue }
+            guard let child = node.children[key], let (value, height) = try document(ofNode: child) else { continue }
+            highest = max(highest, height)
             keys.append(key)
             values.append(value)
         }
@@ -159,46 +179,51 @@ extension Machine {
             }
         }
         try budget.make(keys.count + 1)
-        return .object(try Accumulator.object(keys, values, nil))
+        let value = Value.object(try Accumulator.object(keys, values, nil))
+        return (value, try checked(value, highest + 1))
     }
 
     // MARK: functions
 
     /// The result of a function for its arguments, remembered in this scope.
-    mutating func call(_ number: Int, _ arguments: [Value]) throws(RegoError) -> Value? {
-        let key = CallKey(group: number, arguments: arguments)
-        if let known = scope.calls[key] { return known }
+    mutating func call(
+        _ number: Int, _ arguments: [Value], _ height: Int32
+    ) throws(RegoError) -> (Value, Int32)? {
+        let hash = CallHash.hash(number, arguments)
+        if let known = scope.known(number, arguments, hash) { return known.value.map { ($0, known.height) } }
         let group = program.groups[number]
         try enter(group)
-        let value = try complete(group, arguments, isFunction: true)
+        let result = try complete(group, arguments, height, isFunction: true)
         depth -= 1
-        scope.calls[key] = .some(value)
+        scope.remember(Call(group: number, arguments: arguments, value: result?.0, height: result?.1 ?? 0), hash)
         try budget.make(1)
-        return value
+        return result
     }
 
     /// A call whose function may be replaced in this scope. A replacement runs where nothing is replaced.
     mutating func replaceable(
-        _ callee: Callee, _ arguments: [Value], _ location: Location?
-    ) throws(RegoError) -> Value? {
+        _ callee: Callee, _ arguments: [Value], _ height: Int32, _ location: Location?
+    ) throws(RegoError) -> (Value, Int32)? {
         switch scope.mocks[callee] {
-        case .value(let value): return value
+        case .value(let value, let height): return (value, height)
         case .callee(let replacement):
             let outer = scope
             scope = outer.withoutMocks()
-            let value = try plain(replacement, arguments, location)
+            let value = try plain(replacement, arguments, height, location)
             scope = outer
             return value
-        case nil: return try plain(callee, arguments, location)
+        case nil: return try plain(callee, arguments, height, location)
         }
     }
 
     private mutating func plain(
-        _ callee: Callee, _ arguments: [Value], _ location: Location?
-    ) throws(RegoError) -> Value? {
+        _ callee: Callee, _ arguments: [Value], _ height: Int32, _ location: Location?
+    ) throws(RegoError) -> (Value, Int32)? {
         switch callee {
-        case .builtin(let number): try builtin(number, arguments, location)
-        case .function(let group): try call(group, arguments)
+        case .builtin(let number):
+            guard let value = try builtin(number, arguments, location) else { return nil }
+            return (value, try self.height(ofResult: value, height))
+        case .function(let group): return try call(group, arguments, height)
         }
     }
 

@@ -21,33 +21,35 @@ extension Machine {
             case .fail: return failed(block, step, base)
             case .input(let path, let target):
                 guard let value = scope.input?.member(at: path) else { return failed(block, step, base) }
-                slots[base + target] = value
+                set(target, base, value, scope.inputHeight)
             case .base(let path, let target):
                 guard let value = scope.data.member(at: path) else { return failed(block, step, base) }
-                slots[base + target] = value
+                set(target, base, value, scope.dataHeight)
             case .rule(let group, let target):
-                guard let value = try document(ofGroup: group) else { return failed(block, step, base) }
-                slots[base + target] = value
+                guard let (value, height) = try document(ofGroup: group) else { return failed(block, step, base) }
+                set(target, base, value, height)
             case .document(let node, let target):
-                guard let value = try document(ofNode: node) else { return failed(block, step, base) }
-                slots[base + target] = value
+                guard let (value, height) = try document(ofNode: node) else { return failed(block, step, base) }
+                set(target, base, value, height)
             case .path(let operand, let path, let target):
                 guard let value = load(operand, base).member(at: path) else { return failed(block, step, base) }
-                slots[base + target] = value
+                set(target, base, value, height(operand, base))
             case .dot(let operand, let key, let target):
                 guard let value = load(operand, base).member(load(key, base)) else { return failed(block, step, base) }
-                slots[base + target] = value
-            case .move(let operand, let target): slots[base + target] = load(operand, base)
+                set(target, base, value, max(height(operand, base), height(key, base)))
+            case .move(let operand, let target): set(target, base, load(operand, base), height(operand, base))
             case .same(let left, let right):
-                guard Value.order(load(left, base), load(right, base)) == 0 else { return failed(block, step, base) }
+                guard try order(load(left, base), load(right, base)) == 0 else { return failed(block, step, base) }
             case .holds(let operand):
                 guard load(operand, base).holds else { return failed(block, step, base) }
             case .compare(let comparison, let left, let right):
-                guard comparison.holds(load(left, base), load(right, base)) else { return failed(block, step, base) }
+                guard comparison.holds(try order(load(left, base), load(right, base))) else {
+                    return failed(block, step, base)
+                }
             case .compareInto(let comparison, let left, let right, let target):
-                slots[base + target] = .bool(comparison.holds(load(left, base), load(right, base)))
+                set(target, base, .bool(comparison.holds(try order(load(left, base), load(right, base)))), 0)
             case .member(let value, let collection):
-                guard contains(load(collection, base), load(value, base)) else { return failed(block, step, base) }
+                guard try contains(load(collection, base), load(value, base)) else { return failed(block, step, base) }
             case .isArray(let operand, let count):
                 guard case .array(let members) = load(operand, base), members.count == count else {
                     return failed(block, step, base)
@@ -60,22 +62,28 @@ extension Machine {
                 guard case .array(let members) = load(operand, base), index < members.count else {
                     return failed(block, step, base)
                 }
-                slots[base + target] = members[index]
+                set(target, base, members[index], height(operand, base))
             case .function(let group, let arguments, let target):
-                guard let value = try call(group, load(arguments, base)) else { return failed(block, step, base) }
-                slots[base + target] = value
+                guard let (value, height) = try call(group, load(arguments, base), height(arguments, base)) else {
+                    return failed(block, step, base)
+                }
+                set(target, base, value, height)
             case .builtin(let number, let arguments, let target):
                 guard let value = try builtin(number, load(arguments, base), location(block, step)) else {
                     return failed(block, step, base)
                 }
-                slots[base + target] = value
+                set(target, base, value, try height(ofResult: value, height(arguments, base)))
             case .arithmetic(let operation, let left, let right, let number, let target):
                 guard let value = try compute(operation, left, right, number, base, block, step) else {
                     return failed(block, step, base)
                 }
-                slots[base + target] = value
-            case .emitValue(let operand): return try emit(value: load(operand, base), isConstant: operand < 0)
+                let arguments = max(height(left, base), height(right, base))
+                set(target, base, value, try height(ofResult: value, arguments))
+            case .emitValue(let operand):
+                emitted(operand, base)
+                return try emit(value: load(operand, base), isConstant: operand < 0)
             case .emitMember(let operand, let once):
+                emitted(operand, base)
                 accumulators[accumulators.count - 1].members.append(load(operand, base))
                 try budget.make(1)
                 return !once
@@ -90,12 +98,64 @@ extension Machine {
         return true
     }
 
-    private func contains(_ collection: Value, _ value: Value) -> Bool {
+    /// Notes how high what a body gives is.
+    @inline(__always)
+    mutating func emitted(_ operand: Int, _ base: Int) {
+        let last = accumulators.count - 1
+        accumulators[last].height = max(accumulators[last].height, height(operand, base))
+    }
+
+    private func contains(_ collection: Value, _ value: Value) throws(RegoError) -> Bool {
         switch collection {
-        case .array(let members): members.contains { Value.order($0, value) == 0 }
-        case .set(let set): set.contains(value)
-        case .object(let object): object.values.contains { Value.order($0, value) == 0 }
-        default: false
+        case .array(let members): return try contains(members, value)
+        case .set(let set): return set.contains(value)
+        case .object(let object): return try contains(object.values, value)
+        default: return false
+        }
+    }
+
+    private func contains(_ members: [Value], _ value: Value) throws(RegoError) -> Bool {
+        for member in members { if try order(member, value) == 0 { return true } }
+        if members.count > 16 { try budget.work(8 * members.count) }
+        return false
+    }
+
+    /// The order of two values; that of collections is counted as work.
+    @inline(__always)
+    func order(_ left: Value, _ right: Value) throws(RegoError) -> Int {
+        switch (left, right) {
+        case (.array, .array), (.object, .object), (.set, .set): try countedOrder(left, right)
+        default: Value.order(left, right)
+        }
+    }
+
+    @inline(never)
+    private func countedOrder(_ left: Value, _ right: Value) throws(RegoError) -> Int {
+        func members(_ left: [Value], _ right: [Value]) throws(RegoError) -> Int {
+            let isShared = left.withUnsafeBufferPointer { first in
+                right.withUnsafeBufferPointer { first.baseAddress == $0.baseAddress && first.count == $0.count }
+            }
+            if isShared { return 0 }
+            for index in 0..<min(left.count, right.count) {
+                if index & 7 == 7 { try budget.work(64) }
+                let order = try order(left[index], right[index])
+                if order != 0 { return order }
+            }
+            return left.count - right.count
+        }
+        switch (left, right) {
+        case (.array(let one), .array(let other)): return try members(one, other)
+        case (.set(let one), .set(let other)): return try members(one.members, other.members)
+        case (.object(let one), .object(let other)):
+            for index in 0..<min(one.count, other.count) {
+                if index & 7 == 7 { try budget.work(64) }
+                let keys = try order(one.keys[index], other.keys[index])
+                if keys != 0 { return keys }
+                let values = try order(one.values[index], other.values[index])
+                if values != 0 { return values }
+            }
+            return one.count - other.count
+        default: return Value.order(left, right)
         }
     }
 

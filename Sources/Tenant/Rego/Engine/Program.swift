@@ -63,26 +63,46 @@ final class RuleGroup: Sendable {
 }
 
 /// One written rule: its clauses are tried in order until one gives a value.
-struct CompiledRule: Sendable {
+final class CompiledRule: Sendable {
     let clauses: [CompiledClause]
     let location: Location
+
+    init(clauses: [CompiledClause], location: Location) {
+        self.clauses = clauses
+        self.location = location
+    }
 }
 
 /// A rule or one of its `else` branches.
-struct CompiledClause: Sendable {
+final class CompiledClause: Sendable {
     let block: Block
     let frameSize: Int
     let variables: [VariableInfo]
     /// The document that the rule is of.
     let name: String
     let location: Location
+
+    init(block: Block, frameSize: Int, variables: [VariableInfo], name: String, location: Location) {
+        self.block = block
+        self.frameSize = frameSize
+        self.variables = variables
+        self.name = name
+        self.location = location
+    }
 }
 
 /// Which rules of a group can succeed, by the value at one path below `input`.
 struct RuleIndex: Sendable {
     let path: [Value]
-    /// The rules for a value, in order, those without a condition among them.
+    /// The rules that demand a value, in order.
     let byValue: [Value: [Int]]
-    /// The rules without a condition on the path.
+    /// The rules without a condition on the path, in order.
     let others: [Int]
+
+    /// The rules that may succeed for a value at the path, in order.
+    func candidates(_ value: Value?) -> [Int] {
+        guard let value, let demanding = byValue[value] else { return others }
+        if others.isEmpty { return demanding }
+        return (demanding + others).sorted()
+    }
 }

@@ -2,6 +2,9 @@
 final class Scope {
     var input: Value?
     var data: Value
+    /// How high input and data are at most.
+    var inputHeight = Height.source
+    var dataHeight = Height.source
     /// Functions that are replaced here.
     var mocks: [Callee: Replacement] = [:]
     /// Paths below `data` that a `with` replaced: rules at or below them are hidden.
@@ -9,13 +12,13 @@ final class Scope {
     let parent: Scope?
     /// The values of rules, by group.
     var documents: [Memo]
-    /// The results of functions.
-    var calls: [CallKey: Value?] = [:]
+    /// The results of functions, by a hash of their arguments.
+    private var calls: [Int: [Call]] = [:]
     /// The same scope without replaced functions: where replacements run.
     private var plain: Scope?
 
     enum Replacement {
-        case value(Value)
+        case value(Value, Int32)
         case callee(Callee)
     }
 
@@ -23,7 +26,7 @@ final class Scope {
         case unknown
         case running
         case undefined
-        case value(Value)
+        case value(Value, Int32)
     }
 
     init(input: Value?, data: Value, groups: Int) {
@@ -34,6 +37,8 @@ final class Scope {
     }
 
     init(in parent: Scope) {
+        inputHeight = parent.inputHeight
+        dataHeight = parent.dataHeight
         input = parent.input
         data = parent.data
         mocks = parent.mocks
@@ -56,14 +61,36 @@ final class Scope {
     }
 }
 
-/// A function and its arguments. The hash looks only at the surface: hashing a whole input would cost more than a call.
-struct CallKey: Hashable {
+/// A call that was made, and what it gave.
+struct Call {
     let group: Int
     let arguments: [Value]
+    let value: Value?
+    let height: Int32
+}
 
-    func hash(into hasher: inout Hasher) {
+extension Scope {
+    /// Calls with one hash that are remembered: whoever makes arguments collide gains nothing by it.
+    private static let mostWithOneHash = 4
+
+    /// What a function gave for these arguments, if it was called.
+    func known(_ group: Int, _ arguments: [Value], _ hash: Int) -> Call? {
+        guard let calls = calls[hash] else { return nil }
+        return calls.first { $0.group == group && $0.arguments == arguments }
+    }
+
+    func remember(_ call: Call, _ hash: Int) {
+        if calls[hash]?.count ?? 0 < Self.mostWithOneHash { calls[hash, default: []].append(call) }
+    }
+}
+
+/// A hash of a function's arguments that looks only at the surface: hashing a whole input would cost more than a call.
+enum CallHash {
+    static func hash(_ group: Int, _ arguments: [Value]) -> Int {
+        var hasher = Hasher()
         hasher.combine(group)
-        for argument in arguments { Self.combine(argument, into: &hasher, depth: 2) }
+        for argument in arguments { combine(argument, into: &hasher, depth: 2) }
+        return hasher.finalize()
     }
 
     private static func combine(_ value: Value, into hasher: inout Hasher, depth: Int) {

@@ -19,6 +19,7 @@ public struct Explanation: Sendable {
 public struct Attempt: Sendable {
     /// Where and why a body failed.
     public struct Failure: Sendable {
+        /// Where it stands.
         public var location: Location
         /// The expression as written.
         public var expression = ""
@@ -30,7 +31,9 @@ public struct Attempt: Sendable {
 
     /// The document, e.g. `data.policy.allow`.
     public var rule: String
+    /// Where it stands.
     public var location: Location
+    /// Whether the body held.
     public var succeeded = false
     /// The furthest failure; nil when the body succeeded.
     public var failure: Failure?
@@ -78,34 +81,62 @@ struct Secrets: Sendable {
     }
 
     private static func collect(_ value: Value, into values: inout Set<Value>) {
-        values.insert(value)
-        for member in Walker.members(of: value) {
-            if case .object = value { values.insert(member.key) }
-            collect(member.value, into: &values)
+        var open = [value]
+        while let current = open.popLast() {
+            switch current {
+            case .number, .string: values.insert(current)
+            case .null, .bool: break
+            case .array(let members): open += members
+            case .set(let set): open += set.members
+            case .object(let object): open += object.keys + object.values
+            }
         }
     }
 
     /// A value as text, shortened, without secrets.
     func text(_ value: Value) -> String {
-        let text = redacted(value).text
-        return text.utf8.count <= Self.longest ? text : text.prefix(Self.longest) + "…"
+        var room = Self.longest
+        return text(value, &room)
     }
 
-    private func redacted(_ value: Value) -> Value {
-        if values.isEmpty { return value }
-        if case .bool = value {
-        } else if case .null = value {
-        } else if values.contains(value) {
-            return .string("<redacted>")
-        }
+    /// Writes as much as there is room for: values may be large, and failures many.
+    private func text(_ value: Value, _ room: inout Int) -> String {
+        guard room > 0 else { return "…" }
+        let text: String
         switch value {
-        case .string(let text): return texts.contains { text.string.contains($0) } ? .string("<redacted>") : value
-        case .array(let members): return .array(members.map(redacted))
-        case .set(let set): return .set(SetValue(set.members.map(redacted)))
-        case .object(let object):
-            return .object(
-                ObjectValue(zip(object.keys, object.values).map { (key: redacted($0), value: redacted($1)) }))
-        default: return value
+        case .null, .bool: text = value.text
+        case .number, .string:
+            let whole = isSecret(value) ? "<redacted>" : value.text
+            text = whole.utf8.count <= room ? whole : whole.prefix(room) + "…"
+        case .array(let members): return list(members.lazy.map { ($0, nil) }, "[", "]", &room)
+        case .set(let set): return list(set.members.lazy.map { ($0, nil) }, "{", "}", &room)
+        case .object(let object): return list(zip(object.keys, object.values).lazy.map { ($0, $1) }, "{", "}", &room)
         }
+        room -= text.utf8.count
+        return text
+    }
+
+    private func list(
+        _ members: some Sequence<(Value, Value?)>, _ open: String, _ close: String, _ room: inout Int
+    ) -> String {
+        var parts: [String] = []
+        for (first, second) in members {
+            guard room > 0 else {
+                parts.append("…")
+                break
+            }
+            var part = text(first, &room)
+            if let second { part += ": " + text(second, &room) }
+            room -= 2
+            parts.append(part)
+        }
+        return open + parts.joined(separator: ", ") + close
+    }
+
+    private func isSecret(_ value: Value) -> Bool {
+        if values.isEmpty { return false }
+        if values.contains(value) { return true }
+        guard case .string(let text) = value else { return false }
+        return texts.contains { text.string.contains($0) }
     }
 }

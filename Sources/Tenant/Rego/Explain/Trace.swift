@@ -49,11 +49,11 @@ extension Machine {
         }
     }
 
-    /// Keeps the failure that came furthest; of several as far, the last.
+    /// Keeps the failure that came furthest; of several as far, the first.
     @inline(never)
     mutating func noteFailure(_ block: Block, _ step: Int, _ base: Int) {
-        guard let trace, let last = trace.open.indices.last, trace.open[last].block === block,
-            step >= trace.open[last].step
+        guard let trace, trace.room > 0, let last = trace.open.indices.last, trace.open[last].block === block,
+            step > trace.open[last].step
         else { return }
         trace.open[last].step = step
         trace.open[last].attempt.failure = Attempt.Failure(

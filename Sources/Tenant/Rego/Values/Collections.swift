@@ -71,14 +71,16 @@ public struct ObjectValue: Sendable {
 
     /// The place of `key`; nil when it is absent.
     public func index(of key: Value) -> Int? {
-        var (low, high) = (0, keys.count)
-        while low < high {
-            let middle = (low + high) / 2
-            let order = Value.order(keys[middle], key)
-            if order == 0 { return middle }
-            if order < 0 { low = middle + 1 } else { high = middle }
+        keys.withUnsafeBufferPointer { keys in
+            var (low, high) = (0, keys.count)
+            while low < high {
+                let middle = (low + high) / 2
+                let order = Value.order(keys[middle], key)
+                if order == 0 { return middle }
+                if order < 0 { low = middle + 1 } else { high = middle }
+            }
+            return nil
         }
-        return nil
     }
 
     /// The value at `key`.

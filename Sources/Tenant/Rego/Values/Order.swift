@@ -35,17 +35,26 @@ extension Value: Hashable, Comparable {
     }
 
     private static func order(_ left: [Value], _ right: [Value]) -> Int {
-        for index in 0..<min(left.count, right.count) {
-            let members = order(left[index], right[index])
-            if members != 0 { return members }
+        left.withUnsafeBufferPointer { left in
+            right.withUnsafeBufferPointer { right in
+                // The same storage: copies of one array are common, and may be large.
+                if left.baseAddress == right.baseAddress, left.count == right.count { return 0 }
+                for index in 0..<min(left.count, right.count) {
+                    let members = order(left[index], right[index])
+                    if members != 0 { return members }
+                }
+                return left.count - right.count
+            }
         }
-        return left.count - right.count
     }
 
+    /// Equal in value.
     public static func == (left: Value, right: Value) -> Bool { order(left, right) == 0 }
 
+    /// Comes before in order.
     public static func < (left: Value, right: Value) -> Bool { order(left, right) < 0 }
 
+    /// Equal values hash alike.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(rank)
         switch self {

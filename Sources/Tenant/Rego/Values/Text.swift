@@ -40,13 +40,19 @@ public struct Text: Sendable, Hashable, Comparable, ExpressibleByStringLiteral, 
         return first == second ? 0 : (first.lexicographicallyPrecedes(second) ? -1 : 1)
     }
 
+    /// Equal in value.
     public static func == (left: Text, right: Text) -> Bool {
         left.string.utf8.count == right.string.utf8.count && order(left, right) == 0
     }
 
+    /// Comes before in order.
     public static func < (left: Text, right: Text) -> Bool { order(left, right) < 0 }
 
+    /// Equal values hash alike.
     public func hash(into hasher: inout Hasher) {
-        for byte in string.utf8 { hasher.combine(byte) }
+        let bytes: Void? = string.utf8.withContiguousStorageIfAvailable {
+            hasher.combine(bytes: UnsafeRawBufferPointer($0))
+        }
+        if bytes == nil { Array(string.utf8).withUnsafeBytes { hasher.combine(bytes: $0) } }
     }
 }
