@@ -37,6 +37,7 @@ public struct Builtin: Sendable {
     /// The result; nil is undefined.
     public let call: @Sendable (_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value?
 
+    /// Creates it from its parts.
     public init(
         _ name: String, _ arity: Int, isPure: Bool = true,
         _ call: @escaping @Sendable (_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value?
@@ -53,5 +54,6 @@ public final class EvaluationCache {
     var values: [String: [Value: Value]] = [:]
     var objects: [String: AnyObject] = [:]
 
+    /// Creates it from its parts.
     public init() {}
 }

@@ -4,11 +4,14 @@ public struct RegoError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `rego_recursion_error`, `eval_conflict_error`, `eval_builtin_error`, `eval_type_error`, `eval_internal_error`,
     /// `eval_cancel_error` and, of our own, `eval_limit_error`.
     public var code: String
+    /// What is wrong, in words.
     public var message: String
+    /// Where it stands.
     public var location: Location?
     /// The line of the source with a caret below it, when there is a source.
     public var snippet: String
 
+    /// Creates it from its parts.
     public init(_ code: String, _ message: String, _ location: Location? = nil, snippet: String = "") {
         self.code = code
         self.message = message
@@ -16,6 +19,7 @@ public struct RegoError: Error, Hashable, Sendable, CustomStringConvertible {
         self.snippet = snippet
     }
 
+    /// The text for people.
     public var description: String {
         let place = location.map { "\($0.file.isEmpty ? "policy" : $0.file):\($0.row):\($0.column): " } ?? ""
         return "\(place)\(code): \(message)\(snippet.isEmpty ? "" : "\n\(snippet)")"
@@ -24,9 +28,12 @@ public struct RegoError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Several errors of one compilation, in the order of their places.
 public struct RegoErrors: Error, Sendable, CustomStringConvertible {
+    /// One or more.
     public var errors: [RegoError]
 
+    /// Creates it from its parts.
     public init(_ errors: [RegoError]) { self.errors = errors }
 
+    /// The text for people.
     public var description: String { errors.map(\.description).joined(separator: "\n") }
 }

@@ -4,11 +4,14 @@ public struct Location: Hashable, Sendable {
     public var file: String
     /// Line and column, from 1; columns count bytes.
     public var row: Int
+    /// From 1, in bytes.
     public var column: Int
     /// Byte offset and length in the source.
     public var offset: Int
+    /// Bytes.
     public var length: Int
 
+    /// Creates it from its parts.
     public init(file: String = "", row: Int = 0, column: Int = 0, offset: Int = 0, length: Int = 0) {
         self.file = file
         self.row = row
@@ -50,9 +53,12 @@ public struct Term: Sendable {
         case term(Term)
     }
 
+    /// What it is.
     public var kind: Kind
+    /// Where it stands.
     public var location: Location
 
+    /// Creates it from its parts.
     public init(_ kind: Kind, _ location: Location) {
         self.kind = kind
         self.location = location
@@ -81,11 +87,14 @@ public struct Expression: Sendable {
         case not(Expression)
     }
 
+    /// What it is.
     public var kind: Kind
     /// `with target as value`, in order; on the outermost expression (outside `not`).
     public var modifiers: [Modifier]
+    /// Where it stands.
     public var location: Location
 
+    /// Creates it from its parts.
     public init(_ kind: Kind, modifiers: [Modifier] = [], _ location: Location) {
         self.kind = kind
         self.modifiers = modifiers
@@ -95,10 +104,14 @@ public struct Expression: Sendable {
 
 /// `with target as value`.
 public struct Modifier: Sendable {
+    /// What is replaced.
     public var target: Term
+    /// The value.
     public var value: Term
+    /// Where it stands.
     public var location: Location
 
+    /// Creates it from its parts.
     public init(target: Term, value: Term, _ location: Location) {
         self.target = target
         self.value = value
@@ -121,16 +134,20 @@ public struct Rule: Sendable {
 
     /// The head's path: `p` is a variable term; `p.q[x]` a reference with head variable `p`.
     public var path: Term
+    /// What the rule makes.
     public var head: HeadKind
+    /// Whether it was written with `default`.
     public var isDefault: Bool
     /// Empty for a rule without a body.
     public var body: Body
     /// The `else` branches in order.
     public var alternatives: [(value: Term, body: Body, location: Location)]
+    /// Where it stands.
     public var location: Location
     /// Whether the head was written with `:=`.
     public var assigns: Bool
 
+    /// Creates it from its parts.
     public init(
         path: Term, head: HeadKind, isDefault: Bool = false, body: Body = [],
         alternatives: [(value: Term, body: Body, location: Location)] = [], assigns: Bool = false, _ location: Location
@@ -149,9 +166,12 @@ public struct Rule: Sendable {
 public struct Import: Sendable {
     /// A reference term headed by `data`, `input`, `rego` or `future` (or that variable alone).
     public var path: Term
+    /// The name after `as`.
     public var alias: String?
+    /// Where it stands.
     public var location: Location
 
+    /// Creates it from its parts.
     public init(path: Term, alias: String?, _ location: Location) {
         self.path = path
         self.alias = alias
@@ -163,8 +183,11 @@ public struct Import: Sendable {
 public struct Module: Sendable {
     /// The package's path after `data`, e.g. `["kata", "agent"]`.
     public var package: [String]
+    /// Where the package is named.
     public var packageLocation: Location
+    /// In the order written.
     public var imports: [Import]
+    /// In the order written.
     public var rules: [Rule]
     /// `# METADATA` blocks: the YAML text without the comment signs, and the row of the line after the block.
     public var metadata: [(text: String, row: Int, location: Location)]
@@ -173,6 +196,7 @@ public struct Module: Sendable {
     /// The source, for carets.
     public var source: String
 
+    /// Creates it from its parts.
     public init(
         package: [String], packageLocation: Location, imports: [Import] = [], rules: [Rule] = [],
         metadata: [(text: String, row: Int, location: Location)] = [], isV1: Bool, source: String

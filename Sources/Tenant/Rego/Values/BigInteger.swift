@@ -41,6 +41,7 @@ public struct BigInteger: Hashable, Sendable, Comparable {
         return Int(exactly: word)
     }
 
+    /// Comes before in order.
     public static func < (left: BigInteger, right: BigInteger) -> Bool {
         if left.isNegative != right.isNegative { return left.isNegative }
         let order = compare(left.words, right.words)
@@ -56,6 +57,7 @@ public struct BigInteger: Hashable, Sendable, Comparable {
         return 0
     }
 
+    /// The sum.
     public static func + (left: BigInteger, right: BigInteger) -> BigInteger {
         if left.isNegative == right.isNegative {
             return BigInteger(words: sum(left.words, right.words), isNegative: left.isNegative)
@@ -66,8 +68,10 @@ public struct BigInteger: Hashable, Sendable, Comparable {
         return BigInteger(words: difference(right.words, left.words), isNegative: right.isNegative)
     }
 
+    /// The difference.
     public static func - (left: BigInteger, right: BigInteger) -> BigInteger { left + right.negated }
 
+    /// The product.
     public static func * (left: BigInteger, right: BigInteger) -> BigInteger {
         if left.isZero || right.isZero { return zero }
         var words = [UInt](repeating: 0, count: left.words.count + right.words.count)

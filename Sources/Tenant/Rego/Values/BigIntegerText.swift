@@ -22,6 +22,7 @@ extension BigInteger: CustomStringConvertible {
         return digits
     }
 
+    /// The text for people.
     public var description: String {
         isZero ? "0" : (isNegative ? "-" : "") + String(decoding: decimalDigits, as: UTF8.self)
     }

@@ -120,10 +120,13 @@ final class NumberText: Sendable {
 }
 
 extension Number: Hashable, Comparable, CustomStringConvertible {
+    /// Equal in value.
     public static func == (left: Number, right: Number) -> Bool { order(left, right) == 0 }
 
+    /// Comes before in order.
     public static func < (left: Number, right: Number) -> Bool { order(left, right) < 0 }
 
+    /// Equal values hash alike.
     public func hash(into hasher: inout Hasher) {
         switch storage {
         case .word(let value): hasher.combine(value)
