@@ -10,7 +10,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
     @Option(name: .shortAndLong, help: "A YAML or JSON file with Services; - for standard input.") var file: String
-    @Flag(help: "Accept an image without a valid signature, pinned by this digest only (needs --digest).")
+    @Flag(help: "Skip the check of signatures for --digest here; the guest still applies tenant/image-policy.json.")
     var unsigned = false
     @Option(help: "The manifest digest (sha256:...) of an unsigned image.") var digest: String?
     @Flag(help: "Do not wait for the node's verdict.") var noWait = false
