@@ -19,7 +19,9 @@ final class TestFolder: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: self.path) }
 }
 
-@Suite("Real machines", .enabled(if: TinyGuest.isAvailable, "needs QEMU, cc and a built guest image"))
+@Suite(
+    "Real machines", .enabled(if: TinyGuest.isAvailable, "needs QEMU, cc and a built guest image"),
+    .timeLimit(.minutes(2)))
 struct VirtualMachineTests {
     static func plan(_ mode: String, _ folder: TestFolder) throws -> LaunchPlan {
         LaunchPlan(

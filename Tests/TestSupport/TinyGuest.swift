@@ -2,7 +2,7 @@ import Foundation
 
 /// A guest of one C program, for tests that boot a real kernel in a second.
 ///
-/// Its RAM disk is the built guest image's with another `/init` appended, so it has the same modules. The mode on the
+/// Its RAM disk is the built guest image's with another `/init` after it, so it has the same modules. The mode on the
 /// kernel's command line (`tiny=MODE`) says what it does.
 public enum TinyGuest {
     /// Where the built guest image lies: `TESTUDO_TEST_GUEST`, or the build folder's.
@@ -28,21 +28,35 @@ public enum TinyGuest {
     /// - Returns: Its path.
     public static func initrd(in folder: String) throws -> String {
         let source = "\(folder)/tiny.c"
-        let program = "\(folder)/tiny"
+        let place = "\(folder)/tiny"
         try self.source.write(toFile: source, atomically: true, encoding: .utf8)
         let compiler = Process()
         compiler.executableURL = URL(fileURLWithPath: "/usr/bin/cc")
-        compiler.arguments = ["-static", "-Os", "-o", program, source]
+        compiler.arguments = ["-static", "-Os", "-o", place, source]
         try compiler.run()
         compiler.waitUntilExit()
         var disk = try Data(contentsOf: URL(fileURLWithPath: "\(self.image)/initrd"))
-        // Archives are concatenated on four-byte borders; a later file replaces an earlier one.
-        while disk.count % 4 != 0 { disk.append(0) }
-        disk.append(contentsOf: self.entry("init", mode: 0o100755, try Data(contentsOf: URL(fileURLWithPath: program))))
-        disk.append(contentsOf: self.entry("TRAILER!!!", mode: 0, Data()))
+        // One more frame of the same kind: the kernel joins what they hold, and a later file replaces an earlier one.
+        let program = try Data(contentsOf: URL(fileURLWithPath: place))
+        disk.append(
+            self.frame(self.entry("init", mode: 0o100755, program) + self.entry("TRAILER!!!", mode: 0, Data())))
         let path = "\(folder)/tiny.initrd"
         try disk.write(to: URL(fileURLWithPath: path))
         return path
+    }
+
+    /// An LZ4 frame of the legacy kind whose one block holds `content` as it is: a run of literals (LZ4 block format).
+    private static func frame(_ content: Data) -> Data {
+        var block = Data([0xF0])
+        var rest = content.count - 15
+        while rest >= 255 {
+            block.append(255)
+            rest -= 255
+        }
+        block.append(UInt8(rest))
+        block.append(content)
+        let length = withUnsafeBytes(of: UInt32(block.count).littleEndian) { Data($0) }
+        return Data([0x02, 0x21, 0x4C, 0x18]) + length + block
     }
 
     private static func entry(_ name: String, mode: Int, _ content: Data) -> Data {

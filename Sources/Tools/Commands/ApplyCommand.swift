@@ -10,7 +10,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
     @Option(name: .shortAndLong, help: "A YAML or JSON file with Services; - for standard input.") var file: String
-    @Flag(help: "Accept an image without a valid signature, pinned by this digest only (needs --digest).")
+    @Flag(help: "Skip the check of signatures for --digest here; the guest still applies tenant/image-policy.json.")
     var unsigned = false
     @Option(help: "The manifest digest (sha256:...) of an unsigned image.") var digest: String?
     @Flag(help: "Do not wait for the node's verdict.") var noWait = false
@@ -40,14 +40,29 @@ struct ApplyCommand: AsyncParsableCommand {
                     "images": .object(prepared.images.mapValues { .string($0) }),
                 ]))
             table.append("\(prepared.name) is deployed at \(url)\n  manifest \(prepared.initData.digest)")
+            if Self.failedToStart(answer) { table.append("  its last start failed; the next request tries again") }
             if simulated { table.append("  simulated guests may have its keys; --hardware-only gives them none") }
             if !retired.isEmpty { table.append("  retired \(retired.count) earlier manifest(s)") }
         }
         common.show(.array(results), text: table.joined(separator: "\n"))
     }
 
+    /// Whether the node accepted the Service and its last start failed.
+    private static func failedToStart(_ service: JSONValue) -> Bool {
+        let reasons = ["KeyReleaseDenied", "ImageRefused", "Unreachable", "GuestFailed", "Exited", "TimedOut"]
+        guard let ready = GetCommand.condition("Ready", of: service), ready["status"]?.stringValue == "False",
+            GetCommand.condition("testudo.dev/ManifestRegistered", of: service)?["status"]?.stringValue == "True"
+        else { return false }
+        return reasons.contains(ready["reason"]?.stringValue ?? "")
+    }
+
     /// Waits until the node has a verdict about the Service's newest generation.
-    static func settled(_ client: NodeClient, _ prepared: PreparedService) async throws -> JSONValue {
+    ///
+    /// A start that failed before (`before` is the Service as it was) is no verdict on this one: what was wrong may be
+    /// outside the Service, as a signature or a registration, and the next request tries again.
+    static func settled(
+        _ client: NodeClient, _ prepared: PreparedService, before: JSONValue?
+    ) async throws -> JSONValue {
         for _ in 0..<300 {
             let path = NodeClient.servicePath(prepared.namespace, prepared.name)
             let service = try await client.call("GET", path)
@@ -55,6 +70,9 @@ struct ApplyCommand: AsyncParsableCommand {
             if current, let ready = GetCommand.condition("Ready", of: service) {
                 if ready["status"]?.stringValue == "True" { return service }
                 if ready["status"]?.stringValue == "False" {
+                    let same = before?["metadata"]?["generation"] == service["metadata"]?["generation"]
+                    let old = before.flatMap { GetCommand.condition("Ready", of: $0) }
+                    if same, old == ready, failedToStart(service) { return service }
                     let message = ready["message"]?.stringValue ?? ready["reason"]?.stringValue ?? "no reason given"
                     throw CommandFailure("\(prepared.name) is not ready: \(message)")
                 }

@@ -67,8 +67,9 @@ struct PreparedService: Sendable {
     ) async throws -> (service: JSONValue, retired: [String]) {
         try await register(state: state, settings: settings, hardwareOnly: options.hardwareOnly)
         let client = try NodeClient(state: state, settings: settings)
+        let before = try await client.find("GET", NodeClient.servicePath(namespace, name))
         var answer = try await client.apply(service, namespace: namespace, name: name)
-        if options.waits { answer = try await ApplyCommand.settled(client, self) }
+        if options.waits { answer = try await ApplyCommand.settled(client, self, before: before) }
         if options.keepEarlier { return (answer, []) }
         return (answer, try await retireEarlier(state: state, settings: settings))
     }
@@ -129,7 +130,7 @@ struct Deployment: Sendable {
         guard verdict.isAccepted else {
             throw CommandFailure(
                 "\(image) is not signed as your policy wants: \(verdict.reason)",
-                hint: "sign it with `testudo image sign \(image)`, or pin it with --unsigned --digest \(digest)")
+                hint: "sign it with `testudo image sign \(image)`, or allow it in tenant/image-policy.json: the guest applies that policy too")
         }
         return (exact.description, digest)
     }

@@ -26,6 +26,8 @@ struct AgentBuild {
     func run(progress: (String) -> Void) throws(GuestBuildError) -> [UInt8] {
         progress("compiling the agent (some minutes the first time)")
         try Disk.makeFolder(scratch)
+        // SwiftPM keeps its plan when a file appears in a package that this one depends on by path: it would not be seen.
+        unlink("\(scratch)/release.yaml")
         try Tool.run("swift", arguments, in: root, log: "\(scratch)/build.log")
         let program = unstripped
         return try Disk.scratch(beside: "\(scratch)/strip") { (folder) throws(GuestBuildError) in

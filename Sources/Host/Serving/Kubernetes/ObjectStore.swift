@@ -132,12 +132,17 @@ public actor ObjectStore {
             object.set("metadata", field, to: stored?[field])
         }
         let generation = stored?["generation"]?.integerValue ?? 1
-        let changed = object["spec"] != old.object["spec"]
+        // Annotations of ours go into the manifest: another one makes another revision, as another spec does.
+        let changed = object["spec"] != old.object["spec"] || Self.shaping(object) != Self.shaping(old.object)
         object.set("metadata", "generation", to: .integer(changed ? generation + 1 : generation))
         object.set("status", to: old.object["status"])
         let entry = Entry(object: object, applied: applied ?? old.applied)
         if object == old.object, entry.applied == old.applied { return object }
         return try self.keep(entry, key: key, type: "MODIFIED", dryRun: dryRun)
+    }
+
+    private static func shaping(_ object: JSONValue) -> [String: JSONValue] {
+        (object.at("metadata", "annotations")?.objectValue ?? [:]).filter { $0.key.hasPrefix("testudo.dev/") }
     }
 
     /// Replaces the status of a Service, unless it is gone or its generation moved on meanwhile.
