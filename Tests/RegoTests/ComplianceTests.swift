@@ -49,17 +49,31 @@ struct ComplianceTests {
         if only == nil { #expect(passed * 100 >= all * 99) }
     }
 
+    /// Cases of the other interpreter that contradict OPA, where we follow OPA: how `%f` and `%O` print, what stands for an
+    /// argument that is missing, and units that OPA has not got.
+    private static let contradicting: Set = [
+        "builtins/strings/sprintf.yaml: numeric formatting", "builtins/strings/sprintf.yaml: error cases",
+        "builtins/units/parse_bytes.yaml: all",
+    ]
+
     @Test func `the interpreter's cases`() throws {
         let only = ProcessInfo.processInfo.environment["REGO_CASES"]
         var failures: [String] = []
+        var contradictions: [String] = []
         var count = 0
         for known in try InterpreterCase.all() where !known.skip {
             if let only, !known.note.contains(only) { continue }
             count += 1
-            if let failure = known.failure() { failures.append("\(known.note): \(failure)") }
+            guard let failure = known.failure() else { continue }
+            if Self.contradicting.contains(known.note) {
+                contradictions.append(known.note)
+            } else {
+                failures.append("\(known.note): \(failure)")
+            }
         }
         for failure in failures { print("FAILED \(failure)") }
-        print("rego.interpreter \(count - failures.count) of \(count)")
+        for note in contradictions { print("AS OPA \(note)") }
+        print("rego.interpreter \(count - failures.count - contradictions.count) of \(count)")
         if only == nil { #expect(failures.isEmpty) }
     }
 }
