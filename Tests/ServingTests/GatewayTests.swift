@@ -100,7 +100,8 @@ import WireFormat
         #expect(await eventually { node.driver.machines[0].isTerminated })
         #expect(node.driver.machines[0].guest.operations.last == .stop(grace: 5))
         _ = try await node.exchange(node.http.port, self.get("hello.default.localhost"), until: 43)
-        #expect(node.driver.machines.count == 2)
+        // With nothing kept, a second may have ended between its start and the request; then a third served it.
+        #expect(node.driver.machines.count >= 2)
         await node.stop()
     }
 
