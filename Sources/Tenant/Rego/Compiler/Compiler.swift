@@ -17,13 +17,7 @@ struct Compiler {
     }
 
     private static func builtins(_ options: CompileOptions) -> [Builtin] {
-        var builtins = Builtin.standard
-        // `walk` and `print` are the engine's own; these stand for their names and for calls through `with`.
-        let walk = Builtin("walk", 1) { arguments, context throws(Builtin.Failure) in
-            guard let value = arguments.first else { return nil }
-            return .array(try Walker.pairs(of: value, context.charge))
-        }
-        builtins.append(walk)
+        var builtins = Builtin.standard + Builtin.language
         for function in options.functions {
             builtins.removeAll { $0.name == function.name }
             builtins.append(function)
