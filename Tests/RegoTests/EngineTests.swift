@@ -56,6 +56,20 @@ struct EngineTests {
         #expect(evaluationError("p := count(1)", context: context)?.code == "eval_type_error")
     }
 
+    @Test func `what a negation needs is part of it, unless OPA 1 is followed`() throws {
+        let source = "package t\nf(x) if x\np if not f(input.none)\nq if not input.none == 1\nr if not [input.none]"
+        func results(hoisting: Bool) throws -> [Bool] {
+            var options = CompileOptions()
+            options.hoistsNegation = hoisting
+            let policy = try Policy.compile(modules: [(name: "t.rego", source: source)], options: options)
+            return try ["p", "q", "r"].map { rule in
+                try policy.prepare(query: "data.t.\(rule)").value(input: .object(ObjectValue([]))) != nil
+            }
+        }
+        #expect(try results(hoisting: false) == [true, true, true])
+        #expect(try results(hoisting: true) == [false, true, false])
+    }
+
     @Test func `base data and rules are one document`() throws {
         let data = try fromJSON(#"{"t": {"q": {"base": 1}, "r": 2}, "o": 3}"#)
         let source = "p := data.t.q.base\nq2 := 5"

@@ -149,7 +149,8 @@ extension Resolver {
         resolve(inner, into: &expressions)
         if shared.options.hoistsNegation, let last = expressions.popLast() {
             body += expressions
-            body.append(ResolvedExpression(kind: .not([last]), location: location))
+            let negated = hoisted(last, into: &body)
+            body.append(ResolvedExpression(kind: .not([negated]), location: location))
         } else {
             body.append(ResolvedExpression(kind: .not(expressions), location: location))
         }
