@@ -130,7 +130,8 @@ struct Deployment: Sendable {
         guard verdict.isAccepted else {
             throw CommandFailure(
                 "\(image) is not signed as your policy wants: \(verdict.reason)",
-                hint: "sign it with `testudo image sign \(image)`, or allow it in tenant/image-policy.json: the guest applies that policy too")
+                hint: "sign it with `testudo image sign \(image)`, or allow it in tenant/image-policy.json: "
+                    + "the guest applies that policy too")
         }
         return (exact.description, digest)
     }
