@@ -102,7 +102,9 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, yams,
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "Rego", "RegoCrypto", "GuestImage",
+            arguments,
+            yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
         ]),
     program("Tools", "testudo", ["Commands", arguments]),
@@ -173,7 +175,7 @@ let suites: [Target] = [
         "CommandsTests",
         [
             "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
-            "WireFormat", "Envelope", "Verifier", arguments, crypto, logging, lifecycle,
+            "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

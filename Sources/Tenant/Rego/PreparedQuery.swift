@@ -28,7 +28,11 @@ public struct PreparedQuery: Sendable {
         context: EvaluationContext = EvaluationContext()
     ) throws(RegoError) -> [Row] {
         var machine = Machine(program, input: input, data: data, limits: limits, options: context)
-        return rows(try machine.evaluate(query))
+        do throws(RegoError) {
+            return rows(try machine.evaluate(query))
+        } catch {
+            throw error.showing(sources)
+        }
     }
 
     /// The value of the first expression of the first row: what a query that is one reference or call asks for.
@@ -52,9 +56,11 @@ public struct PreparedQuery: Sendable {
     ) throws(RegoError) -> Explanation {
         var machine = Machine(program, input: input, data: data, limits: limits, options: context)
         machine.trace = Trace(room: attempts, secrets: Secrets(secrets, input: input, data: data))
-        _ = try machine.evaluate(query)
-        guard let trace = machine.trace else { return Explanation(attempts: [], isPartial: false) }
-        return Explanation(attempts: trace.finished.map(withText), isPartial: trace.room == 0)
+        let row = try machine.evaluate(query).first
+        guard let trace = machine.trace else { return Explanation(value: nil, attempts: [], isPartial: false) }
+        let value = row.flatMap { row in query.columns.first.map { $0.value.map { row[$0] } ?? .bool(true) } }
+        return Explanation(
+            value: value.map(trace.secrets.text), attempts: trace.finished.map(withText), isPartial: trace.room == 0)
     }
 
     private func rows(_ rows: [[Value]]) -> [Row] {

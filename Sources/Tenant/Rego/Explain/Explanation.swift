@@ -1,6 +1,8 @@
 /// Why a query gave what it gave: the rule bodies that were tried, nested as they were tried, with the expression at
 /// which each failed.
 public struct Explanation: Sendable {
+    /// What the query's first expression gave, as text, shortened and without secrets; nil when it is undefined.
+    public var value: String?
     /// What the query's own body tried, the query first.
     public var attempts: [Attempt]
     /// Whether there were more attempts than were recorded.
