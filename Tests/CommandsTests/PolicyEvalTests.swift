@@ -157,9 +157,3 @@ struct PolicyEvalTests {
         }
     }
 }
-
-extension PolicyReport: Equatable {
-    public static func == (first: PolicyReport, second: PolicyReport) -> Bool {
-        (first.output, first.complaint, first.status) == (second.output, second.complaint, second.status)
-    }
-}

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Commands
@@ -100,6 +101,19 @@ struct PolicyTestCommandTests {
         let hidden = try stage.explain(["--json", "--secret", "input.token"] + words)
         #expect(hidden.output.contains("redacted") && !hidden.output.contains("guess"))
         #expect(throws: (any Error).self) { try stage.explain(["--secret", "token"] + words) }
+    }
+
+    @Test func `the example policy is strict, and its tests pass`() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").path
+        let example = "\(root)/examples/policies/resource"
+        let stage = try PolicyStage([:])
+        #expect(try stage.check("--strict", example) == PolicyReport())
+        #expect(try stage.test(example) == PolicyReport(output: "PASS: 5/5"))
+        let explained = try stage.explain([
+            "-d", "\(example)/resource.rego", "-d", "\(example)/request.json", "-i", "\(example)/denied.json",
+            "data.policy.allow",
+        ])
+        #expect(explained.output.contains("because \"warning\" == \"affirming\" does not hold"))
     }
 
     @Test func `bench counts what it was told to count`() throws {

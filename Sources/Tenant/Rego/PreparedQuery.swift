@@ -77,11 +77,20 @@ public struct PreparedQuery: Sendable {
 
     private func withText(_ attempt: Attempt) -> Attempt {
         var attempt = attempt
-        if let failure = attempt.failure, let source = sources[failure.location.file] {
-            attempt.failure?.expression = CompiledPolicy.text(of: failure.location, in: source)
-        }
+        attempt.failure = attempt.failure.map(withText)
         attempt.attempts = attempt.attempts.map(withText)
         return attempt
+    }
+
+    private func withText(_ failure: Attempt.Failure) -> Attempt.Failure {
+        var failure = failure
+        if let source = sources[failure.location.file] {
+            // On one line, whatever its layout.
+            let words = CompiledPolicy.text(of: failure.location, in: source).split(whereSeparator: \.isWhitespace)
+            failure.expression = words.joined(separator: " ")
+        }
+        failure.within = failure.within.map(withText)
+        return failure
     }
 }
 

@@ -67,13 +67,13 @@ struct ProgramBuilder {
         let isUniform = constants.allSatisfy { $0 != nil && $0 == constants.first }
         return RuleGroup(
             path: state.path(of: number), kind: kind, rules: rules[number].map { lower($0, kind, pool, name) },
-            fallback: defaults[number].map { lower($0, kind, pool, name) }, isUniform: isUniform,
+            fallback: defaults[number].map { lower($0, kind, pool, name, isDefault: true) }, isUniform: isUniform,
             index: RuleIndex(rules[number], equal: state.builtin("equal")),
             location: entries.first?.rule.location ?? Location())
     }
 
     private func lower(
-        _ rule: ResolvedRule, _ kind: RuleGroup.Kind, _ pool: ConstantPool, _ name: String
+        _ rule: ResolvedRule, _ kind: RuleGroup.Kind, _ pool: ConstantPool, _ name: String, isDefault: Bool = false
     ) -> CompiledRule {
         let clauses = rule.clauses.map { clause in
             var lowering = Lowering(state, pool, mocked: mocked, variables: rule.variables.count)
@@ -97,7 +97,7 @@ struct ProgramBuilder {
                 code: lowering.code, origins: lowering.origins, expressions: lowering.expressions)
             return CompiledClause(
                 block: block, frameSize: lowering.frameSize, variables: rule.variables, name: name,
-                location: clause.location)
+                location: clause.location, isDefault: isDefault)
         }
         return CompiledRule(clauses: clauses, location: rule.location)
     }

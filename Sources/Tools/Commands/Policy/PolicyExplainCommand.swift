@@ -54,18 +54,19 @@ struct PolicyExplainCommand: ParsableCommand {
             ("rule", .text(attempt.rule)), ("location", place(attempt.location)),
             ("succeeded", .value(.bool(attempt.succeeded))),
         ]
-        if let failure = attempt.failure {
-            fields.append(
-                (
-                    "failure",
-                    .fields([
-                        ("location", place(failure.location)), ("expression", .text(failure.expression)),
-                        ("reason", .text(failure.reason)),
-                        ("locals", .fields(failure.locals.map { ($0.name, .text($0.value)) })),
-                    ])
-                ))
-        }
+        if attempt.isDefault { fields.append(("default", .value(.bool(true)))) }
+        if let failure = attempt.failure { fields.append(("failure", Self.failure(failure))) }
         if !attempt.attempts.isEmpty { fields.append(("attempts", .list(attempt.attempts.map(Self.attempt)))) }
+        return .fields(fields)
+    }
+
+    private static func failure(_ failure: Attempt.Failure) -> OrderedJSON {
+        var fields: [(name: String, value: OrderedJSON)] = [
+            ("location", place(failure.location)), ("expression", .text(failure.expression)),
+            ("reason", .text(failure.reason)),
+            ("locals", .fields(failure.locals.map { ($0.name, .text($0.value)) })),
+        ]
+        if let inner = failure.within.first { fields.append(("within", Self.failure(inner))) }
         return .fields(fields)
     }
 

@@ -3,7 +3,7 @@ import Foundation
 import Rego
 
 /// What a command has to say, and the status with which it ends.
-struct PolicyReport {
+struct PolicyReport: Equatable {
     /// For standard output.
     var output = ""
     /// For standard error.
