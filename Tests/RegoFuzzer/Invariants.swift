@@ -86,7 +86,7 @@ struct Invariants {
             let again = try Term.parse(text, options: options).text
             require(again == text, "printed \(text), then \(again)")
         } catch {
-            require(isForDepth(error), "printed \(text), which gives \(error)")
+            require(isExcused(error, text), "printed \(text), which gives \(error)")
         }
     }
 
@@ -98,13 +98,20 @@ struct Invariants {
             let again = try Body.parse(query: text, options: options).text
             require(again == text, "printed \(text), then \(again)")
         } catch {
-            require(isForDepth(error), "printed \(text), which gives \(error)")
+            require(isExcused(error, text), "printed \(text), which gives \(error)")
         }
     }
 
-    /// Operators are printed as calls, which nest deeper than chains of them.
-    private func isForDepth(_ error: RegoErrors) -> Bool {
-        error.errors.allSatisfy { $0.message == "nesting too deep" || $0.message == "too complex to parse" }
+    /// Operators are printed as calls, which nest deeper than chains of them; and strings are printed as OPA prints
+    /// them, with Go's escapes, of which Rego has not got all.
+    private func isExcused(_ errors: RegoErrors, _ text: String) -> Bool {
+        errors.errors.allSatisfy { error in
+            switch error.message {
+            case "nesting too deep", "too complex to parse": true
+            case "illegal escape sequence": ["\\x", "\\a", "\\v", "\\U"].contains { text.contains($0) }
+            default: false
+            }
+        }
     }
 
     // MARK: Values
@@ -126,7 +133,7 @@ struct Invariants {
             let again = try Term.parse(text).text
             require(again == text, "value \(text), then \(again)")
         } catch {
-            require(isForDepth(error), "value \(text) gives \(error)")
+            require(isExcused(error, text), "value \(text) gives \(error)")
         }
     }
 
