@@ -9,6 +9,18 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Set by `scripts/fuzz`: the fuzzer is part of the package, and what it feeds counts its branches. `-assert-config`
+/// keeps assertions and the bounds checks of unsafe buffers in optimised code.
+let isFuzzing = Context.environment["TESTUDO_FUZZ"] != nil
+let instrumented: [SwiftSetting] =
+    isFuzzing
+    ? [
+        .unsafeFlags([
+            "-sanitize=fuzzer", "-parse-as-library", "-assert-config", "Debug", "-profile-generate",
+            "-profile-coverage-mapping",
+        ])
+    ] : []
+
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
 
 let crypto = product("Crypto", "swift-crypto")
@@ -30,8 +42,12 @@ let grdb = product("GRDB", "GRDB.swift")
 let yams = product("Yams", "Yams")
 let arguments = product("ArgumentParser", "swift-argument-parser")
 
-func library(_ realm: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(realm)/\(name)", swiftSettings: strict)
+func library(
+    _ realm: String, _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
+)
+    -> Target
+{
+    .target(name: name, dependencies: dependencies, path: "Sources/\(realm)/\(name)", swiftSettings: settings)
 }
 
 func program(_ realm: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -60,8 +76,8 @@ let common: [Target] = [
 ]
 
 let tenant: [Target] = [
-    library("Tenant", "Rego"),
-    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1]),
+    library("Tenant", "Rego", settings: strict + instrumented),
+    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1], settings: strict + instrumented),
     library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
@@ -187,6 +203,13 @@ let suites: [Target] = [
         ]),
 ]
 
+let fuzzers: [Target] = [
+    .executableTarget(
+        name: "rego-fuzzer", dependencies: ["Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
+        swiftSettings: strict + instrumented,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-profile-generate"])])
+]
+
 /// The inner loop on two cores: `TESTUDO_ONLY=EvidenceTests swift test` builds that suite and what it stands on.
 func reachable(from names: [String], in targets: [Target]) -> [Target] {
     var found: Set<String> = []
@@ -198,7 +221,7 @@ func reachable(from names: [String], in targets: [Target]) -> [Target] {
     return targets.filter { found.contains($0.name) }
 }
 
-let all = common + tenant + host + tools + suites
+let all = common + tenant + host + tools + suites + (isFuzzing ? fuzzers : [])
 let chosen =
     Context.environment["TESTUDO_ONLY"].map { reachable(from: $0.split(separator: ",").map(String.init), in: all) }
     ?? all
