@@ -95,6 +95,7 @@ extension TermGenerator {
         // Keys from a set or the keys of an object: one value each, so that no two values meet under one key.
         if shape == "object" {
             let key = fresh()
+            // The head uses it.
             body.append("some \(key) in \(leaf(random.pick([.array(.string), .set(.string)])))")
             let value = term(member, 0)
             let names = Set(variables[outer...].map(\.text))

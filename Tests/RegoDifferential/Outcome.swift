@@ -11,8 +11,8 @@ enum Outcome {
             options.v0 = policyCase.isV0
             let modules = policyCase.modules.enumerated().map { (name: "m\($0).rego", source: $1) }
             let policy = try Policy.compile(modules: modules, options: options)
-            let input = try JSONReader.parse(Array(policyCase.documents.input.utf8))
-            let data = try JSONReader.parse(Array(policyCase.documents.data.utf8))
+            let input = try JSONReader.parse(Array(policyCase.input.utf8))
+            let data = try JSONReader.parse(Array(policyCase.data.utf8))
             var limits = Limits.standard
             limits.iterations = 2_000_000
             self = .rows(try policy.prepare(query: policyCase.query).evaluate(input: input, data: data, limits: limits))

@@ -1,15 +1,20 @@
 /// One generated case.
 struct PolicyCase {
+    var number: Int
     var modules: [String] = []
-    var documents: Documents
+    var input: String
+    var data: String
     var query: String
     var isV0: Bool
     var constructs: [String] = []
+}
 
+extension PolicyCase {
+    /// The case that seed and number determine.
     init(seed: UInt64, number: Int) {
         var random = SeededRandom(seed: seed, stream: UInt64(number))
-        documents = Documents(&random)
-        isV0 = random.chance(15)
+        let documents = Documents(&random)
+        let isV0 = random.chance(15)
         let declaresV1 = !isV0 && random.chance(20)
         let several = random.chance(25)
         var terms = TermGenerator(random)
@@ -18,6 +23,7 @@ struct PolicyCase {
         var imports = isV0 ? ["import future.keywords"] : declaresV1 ? ["import rego.v1"] : []
         if isV0 { terms.mark("import future.keywords") }
         var library: [Source] = []
+        var modules: [String] = []
         if several {
             terms.mark("several modules")
             var rules = RuleGenerator(terms, isV0: isV0)
@@ -40,8 +46,10 @@ struct PolicyCase {
             rules.terms.mark("package of two modules")
             modules.append("package t\n\nextra_value := \(rules.terms.constant(.integer))\n")
         }
-        query = Self.query(rules.defined, &rules.terms)
-        constructs = rules.terms.constructs.sorted()
+        let query = Self.query(rules.defined, &rules.terms)
+        self.init(
+            number: number, modules: modules, input: documents.input, data: documents.data, query: query, isV0: isV0,
+            constructs: rules.terms.constructs.sorted())
     }
 
     /// Imports by which the library's rules and the documents get names; the names are brought into scope.

@@ -2,34 +2,31 @@ import Glibc
 import Rego
 
 /// Writes generated policies, with what our implementation makes of them, as lines of JSON on standard output:
-/// `rego-differential COUNT SEED [FIRST]`. A case depends on seed and number only.
+/// `rego-differential COUNT SEED [FIRST]`. A case depends on seed and number only. `rego-differential replay` reads
+/// such lines from standard input instead and evaluates them anew.
 @main
 enum RegoDifferential {
     static func main() {
-        let numbers = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-        guard numbers.count >= 2, numbers.count == CommandLine.arguments.count - 1 else {
-            put("usage: rego-differential COUNT SEED [FIRST]\n", STDERR_FILENO)
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments == ["replay"] { return replay() }
+        let numbers = arguments.compactMap { UInt64($0) }
+        guard numbers.count == arguments.count, numbers.count == 2 || numbers.count == 3 else {
+            put(Array("usage: rego-differential COUNT SEED [FIRST] | rego-differential replay\n".utf8), STDERR_FILENO)
             exit(2)
         }
         let first = numbers.count > 2 ? Int(numbers[2]) : 0
-        put("rego-differential: seed \(numbers[1])\n", STDERR_FILENO)
         for number in first..<(first + Int(numbers[0])) {
             let policyCase = PolicyCase(seed: numbers[1], number: number)
-            let line = Value.fields([
-                "number": .int(number),
-                "modules": .array(policyCase.modules.map { .string($0) }),
-                "v0": .bool(policyCase.isV0),
-                "input": .string(policyCase.documents.input),
-                "data": .string(policyCase.documents.data),
-                "query": .string(policyCase.query),
-                "constructs": .array(policyCase.constructs.map { .string($0) }),
-                "ours": Outcome(policyCase).document,
-            ])
-            put(line.json(escapingHTML: false) + [10], STDOUT_FILENO)
+            put(policyCase.line(Outcome(policyCase)), STDOUT_FILENO)
         }
     }
 
-    private static func put(_ text: String, _ file: Int32) { put(Array(text.utf8), file) }
+    private static func replay() {
+        while let line = readLine() {
+            guard let policyCase = PolicyCase(line: line) else { continue }
+            put(policyCase.line(Outcome(policyCase)), STDOUT_FILENO)
+        }
+    }
 
     private static func put(_ bytes: [UInt8], _ file: Int32) {
         var rest = bytes[...]

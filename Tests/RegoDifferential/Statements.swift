@@ -16,7 +16,7 @@ extension TermGenerator {
             let kind = scalarKind()
             let value = term(kind, depth)
             variables.append(Source(text: name, kind: kind, construct: "local variable"))
-            return "some \(name); \(name) = \(value)"
+            return "some \(name); \(name) = \(value)\(mention(name, kind))"
         default: return guardExpression(depth)
         }
     }
@@ -39,6 +39,21 @@ extension TermGenerator {
         return "\(name) := \(value)"
     }
 
+    /// An expression that uses a variable: one that is declared and not used is an error, which is kept rare.
+    private mutating func mention(_ name: String, _ kind: Kind) -> String {
+        if random.below(1000) < 3 {
+            mark("declared variable that may be unused")
+            return ""
+        }
+        switch kind {
+        case .integer, .number: return "; \(name) < 1000000"
+        case .string: return "; \(name) != \"no such text\""
+        case .person: return "; \(name).age > 0"
+        case .bool: return "; is_boolean(\(name))"
+        default: return "; count(\(name)) >= 0"
+        }
+    }
+
     mutating func bind(_ name: String, _ kind: Kind) {
         variables.append(Source(text: name, kind: kind, construct: "local variable"))
     }
@@ -53,14 +68,16 @@ extension TermGenerator {
         switch random.below(10) {
         case 0...2:
             mark("some in")
-            return "some \(name) in \(term(random.pick([.array(member), .set(member), .object(member)]), depth))"
+            let collection = term(random.pick([.array(member), .set(member), .object(member)]), depth)
+            return "some \(name) in \(collection)\(mention(name, member))"
         case 3, 4:
             mark("some key, value in")
             let collection = random.pick([Kind.array(member), .object(member), .set(member)])
             let text = term(collection, depth)
-            let key = fresh()
-            bind(key, collection.key ?? .integer)
-            return "some \(key), \(name) in \(text)"
+            if random.chance(30) { return "some _, \(name) in \(text)\(mention(name, member))" }
+            let (key, kind) = (fresh(), collection.key ?? .integer)
+            bind(key, kind)
+            return "some \(key), \(name) in \(text)\(mention(key, kind))\(mention(name, member))"
         case 5, 6:
             mark("reference with a wildcard")
             return "\(name) := \(reference(to: member))[_]"
@@ -101,15 +118,18 @@ extension TermGenerator {
         let text = term(collection, depth)
         let name = fresh()
         var names = name
+        var keyMention = ""
         if random.chance(40) {
             mark("every with key and value")
             let key = fresh()
             names = "\(key), \(name)"
             bind(key, collection.key ?? .integer)
+            keyMention = mention(key, collection.key ?? .integer)
         }
         bind(name, member)
         let often = member == .integer ? "\(name) > -1000" : "count(\(name)) >= 0"
-        return "every \(names) in \(text) { \(random.chance(75) ? often : guardExpression(depth - 1)) }"
+        if random.chance(30) { keyMention += "; \(guardExpression(depth - 1))" }
+        return "every \(names) in \(text) { \(often)\(keyMention) }"
     }
 
     private mutating func unification(_ depth: Int) -> String {
