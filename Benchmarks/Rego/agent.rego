@@ -262,9 +262,9 @@ policy_data := {
 		"id": "^[a-z0-9]{64}$",
 		"hostname": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
 		"shared": "/run/kata-containers/shared/containers",
-		
 		"root_prefix": "/run/kata-containers/",
-		"known_roots": [], "images": ["registry.example/shop/web@sha256:4d1c", "pause"],
+		"known_roots": [],
+		"images": ["registry.example/shop/web@sha256:4d1c", "pause"],
 		"annotation_keys": ["nerdctl/network-namespace", "io.katacontainers.pkg.oci.bundle_path"],
 		"default_caps": ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"],
 	},
