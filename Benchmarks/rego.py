@@ -117,7 +117,7 @@ def beside(root):
         result = report.ratio(
             "rego.over_regopy", "higher", 20, [entry["perSecond"] for entry in ours],
             [entry["perSecond"] for entry in theirs], {
-                "what": f"decisions per second over regopy {REGOPY}, {case.policy}", "policy": case.name,
+                "what": f"decisions per second of processor time over regopy {REGOPY}, {case.policy}", "policy": case.name,
                 "regopyPerSecond": statistics.median(entry["perSecond"] for entry in theirs),
                 "regopyP50Us": statistics.median(entry["p50Us"] for entry in theirs),
                 "regopyWay": other.way, "sameDecisions": len(other.decisions), **medians(ours)})

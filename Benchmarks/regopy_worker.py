@@ -29,13 +29,14 @@ def main():
         return str(runner.query_bundle_entrypoint(bundle, entry))
 
     def measure(inputs, is_term):
-        answers, times = [], []
+        answers, times, used = [], [], time.process_time()
         for text in inputs:
             begin = time.monotonic()
             answers.append(decide(text, is_term))
             times.append(time.monotonic() - begin)
+        used = time.process_time() - used
         times.sort()
-        return {"perSecond": len(times) / sum(times), "p50Us": times[len(times) // 2] * 1e6}, answers
+        return {"perSecond": len(times) / used, "p50Us": times[len(times) // 2] * 1e6}, answers
 
     trial = json.loads(sys.stdin.readline())
     rates = {is_term: max(measure(trial, is_term)[0]["perSecond"] for _ in range(2)) for is_term in (True, False)}

@@ -2,15 +2,22 @@
     import Glibc
 #endif
 
-/// The clock, and files as a whole.
-enum Files {
-    /// Nanoseconds of a clock that only goes forward.
-    static var now: Int64 {
+/// Times in nanoseconds.
+enum Clock {
+    /// A clock that only goes forward.
+    static var now: Int64 { read(CLOCK_MONOTONIC) }
+    /// What the process has used of the processor: others on the machine do not count.
+    static var used: Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+    private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
+}
 
+/// Files as a whole.
+enum Files {
     static func read(_ path: String) throws -> [UInt8] {
         guard let file = fopen(path, "r") else { throw Failure("cannot read \(path)") }
         defer { fclose(file) }
