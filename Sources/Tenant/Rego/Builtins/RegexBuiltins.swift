@@ -29,27 +29,11 @@ extension Builtin {
         },
     ]
 
-    /// The compiled pattern, kept for the evaluation.
+    /// The compiled pattern.
     private static func compiled(_ pattern: String, _ context: inout Context) throws(Failure) -> Regex {
-        let key = "regex " + pattern
-        if let known = context.cache.objects[key] as? Regex { return known }
-        try context.charge(pattern.utf8.count * 4)
-        do {
-            let regex = try Regex(pattern)
-            try remember(regex, key, &context)
-            return regex
-        } catch let error as RegexError {
-            throw .builtin(error.description)
-        } catch let error as Failure {
-            throw error
-        } catch { throw .builtin("\(error)") }
-    }
-
-    /// Keeps at most a hundred compiled patterns.
-    static func remember(_ regex: Regex, _ key: String, _ context: inout Context) throws(Failure) {
-        try context.charge(regex.program.instructions.count)
-        if context.cache.objects.count >= 100 { context.cache.objects.removeAll() }
-        context.cache.objects[key] = regex
+        try regex(PatternKey(pattern: Text(pattern)), &context) { () throws(Failure) -> Regex in
+            do throws(RegexError) { return try Regex(pattern) } catch { throw .builtin(error.description) }
+        }
     }
 
     private static func regexMatch(_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value? {

@@ -29,7 +29,7 @@ struct Machine {
         self.budget = budget
         callDepth = limits.callDepth
         context = Builtin.Context(
-            now: options.now, random: options.random, cache: EvaluationCache(), location: nil,
+            now: options.now, random: options.random, cache: EvaluationCache(shared: program.regexes), location: nil,
             charge: { amount throws(Builtin.Failure) in
                 do throws(RegoError) { try budget.work(amount) } catch { throw .fatal(error) }
             })

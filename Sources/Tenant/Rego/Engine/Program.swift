@@ -4,6 +4,8 @@ final class Program: Sendable {
     let groups: [RuleGroup]
     let builtins: [Builtin]
     let constants: [Value]
+    /// Regular expressions that evaluations compiled.
+    let regexes = RegexStore()
 
     init(nodes: [DocumentNode], groups: [RuleGroup], builtins: [Builtin], constants: [Value]) {
         self.nodes = nodes

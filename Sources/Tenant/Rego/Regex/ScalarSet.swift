@@ -11,7 +11,8 @@ struct ScalarSet: Hashable, Sendable {
 
     init(_ ranges: [ClosedRange<UInt32>]) {
         var merged: [ClosedRange<UInt32>] = []
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+        merged.reserveCapacity(ranges.count)
+        for range in ranges.count > 1 ? ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) : ranges {
             if let previous = merged.last, range.lowerBound <= previous.upperBound &+ 1 {
                 merged[merged.count - 1] = previous.lowerBound...max(previous.upperBound, range.upperBound)
             } else {
@@ -20,13 +21,22 @@ struct ScalarSet: Hashable, Sendable {
         }
         self.ranges = merged
         var bits: (UInt64, UInt64) = (0, 0)
-        for value in UInt32(0)..<128 where Self.find(value, merged) {
-            if value < 64 { bits.0 |= 1 << UInt64(value) } else { bits.1 |= 1 << UInt64(value - 64) }
+        for range in merged where range.lowerBound < 128 {
+            for value in range.lowerBound...min(range.upperBound, 127) {
+                if value < 64 { bits.0 |= 1 << UInt64(value) } else { bits.1 |= 1 << UInt64(value - 64) }
+            }
         }
         (low, high) = bits
     }
 
     init(_ value: UInt32) { self.init([value...value]) }
+
+    /// Most sets differ in ASCII already.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(low)
+        hasher.combine(high)
+        hasher.combine(ranges.last?.upperBound)
+    }
 
     @inline(__always)
     func contains(_ value: UInt32) -> Bool {
