@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` runs the main job, `make test` passes the tests. Both install what they need.
 ONLY ?=
 
-.PHONY: demo test bench lint format tcb clean setup guest programs
+.PHONY: docs demo test bench lint format tcb clean setup guest programs
 
 demo: programs guest
 	./testudo demo
@@ -33,3 +33,6 @@ guest: programs
 
 clean:
 	rm -rf .build
+
+docs:
+	scripts/docs

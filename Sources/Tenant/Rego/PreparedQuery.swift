@@ -22,7 +22,15 @@ public struct PreparedQuery: Sendable {
     let query: CompiledQuery
     let sources: [String: String]
 
-    /// Evaluates the query. No rows mean that it is undefined.
+    /// Evaluates the query.
+    ///
+    /// - Parameters:
+    ///   - input: The document `input`; nil leaves it undefined.
+    ///   - data: The base documents below `data`, an object.
+    ///   - limits: What the evaluation may spend.
+    ///   - context: Time, randomness, where prints go, and how errors of functions count.
+    /// - Returns: One row for each way in which the query holds; none when it is undefined.
+    /// - Throws: ``RegoError`` with a code that begins with `eval_`.
     public func evaluate(
         input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
         context: EvaluationContext = EvaluationContext()
@@ -36,6 +44,14 @@ public struct PreparedQuery: Sendable {
     }
 
     /// The value of the first expression of the first row: what a query that is one reference or call asks for.
+    ///
+    /// - Parameters:
+    ///   - input: The document `input`; nil leaves it undefined.
+    ///   - data: The base documents below `data`, an object.
+    ///   - limits: What the evaluation may spend.
+    ///   - context: Time, randomness, where prints go, and how errors of functions count.
+    /// - Returns: Nil when the query is undefined.
+    /// - Throws: ``RegoError`` with a code that begins with `eval_`.
     public func value(
         input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
         context: EvaluationContext = EvaluationContext()
@@ -48,8 +64,13 @@ public struct PreparedQuery: Sendable {
     /// Evaluates the query and tells which rule bodies failed, where, and with which values.
     ///
     /// - Parameters:
+    ///   - input: The document `input`; nil leaves it undefined.
+    ///   - data: The base documents below `data`, an object.
+    ///   - limits: What the evaluation may spend.
+    ///   - context: Time, randomness, where prints go, and how errors of functions count.
     ///   - secrets: Paths such as `["input", "token"]`: values under them are shown as `<redacted>`.
     ///   - attempts: How many attempts are recorded.
+    /// - Throws: ``RegoError`` with a code that begins with `eval_`.
     public func explain(
         input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
         context: EvaluationContext = EvaluationContext(), secrets: [[Value]] = [], attempts: Int = 1_000

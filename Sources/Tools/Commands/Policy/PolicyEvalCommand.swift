@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Rego
+import WireFormat
 
 /// `testudo policy eval`: one query against policies, data and input.
 struct PolicyEvalCommand: ParsableCommand {
@@ -77,6 +78,6 @@ struct PolicyEvalCommand: ParsableCommand {
     }
 
     private static func pretty(_ value: Value) -> String {
-        CommonOptions.harmless(String(decoding: value.json(pretty: true, escapingHTML: false), as: UTF8.self))
+        ShownText.lines(String(decoding: value.json(pretty: true, escapingHTML: false), as: UTF8.self))
     }
 }

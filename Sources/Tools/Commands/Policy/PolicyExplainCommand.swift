@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Rego
+import WireFormat
 
 /// `testudo policy explain`: which rule bodies failed, at which expression, with which values.
 struct PolicyExplainCommand: ParsableCommand {
@@ -37,7 +38,7 @@ struct PolicyExplainCommand: ParsableCommand {
     }
 
     private func text(_ explanation: Explanation) -> String {
-        CommonOptions.harmless("\(query) is \(explanation.value ?? "undefined")\n\(explanation.text)")
+        ShownText.lines("\(query) is \(explanation.value ?? "undefined")\n\(explanation.text)")
     }
 
     private static func fields(_ explanation: Explanation) -> OrderedJSON {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Rego
 import RegoCrypto
+import WireFormat
 
 /// How the sources of a policy are read and compiled.
 struct PolicyLanguageOptions: ParsableArguments {
@@ -97,7 +98,7 @@ struct PolicyInputOptions: ParsableArguments {
         context.strictBuiltinErrors = strictBuiltinErrors
         context.print = { text, location in
             let file = location.file.isEmpty ? "query" : location.file
-            FileHandle.standardError.write(Data("\(file):\(location.row): \(text.inert)\n".utf8))
+            FileHandle.standardError.write(Data("\(file):\(location.row): \(ShownText.line(text))\n".utf8))
         }
         return context
     }

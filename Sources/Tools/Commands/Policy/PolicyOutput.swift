@@ -1,4 +1,5 @@
 import Rego
+import WireFormat
 
 /// JSON whose members stand in a given order, as `opa` prints its results.
 indirect enum OrderedJSON {
@@ -89,6 +90,6 @@ enum PolicyOutput {
     /// Errors for people: place, code, message, the line and a caret.
     static func text(_ errors: [RegoError]) -> String {
         let lines = errors.map { $0.code.isEmpty ? "error: \($0.message)" : $0.description }
-        return CommonOptions.harmless(lines.joined(separator: "\n"))
+        return ShownText.lines(lines.joined(separator: "\n"))
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Rego
+import WireFormat
 
 /// `testudo policy test`: runs the rules whose names begin with `test_`.
 struct PolicyTestCommand: ParsableCommand {
@@ -37,7 +38,7 @@ struct PolicyTestCommand: ParsableCommand {
                     complaint: "error: no test in \(places): tests are rules whose names begin with test_", status: 1)
             }
             let failed = tests.contains { $0.outcome == .fail || $0.outcome == .error }
-            let text = json ? OrderedJSON.list(tests.map(Self.fields)).prettyText : CommonOptions.harmless(text(tests))
+            let text = json ? OrderedJSON.list(tests.map(Self.fields)).prettyText : ShownText.lines(text(tests))
             return PolicyReport(output: text, status: failed ? 2 : 0)
         }
     }
