@@ -1,7 +1,8 @@
 # Two commands matter: `make demo` runs the main job, `make test` passes the tests. Both install what they need.
 ONLY ?=
+INPUTS ?=
 
-.PHONY: demo test bench lint format tcb clean setup guest programs
+.PHONY: demo test bench fuzz lint format tcb clean setup guest programs
 
 demo: programs guest
 	./testudo demo
@@ -11,6 +12,9 @@ test: setup
 
 bench: programs guest
 	scripts/bench $(ONLY)
+
+fuzz: setup
+	scripts/fuzz $(INPUTS)
 
 lint:
 	scripts/lint
