@@ -1,7 +1,8 @@
 # Two commands matter: `make demo` runs the main job, `make test` passes the tests. Both install what they need.
 ONLY ?=
+INPUTS ?=
 
-.PHONY: docs demo test bench lint format tcb clean setup guest programs
+.PHONY: docs demo test bench lint format tcb clean setup guest programs fuzz
 
 demo: programs guest
 	./testudo demo
@@ -12,6 +13,9 @@ test: setup
 # What is measured of Rego alone needs neither the programs nor the guest.
 bench: $(if $(filter rego%,$(ONLY)),,programs guest)
 	scripts/bench $(ONLY)
+
+fuzz: setup
+	scripts/fuzz $(INPUTS)
 
 lint:
 	scripts/lint

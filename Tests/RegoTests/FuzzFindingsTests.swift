@@ -10,4 +10,10 @@ struct FuzzFindingsTests {
         let location = try #require(errors.errors.first?.location)
         #expect(location.offset + location.length <= source.utf8.count)
     }
+
+    @Test func `references headed by a keyword are printed as they can be read`() throws {
+        let term = try Term.parse("package.package[0][\"if\"]")
+        #expect(term.text == "package.package[0][\"if\"]")
+        #expect(try Term.parse(term.text).text == term.text)
+    }
 }
