@@ -33,15 +33,17 @@ extension TermGenerator {
     }
 
     mutating func comparison(_ depth: Int) -> String {
-        let sign = random.pick(["==", "!=", "<", "<=", ">", ">="])
+        let isOrder = random.chance(50)
+        let sign = random.pick(isOrder ? ["<", "<=", ">", ">="] : ["==", "!="])
         mark("comparison \(sign)")
-        if random.chance(6) {
-            mark("comparison over mixed types")
+        if random.chance(6), !isOrder || dares() {
+            mark(isOrder ? "order over mixed types" : "equality over mixed types")
             return "(\(term(anyKind(), depth)) \(sign) \(term(anyKind(), depth)))"
         }
-        let kind = random.pick([
-            Kind.integer, .integer, .number, .string, .bool, .array(.integer), .set(.string), .object(.integer),
-        ])
+        let scalars: [Kind] = [.integer, .integer, .number, .string, .bool]
+        let collections: [Kind] = [.array(.integer), .set(.string), .object(.integer)]
+        let kind = random.pick(!isOrder || dares() ? scalars + collections : scalars)
+        if isOrder, collections.contains(kind) { mark("order of collections") }
         return "(\(term(kind, depth)) \(sign) \(term(kind, depth)))"
     }
 

@@ -11,7 +11,8 @@ extension TermGenerator {
             return builtin(
                 "array.slice", [term(.array(member), next), String(random.below(2)), String(random.within(1...3))])
         case 4: return builtin("array.reverse", [term(.array(member), next)])
-        case 5: return builtin("sort", [term(random.pick([.set(member), .array(member)]), next)])
+        case 5 where member == .string || dares():
+            return builtin("sort", [term(dares() ? .set(member) : .array(member), next)])
         case 6, 7, 8: return comprehension("array", member, depth)
         default:
             switch member {
@@ -89,8 +90,12 @@ extension TermGenerator {
     private mutating func comprehension(_ shape: String, _ member: Kind, _ depth: Int) -> String {
         mark("\(shape) comprehension")
         let outer = variables.count
-        defer { variables.removeSubrange(outer...) }
-        var body = [iteration(depth - 1)]
+        nesting += 1
+        defer {
+            nesting -= 1
+            variables.removeSubrange(outer...)
+        }
+        var body = [iteration(depth - 1, within: shape)]
         if random.chance(50) { body.append(statement(depth - 2)) }
         // Keys from a set or the keys of an object: one value each, so that no two values meet under one key.
         if shape == "object" {

@@ -5,7 +5,8 @@ enum Outcome {
     case rows([PreparedQuery.Row])
     case error(RegoError)
 
-    init(_ policyCase: PolicyCase) {
+    /// With `strict`, a built-in function that fails ends the evaluation.
+    init(_ policyCase: PolicyCase, strict: Bool = false) {
         do {
             var options = CompileOptions()
             options.v0 = policyCase.isV0
@@ -15,7 +16,10 @@ enum Outcome {
             let data = try JSONReader.parse(Array(policyCase.data.utf8))
             var limits = Limits.standard
             limits.iterations = 2_000_000
-            self = .rows(try policy.prepare(query: policyCase.query).evaluate(input: input, data: data, limits: limits))
+            var context = EvaluationContext()
+            context.strictBuiltinErrors = strict
+            let query = try policy.prepare(query: policyCase.query)
+            self = .rows(try query.evaluate(input: input, data: data, limits: limits, context: context))
         } catch let errors as RegoErrors {
             self = .error(errors.errors.first ?? RegoError("rego_compile_error", "no error was given"))
         } catch let error as RegoError {
@@ -23,6 +27,11 @@ enum Outcome {
         } catch {
             self = .error(RegoError("unknown", "\(error)"))
         }
+    }
+
+    /// The message of the error, if there is one.
+    var failure: String {
+        if case .error(let error) = self { error.message } else { "" }
     }
 
     /// The outcome as a JSON document.

@@ -68,7 +68,8 @@ extension PolicyCase {
                 return source
             }
         }
-        if terms.random.chance(20) {
+        // regopy crashes at times where a document of data has another name.
+        if terms.dares() {
             imports.append("import data.base.limit as ceiling")
             terms.aliases.append(Source(text: "ceiling", kind: .integer, construct: "import of data"))
         }
@@ -87,7 +88,8 @@ extension PolicyCase {
             return "data.t"
         }
         let rule = terms.random.chance(70) ? terms.random.pick(certain.isEmpty ? rules : certain) : first
-        switch terms.random.below(6) {
+        // regopy calls a query undefined whose value is false.
+        switch rule.kind == .bool && !terms.dares() ? 0 : terms.random.below(6) {
         case 0:
             terms.mark("query that binds")
             return "x := data.t.\(rule.text)"

@@ -1,8 +1,10 @@
 import Rego
 
 extension PolicyCase {
-    /// The case and its outcome as one line of JSON.
-    func line(_ outcome: Outcome) -> [UInt8] {
+    /// The case and what our implementation makes of it, as one line of JSON. `failing` is the first failure of a
+    /// built-in function, which leaves its expression undefined.
+    func evaluatedLine() -> [UInt8] {
+        let outcome = Outcome(self)
         let fields = Value.fields([
             "number": .int(number),
             "modules": .array(modules.map { .string($0) }),
@@ -12,6 +14,7 @@ extension PolicyCase {
             "query": .string(query),
             "constructs": .array(constructs.map { .string($0) }),
             "ours": outcome.document,
+            "failing": .string(Outcome(self, strict: true).failure),
         ])
         return fields.json(escapingHTML: false) + [10]
     }

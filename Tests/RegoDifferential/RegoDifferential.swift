@@ -16,15 +16,14 @@ enum RegoDifferential {
         }
         let first = numbers.count > 2 ? Int(numbers[2]) : 0
         for number in first..<(first + Int(numbers[0])) {
-            let policyCase = PolicyCase(seed: numbers[1], number: number)
-            put(policyCase.line(Outcome(policyCase)), STDOUT_FILENO)
+            put(PolicyCase(seed: numbers[1], number: number).evaluatedLine(), STDOUT_FILENO)
         }
     }
 
     private static func replay() {
         while let line = readLine() {
             guard let policyCase = PolicyCase(line: line) else { continue }
-            put(policyCase.line(Outcome(policyCase)), STDOUT_FILENO)
+            put(policyCase.evaluatedLine(), STDOUT_FILENO)
         }
     }
 

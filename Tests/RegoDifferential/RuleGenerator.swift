@@ -60,7 +60,10 @@ struct RuleGenerator {
             terms.mark("v0 rule without if")
             lines.append(
                 "\(head.replacing(" := ", with: " = ", maxReplacements: 1)) {\n\t\(body.joined(separator: "\n\t"))\n}")
-        } else if body.count == 1, !body[0].contains("; "), terms.random.chance(30) {
+        } else if body.count == 1, !body[0].contains("; "), terms.random.chance(30),
+            !body[0].hasPrefix("every") || terms.dares()
+        {
+            // regopy refuses `if every`.
             terms.mark("if with one expression")
             lines.append("\(head) if \(body[0])")
         } else {
@@ -118,8 +121,14 @@ struct RuleGenerator {
     private mutating func partialSet(_ name: String) {
         let kind = terms.random.pick([Kind.integer, .string, .integer, .string, .array(.integer)])
         for _ in 0..<terms.random.within(1...2) {
-            let body = [terms.iteration(2)] + (terms.random.chance(50) ? body(1...1) : [])
-            let member = terms.term(kind, 1)
+            var body = [terms.iteration(2)] + (terms.random.chance(50) ? body(1...1) : [])
+            var member = terms.term(kind, 1)
+            if member.hasPrefix("("), !terms.dares() {
+                // regopy refuses `contains (`.
+                let name = terms.fresh()
+                body.append("\(name) := \(member)")
+                member = name
+            }
             // Read as an object by parsers that know v1 only: kept rare.
             if isV0, terms.random.chance(5) {
                 terms.mark("v0 partial set")

@@ -4,7 +4,7 @@ extension TermGenerator {
         let next = depth - 1
         switch random.below(20) {
         case 0: return builtin(random.pick(["lower", "upper"]), [term(.string, next)])
-        case 1, 2: return builtin("concat", [separator(), term(random.pick([.array(.string), .set(.string)]), next)])
+        case 1, 2: return builtin("concat", [separator(), term(dares() ? .set(.string) : .array(.string), next)])
         case 3:
             let name = random.pick(["trim", "trim_left", "trim_right", "trim_prefix", "trim_suffix"])
             return builtin(name, [term(.string, next), random.pick(["\"a\"", "\"al\"", "\" \"", "\"ob\""])])
@@ -37,6 +37,14 @@ extension TermGenerator {
     }
 
     private mutating func sprintf(_ depth: Int) -> String {
+        // regopy writes computed strings with quotes.
+        guard dares() else {
+            switch random.below(3) {
+            case 0: return builtin("sprintf", ["\"%d-%s\"", "[\(term(.integer, depth)), \(constant(.string))]"])
+            case 1: return builtin("sprintf", ["\"<%v|%v>\"", "[\(term(.integer, depth)), \(term(.bool, depth))]"])
+            default: return builtin("sprintf", ["\"%d%%\"", "[\(term(.integer, depth))]"])
+            }
+        }
         switch random.below(5) {
         case 0: return builtin("sprintf", ["\"%d-%s\"", "[\(term(.integer, depth)), \(term(.string, depth))]"])
         case 1: return builtin("sprintf", ["\"<%v>\"", "[\(term(.integer, depth))]"])

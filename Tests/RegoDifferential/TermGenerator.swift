@@ -10,14 +10,19 @@ struct TermGenerator {
     var functions: [Function] = []
     /// How a path into input or data may be written besides.
     var aliases: [Source] = []
+    /// How many comprehensions are open.
+    var nesting = 0
     private var names = 0
 
     init(_ random: SeededRandom) { self.random = random }
 
+    /// Whether to write what regopy is known to get wrong or refuse: seldom, so that the rest of a case is compared.
+    mutating func dares() -> Bool { random.chance(2) }
+
     mutating func mark(_ construct: String) { constructs.insert(construct) }
 
-    /// A variable's name that the module has not seen.
-    mutating func fresh(_ prefix: String = "v") -> String {
+    /// A variable's name that the module has not seen; never `v1`, which regopy takes for the import `rego.v1`.
+    mutating func fresh(_ prefix: String = "y") -> String {
         names += 1
         return "\(prefix)\(names)"
     }

@@ -37,16 +37,15 @@ def number(text: str) -> Fraction | str:
 
 
 def rows(outcome: dict) -> list[tuple]:
-    """The rows of an outcome, in an order of their own: Rego gives them none."""
-    made = [
-        (
-            "row",
-            tuple(normal(value) for value in row["expressions"]),
-            tuple(sorted((name, normal(value)) for name, value in row["bindings"])),
-        )
-        for row in outcome["rows"]
-    ]
-    return sorted(set(made), key=repr)
+    """The rows of an outcome, in an order of their own: Rego gives them none.
+
+    A row with bindings is its bindings: regopy lists expressions beside those of the query.
+    """
+    made = set()
+    for row in outcome["rows"]:
+        columns = row["bindings"] or enumerate(row["expressions"])
+        made.add(("row", tuple(sorted((str(name), normal(value)) for name, value in columns))))
+    return sorted(made, key=repr)
 
 
 @dataclass(frozen=True)
