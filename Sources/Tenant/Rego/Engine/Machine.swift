@@ -34,6 +34,9 @@ struct Machine {
                 do throws(RegoError) { try budget.work(amount) } catch { throw .fatal(error) }
             })
         scope = Scope(input: input, data: data, groups: program.groups.count)
+        slots.reserveCapacity(Self.usualSlots)
+        heights.reserveCapacity(Self.usualSlots)
+        accumulators.reserveCapacity(8)
         let position = DeepStack.position()
         stackEnd = position > DeepStack.callerBytes ? position - DeepStack.callerBytes : 0
     }
@@ -52,6 +55,8 @@ struct Machine {
         return values
     }
 
+    /// Slots for which there is room from the start.
+    private static let usualSlots = 128
     /// Slots of all frames together.
     private static let mostSlots = 8 << 20
 

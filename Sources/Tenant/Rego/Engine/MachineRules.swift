@@ -227,6 +227,13 @@ extension Machine {
         }
     }
 
+    /// The result of a builtin that a step calls; where it stands is of interest only when it fails.
+    mutating func builtin(
+        _ number: Int, _ arguments: [Value], _ block: Block, _ step: Int
+    ) throws(RegoError) -> Value? {
+        try builtin(number, arguments, location(block, step))
+    }
+
     mutating func builtin(
         _ number: Int, _ arguments: [Value], _ location: Location?
     ) throws(RegoError) -> Value? {
