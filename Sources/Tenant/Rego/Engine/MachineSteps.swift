@@ -65,10 +65,10 @@ extension Machine {
                 }
                 set(target, base, members[Int(index)], height(operand, base))
             case .function(let group, let list, let target):
-                let arguments = load(block, list, base)
-                guard let (value, height) = try call(Int(group), arguments, height(block, list, base)) else {
-                    return failed(block, step, base)
-                }
+                let arguments = try push(block, list, base)
+                let result = try call(Int(group), arguments)
+                frames.pop(to: arguments.start)
+                guard let (value, height) = result else { return failed(block, step, base) }
                 set(target, base, value, height)
             case .builtin(let number, let list, let target):
                 guard let value = try builtin(Int(number), load(block, list, base), block, step) else {
@@ -101,7 +101,7 @@ extension Machine {
     private func height(_ operand: Int32, _ base: Int) -> Int32 { height(Int(operand), base) }
 
     @inline(__always)
-    private mutating func set(_ slot: Int32, _ base: Int, _ value: consuming Value, _ height: Int32) {
+    private func set(_ slot: Int32, _ base: Int, _ value: consuming Value, _ height: Int32) {
         set(Int(slot), base, value, height)
     }
 
@@ -110,6 +110,18 @@ extension Machine {
         values.reserveCapacity(Int(list.count))
         for index in list.start..<(list.start + list.count) { values.append(load(block.operands[Int(index)], base)) }
         return values
+    }
+
+    /// Pushes the arguments of a call.
+    private func push(_ block: Block, _ list: Step.List, _ base: Int) throws(RegoError) -> Arguments {
+        let start = try push(frame: Int(list.count))
+        var highest: Int32 = 0
+        for index in 0..<list.count {
+            let operand = block.operands[Int(list.start + index)]
+            highest = max(highest, height(operand, base))
+            set(index, start, load(operand, base), 0)
+        }
+        return Arguments(start: start, count: Int(list.count), height: highest)
     }
 
     private func height(_ block: Block, _ list: Step.List, _ base: Int) -> Int32 {
