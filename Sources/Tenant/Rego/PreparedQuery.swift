@@ -119,7 +119,7 @@ extension Machine {
     /// The rows that a query's body gives.
     mutating func evaluate(_ query: CompiledQuery) throws(RegoError) -> [[Value]] {
         accumulators.append(Accumulator(query.clause.location))
-        try run(query.clause, [], 0)
+        try run(query.clause, .none)
         return accumulators.removeLast().rows
     }
 }

@@ -65,11 +65,33 @@ struct ProgramBuilder {
         let name = DocumentTree.name(state.path(of: number))
         let constants = rules[number].flatMap { $0.clauses.map(\.value.constant) }
         let isUniform = constants.allSatisfy { $0 != nil && $0 == constants.first }
+        let lowered = rules[number].map { lower($0, kind, pool, name) }
+        let fallback = defaults[number].map { lower($0, kind, pool, name, isDefault: true) }
         return RuleGroup(
-            path: state.path(of: number), kind: kind, rules: rules[number].map { lower($0, kind, pool, name) },
-            fallback: defaults[number].map { lower($0, kind, pool, name, isDefault: true) }, isUniform: isUniform,
+            path: state.path(of: number), kind: kind, rules: lowered, fallback: fallback, isUniform: isUniform,
+            isBrief: isBrief(lowered + [fallback].compactMap { $0 }),
             index: RuleIndex(rules[number], equal: state.builtin("equal")),
             location: entries.first?.rule.location ?? Location())
+    }
+
+    /// Builtins whose work is small beside that of remembering a call.
+    private static let brief: Set<String> = ["startswith", "endswith", "contains", "count", "object.get"]
+
+    private func isBrief(_ rules: [CompiledRule]) -> Bool {
+        rules.count <= 4
+            && rules.allSatisfy { rule in
+                rule.clauses.allSatisfy { $0.block.code.count <= 16 && $0.block.code.allSatisfy(isBrief) }
+            }
+    }
+
+    private func isBrief(_ instruction: Instruction) -> Bool {
+        switch instruction {
+        case .fail, .input, .base, .rule, .path, .dot, .move, .same, .holds, .compare, .compareInto, .member, .isArray,
+            .isObject, .element, .arithmetic, .emitValue, .succeed:
+            true
+        case .builtin(let number, _, _): Self.brief.contains(state.builtins[number].name)
+        default: false
+        }
     }
 
     private func lower(

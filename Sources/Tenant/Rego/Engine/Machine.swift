@@ -8,10 +8,7 @@ struct Machine {
     let options: EvaluationContext
     let callDepth: Int
     var context: Builtin.Context
-    /// Frames, one after the other.
-    var slots: [Value] = []
-    /// How high the values in the slots are at most.
-    var heights: [Int32] = []
+    let frames = Frames()
     var scope: Scope
     /// One for each body under way; the last is the innermost.
     var accumulators: [Accumulator] = []
@@ -34,6 +31,7 @@ struct Machine {
                 do throws(RegoError) { try budget.work(amount) } catch { throw .fatal(error) }
             })
         scope = Scope(input: input, data: data, groups: program.groups.count)
+        accumulators.reserveCapacity(8)
         let position = DeepStack.position()
         stackEnd = position > DeepStack.callerBytes ? position - DeepStack.callerBytes : 0
     }
@@ -42,7 +40,7 @@ struct Machine {
 
     @inline(__always)
     func load(_ operand: Int, _ base: Int) -> Value {
-        operand >= 0 ? slots[base + operand] : program.constants[~operand]
+        operand >= 0 ? frames.values[base + operand] : program.constants[~operand]
     }
 
     func load(_ operands: [Int], _ base: Int) -> [Value] {
@@ -56,13 +54,12 @@ struct Machine {
     private static let mostSlots = 8 << 20
 
     /// Room for a frame; its place.
-    mutating func push(frame size: Int) throws(RegoError) -> Int {
-        let base = slots.count
-        guard base + size <= Self.mostSlots else { throw RegoError("eval_limit_error", "frame limit exceeded") }
+    func push(frame size: Int) throws(RegoError) -> Int {
+        guard frames.count + size <= Self.mostSlots else {
+            throw RegoError("eval_limit_error", "frame limit exceeded")
+        }
         if size > 64 { try budget.work(size) }
-        heights.append(contentsOf: repeatElement(0, count: size))
-        slots.append(contentsOf: repeatElement(.null, count: size))
-        return base
+        return frames.push(size)
     }
 
     // MARK: stack

@@ -3,6 +3,13 @@ extension Machine {
     @inline(never)
     mutating func uncommonStep(_ block: Block, _ step: Int, _ base: Int) throws(RegoError) -> Bool? {
         switch block.code[step] {
+        case .document(let node, let target):
+            guard let (value, height) = try document(ofNode: node) else { return failed(block, step, base) }
+            set(target, base, value, height)
+        case .arithmetic(let operation, let left, let right, let number, let target):
+            guard try arithmeticStep(operation, left, right, number, into: target, block, step, base) else {
+                return failed(block, step, base)
+            }
         case .makeArray(let operands, let target):
             try budget.make(operands.count + 1)
             let value = Value.array(load(operands, base))

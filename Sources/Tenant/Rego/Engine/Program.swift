@@ -47,18 +47,21 @@ final class RuleGroup: Sendable {
     let fallback: CompiledRule?
     /// The value when every rule gives the same constant: the first that succeeds decides.
     let isUniform: Bool
+    /// Whether to evaluate the rules is little work whatever their arguments: no loops, no calls of other functions.
+    let isBrief: Bool
     let index: RuleIndex?
     let location: Location
 
     init(
-        path: [Value], kind: Kind, rules: [CompiledRule], fallback: CompiledRule?, isUniform: Bool, index: RuleIndex?,
-        location: Location
+        path: [Value], kind: Kind, rules: [CompiledRule], fallback: CompiledRule?, isUniform: Bool, isBrief: Bool,
+        index: RuleIndex?, location: Location
     ) {
         self.path = path
         self.kind = kind
         self.rules = rules
         self.fallback = fallback
         self.isUniform = isUniform
+        self.isBrief = isBrief
         self.index = index
         self.location = location
     }

@@ -74,9 +74,9 @@ extension Scope {
     private static let mostWithOneHash = 4
 
     /// What a function gave for these arguments, if it was called.
-    func known(_ group: Int, _ arguments: [Value], _ hash: Int) -> Call? {
+    func known(_ group: Int, _ arguments: UnsafeBufferPointer<Value>, _ hash: Int) -> Call? {
         guard let calls = calls[hash] else { return nil }
-        return calls.first { $0.group == group && $0.arguments == arguments }
+        return calls.first { $0.group == group && $0.arguments.elementsEqual(arguments) }
     }
 
     func remember(_ call: Call, _ hash: Int) {
@@ -86,7 +86,7 @@ extension Scope {
 
 /// A hash of a function's arguments that looks only at the surface: hashing a whole input would cost more than a call.
 enum CallHash {
-    static func hash(_ group: Int, _ arguments: [Value]) -> Int {
+    static func hash(_ group: Int, _ arguments: UnsafeBufferPointer<Value>) -> Int {
         var hasher = Hasher()
         hasher.combine(group)
         for argument in arguments { combine(argument, into: &hasher, depth: 2) }

@@ -88,8 +88,8 @@ extension Machine {
     ) -> [(name: String, value: String)] {
         variables.enumerated().compactMap { slot, info in
             if info.isGenerated || info.isWildcard { return nil }
-            if case .null = slots[base + slot] { return nil }
-            return (name: info.name, value: secrets.text(slots[base + slot]))
+            if case .null = frames.values[base + slot] { return nil }
+            return (name: info.name, value: secrets.text(frames.values[base + slot]))
         }
     }
 
