@@ -57,7 +57,17 @@ struct Compiler {
             defaults.append(group.fallback.map { order($0) })
         }
         guard errors.isEmpty else { return nil }
-        return CompiledPolicy(state: state, rules: rules, defaults: defaults, mocked: mocked)
+        var types = TypeEnvironment(state)
+        if options.looksAtTypes {
+            var checker = TypeChecker(types)
+            for group in recursion.dependenciesFirst {
+                checker.check(group: group, rules[group] + (defaults[group].map { [$0] } ?? []))
+            }
+            errors += checker.errors
+            types = checker.environment
+        }
+        guard errors.isEmpty else { return nil }
+        return CompiledPolicy(state: state, rules: rules, defaults: defaults, mocked: mocked, types: types)
     }
 
     private mutating func checkImports(_ used: [Set<String>]) {

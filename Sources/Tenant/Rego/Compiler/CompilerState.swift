@@ -37,6 +37,14 @@ final class CompilerState: Sendable {
 
     func builtin(_ name: String) -> Callee? { builtinNumbers[name].map(Callee.builtin) }
 
+    /// What a function is called: a builtin's name, or a rule's path.
+    func name(of callee: Callee) -> String {
+        switch callee {
+        case .builtin(let number): builtins[number].name
+        case .function(let group): DocumentTree.name(path(of: group))
+        }
+    }
+
     func arity(of callee: Callee) -> Int {
         switch callee {
         case .builtin(let number): builtins[number].arity

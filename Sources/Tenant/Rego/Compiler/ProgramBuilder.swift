@@ -5,9 +5,15 @@ final class CompiledPolicy: Sendable {
     private let rules: [[ResolvedRule]]
     private let defaults: [ResolvedRule?]
     private let mocked: Set<Callee>
+    /// What is known of the rules' types, for queries.
+    let types: TypeEnvironment
 
-    init(state: CompilerState, rules: [[ResolvedRule]], defaults: [ResolvedRule?], mocked: Set<Callee>) {
+    init(
+        state: CompilerState, rules: [[ResolvedRule]], defaults: [ResolvedRule?], mocked: Set<Callee>,
+        types: TypeEnvironment
+    ) {
         self.state = state
+        self.types = types
         self.rules = rules
         self.defaults = defaults
         self.mocked = mocked

@@ -53,7 +53,7 @@ extension Resolver {
             fail("rego_type_error", "undefined function \(Self.name(of: name))", term.location)
             return
         }
-        check(arity: values.count, extra: true, of: target, name, term.location)
+        check(arity: values, extra: true, of: target, term.location)
         let arity = shared.arity(of: target)
         let output = arity >= 0 && values.count == arity + 1 ? values.popLast() : nil
         body.append(ResolvedExpression(kind: .call(target, values, output: output), location: location))
