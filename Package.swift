@@ -114,6 +114,7 @@ let host: [Target] = [
 let tools: [Target] = [
     .systemLibrary(name: "CLZ4", path: "Sources/Tools/CLZ4", providers: [.apt(["liblz4-dev"])]),
     library("Tools", "GuestImage", ["CLZ4", "CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
+    library("Tools", "EvidenceCases", ["WireFormat", "Evidence", "Verifier", crypto]),
     library(
         "Tools", "Commands",
         [
@@ -191,6 +192,7 @@ let suites: [Target] = [
             "Serving", "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "Envelope", "WireFormat", "HTTPExchange",
             nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
         ]),
+    tests("EvidenceCasesTests", ["EvidenceCases", "WireFormat"]),
     tests("RegoTests", ["Rego", "RegoCrypto", yams]),
     tests("GuestImageTests", ["CLZ4", "GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
