@@ -16,4 +16,22 @@ struct FuzzFindingsTests {
         #expect(term.text == "package.package[0][\"if\"]")
         #expect(try Term.parse(term.text).text == term.text)
     }
+
+    @Test func `products of many digits are paid for by the work they are`() {
+        var limits = Limits()
+        limits.values = 1_000_000
+        let error = evaluationError("p := product(numbers.range(1, 3000)) > 0", limits: limits)
+        #expect(error?.code == "eval_limit_error")
+    }
+
+    @Test func `a document patched into itself nests no deeper than any value`() {
+        let source = """
+            p if {
+                copy := {"op": "copy", "from": "", "path": "/a"}
+                json.patch({}, [copy | some _ in numbers.range(1, 3000)]) != 1
+            }
+            """
+        // A comprehension of an array keeps equal members: three thousand copies.
+        #expect(evaluationError(source)?.message == "value depth is too large")
+    }
 }
