@@ -106,20 +106,24 @@ extension TermGenerator {
         }
         var body = [iteration(depth - 1, within: shape)]
         if random.chance(50) { body.append(statement(depth - 2)) }
-        // Keys from a set or the keys of an object: one value each, so that no two values meet under one key.
+        let inner = variables[outer...].map(\.text)
         if shape == "object" {
+            // Values do not depend on the iteration, so that no two of them meet under one key.
+            variables.removeSubrange(outer...)
             let key = fresh()
-            // The head uses it.
             body.append("some \(key) in \(leaf(random.pick([.array(.string), .set(.string)])))")
-            let value = term(member, 0)
-            let names = Set(variables[outer...].map(\.text))
-            let isSafe = !names.contains { value.contains($0) }
-            return isSafe
-                ? "{\(key): \(value) | \(body.joined(separator: "; "))}"
-                : "{k: v | some k, v in \(term(.object(member), 0))}"
+            let value = head(member, 0, [])
+            return "{\(key): \(value) | \(body.joined(separator: "; "))}"
         }
-        let head = term(member, random.chance(30) ? depth - 2 : 0)
+        let head = head(member, random.chance(30) ? depth - 2 : 0, inner)
         let text = "\(head) | \(body.joined(separator: "; "))"
         return shape == "array" ? "[\(text)]" : "{\(text)}"
+    }
+
+    /// A comprehension's head. In regopy one that is a variable of the outer body makes the comprehension empty.
+    private mutating func head(_ kind: Kind, _ depth: Int, _ inner: [String]) -> String {
+        let text = term(kind, depth)
+        let isOuter = variables.contains { $0.text == text } && !inner.contains(text)
+        return isOuter && !dares() ? constant(kind) : text
     }
 }

@@ -24,7 +24,7 @@ extension TermGenerator {
             return builtin(random.pick(["max", "min"]), ["[\(terms(.integer, random.within(1...3), next))]"])
         case 11: return builtin("abs", [term(.integer, next)])
         case 12: return builtin(random.pick(["round", "ceil", "floor"]), [term(.number, next)])
-        case 13: return builtin("indexof", [term(.string, next), term(.string, next)])
+        case 13: return builtin("indexof", [term(.string, next), dares() ? term(.string, next) : "\"a\""])
         case 14:
             return builtin("object.get", [term(.object(.integer), next), term(.string, next), term(.integer, next)])
         case 15:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from difference import Difference
+from outcomes import rows
 
 VALUES = ("value", "value")
 
@@ -58,9 +59,47 @@ def near(difference: Difference) -> bool:
         and abs(one[1] - other[1]) <= abs(one[1]) / 2**48 for one, other in pairs)
 
 
+OPERATORS = {
+    "plus": " + ", "minus": " - ", "mul": " * ", "div": " / ", "rem": " % ", "and": " & ", "or": " | ",
+    "eq": " = ", "equal": " == ", "neq": " != ", "internal.member_2": " in ", "internal.member_3": " in ",
+}
+
+
 def failing(difference: Difference) -> bool:
-    """A built-in function failed, and regopy has more than we have."""
-    return difference.case["failing"] != "" and set(difference.kinds) <= {"value", "undefined"}
+    """A built-in function failed, and the differing rules, or what they use, call it."""
+    name = difference.case["failing"].split(":")[0]
+    return (
+        name != "" and set(difference.kinds) <= {"value", "undefined"}
+        and OPERATORS.get(name, f"{name}(") in difference.differing)
+
+
+def moved(difference: Difference) -> bool:
+    """Both values hold the same scalars, and strings the same characters, in another order."""
+    if difference.kinds != ("value", "value"):
+        return False
+    ours, theirs = rows(difference.ours), rows(difference.theirs)
+    return sorted(scalars(("array", ours))) == sorted(scalars(("array", theirs)))
+
+
+def scalars(value: tuple) -> list[str]:
+    if value[0] in ("array", "set"):
+        return [text for member in value[1] for text in scalars(member)]
+    if value[0] in ("object", "row"):
+        return [text for pair in value[1] for member in pair for text in scalars(as_value(member))]
+    return ["".join(sorted(str(value[1:])))]
+
+
+def as_value(member: object) -> tuple:
+    return member if isinstance(member, tuple) else ("string", member)
+
+
+def outer_head(difference: Difference) -> bool:
+    """A comprehension's head is a variable that stands before the comprehension, in the rule or a comprehension around."""
+    text = difference.differing
+    for found in re.finditer(r"[\[{](?:\w+: )?([ya]\d+) \| ", text):
+        if re.search(rf"\b{found[1]}\b", text[: found.start()]):
+            return True
+    return False
 
 
 def escapes(difference: Difference) -> bool:
@@ -146,6 +185,19 @@ EXPLANATIONS = [
         "urlquery.encode", "ours", "A space is `+`, as in Go's `url.QueryEscape`, which OPA calls.",
         differs(r"urlquery\.encode\(")),
     Explanation(
+        "order of sets and objects", "ours",
+        "Iteration is in the order of values; regopy iterates as the policy was written.", moved),
+    Explanation(
+        "text of numbers", "ours",
+        "A number's text is as it was written (`1e10`, `3.0`); regopy writes what its double gives.",
+        lambda difference: differs(r"\d(\.\d+)?e-?\d|\d\.0\b")(difference)
+        and differs(r"\$\"|\b(sprintf|json\.marshal|concat)\(")(difference)),
+    Explanation(
+        "false comparisons within terms", "ours",
+        "A comparison within a term is the boolean it gives; in regopy one that is false makes the term undefined.",
+        lambda difference: difference.kinds == VALUES
+        and differs(r"[\[{(:,] ?\(.* (==|!=|<|<=|>|>=) ")(difference)),
+    Explanation(
         "order of numbers and of mixed types in min, max and sort", "ours",
         "Numbers are ordered by value and types by rank; regopy orders texts, and sorts sets into sets.",
         differs(r"\b(min|max|sort)\(")),
@@ -165,8 +217,9 @@ EXPLANATIONS = [
         "semver.compare", "ours", "Versions compare number by number, then by what stands behind the hyphen.",
         differs(r"\bsemver\.compare\(")),
     Explanation(
-        "json.marshal of sets and of < and >", "ours",
-        "Members are in order, and `<`, `>` and `&` are escaped as Go's encoder does.",
+        "json.marshal", "ours",
+        "Members of sets are in order, and `<`, `>` and `&` are escaped as Go's encoder does; regopy does neither, and"
+        " fails for what `split` gives.",
         differs(r"\bjson\.marshal\(")),
     Explanation(
         "json.remove of a path through a scalar", "ours", "`b/c` removes nothing where `b` is no object.",
@@ -180,9 +233,17 @@ EXPLANATIONS = [
     Explanation(
         "comprehensions in heads", "ours",
         "A comprehension in a head sees the variables of the body; in regopy it is empty.",
-        differs(r"(:=|=|contains) [^\n]*[\[{][^\n]* \| [^\n]*(if|\{)\b")),
+        lambda difference: difference.kinds == VALUES
+        and differs(r"(:=|=|contains) [^\n]*[\[{][^\n]* \| [^\n]*(if|\{)\n")(difference)),
     Explanation(
-        "order of sets and objects", "ours",
-        "Iteration is in the order of values; regopy iterates as the policy was written.",
-        differs(r"\[[^|\n\]]*\| [^\n]*(some|\[_\])|concat\(\"[^\"]*\", ")),
+        "comprehensions whose head is an outer variable", "ours",
+        "`[x | y := xs[_]]` has x once for each y; in regopy it is empty.",
+        lambda difference: difference.kinds == VALUES and outer_head(difference)),
+    Explanation(
+        "object.union of nested objects", "ours",
+        "Objects under one key are merged (policy-reference, Objects); regopy takes the right one.",
+        lambda difference: difference.kinds == VALUES and differs(r"object\.union(_n)?\(")(difference)),
+    Explanation(
+        "unsafe variables are no error", "ours", "OPA refuses a variable that nothing binds; in regopy it is undefined.",
+        lambda difference: difference.ours["kind"] == "error" and difference.ours["code"] == "rego_unsafe_var_error"),
 ]
