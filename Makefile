@@ -1,13 +1,16 @@
 # Two commands matter: `make demo` runs the main job, `make test` passes the tests. Both install what they need.
 ONLY ?=
 
-.PHONY: demo test bench lint format tcb clean setup guest programs
+.PHONY: demo test differential bench lint format tcb clean setup guest programs
 
 demo: programs guest
 	./testudo demo
 
 test: setup
 	scripts/test
+
+differential: setup
+	scripts/differential 100000
 
 bench: programs guest
 	scripts/bench $(ONLY)

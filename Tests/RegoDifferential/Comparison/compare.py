@@ -136,7 +136,7 @@ def indented(text: str) -> str:
 
 
 def main() -> int:
-    generator, results = Path(sys.argv[1]), Path(sys.argv[2])
+    generator, results = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     count, seed = int(sys.argv[3]), int(sys.argv[4])
     results.mkdir(parents=True, exist_ok=True)
     for old in results.glob("case-*.json"):

@@ -150,7 +150,7 @@ EXPLANATIONS = [
         stopped(r"Invalid (rule reference|bracket argument)|Function not found", r"[\w\]]\n\t\(")),
     Explanation(
         "unification finds a cycle", "ours", "There is none: each variable is bound once, from left to right or back.",
-        stopped("Unable to unify due to cycle", r" = |import data")),
+        stopped("Unable to unify due to cycle", r" = |\] := |import data")),
     Explanation(
         "equal pairs conflict in comprehensions of objects", "ours",
         "A key may be given twice with equal values (policy-language, Object Comprehensions).",
