@@ -2,13 +2,16 @@
 ONLY ?=
 INPUTS ?=
 
-.PHONY: docs demo test bench lint format tcb clean setup guest programs fuzz
+.PHONY: docs demo test bench lint format tcb clean setup guest programs fuzz differential
 
 demo: programs guest
 	./testudo demo
 
 test: setup
 	scripts/test
+
+differential: setup
+	scripts/differential 100000
 
 # What is measured of Rego alone needs neither the programs nor the guest.
 bench: $(if $(filter rego%,$(ONLY)),,programs guest)

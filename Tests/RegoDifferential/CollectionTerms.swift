@@ -39,17 +39,24 @@ extension TermGenerator {
         switch random.below(10) {
         case 0, 1:
             mark("set literal")
-            let count = random.within(0...3)
+            let count = random.within(nestedSets > 0 && !dares() ? 1...3 : 0...3)
+            nestedSets += 1
+            defer { nestedSets -= 1 }
             return count == 0 ? "set()" : "{\(terms(member, count, next))}"
         case 2, 3, 4:
             let sign = random.pick(["|", "&", "-"])
             mark("set operator \(sign)")
             if random.chance(20) {
-                return
-                    "(\(leaf(.set(member))) \(sign) \(leaf(.set(member))) \(random.pick(["|", "&", "-"])) \(leaf(.set(member))))"
+                // regopy has other precedences than OPA, where `-` binds tightest and `|` least.
+                let other = dares() ? random.pick(["|", "&", "-"]) : sign
+                mark("precedence of set operators")
+                return "(\(leaf(.set(member))) \(sign) \(leaf(.set(member))) \(other) \(leaf(.set(member))))"
             }
             return "(\(term(.set(member), next)) \(sign) \(term(.set(member), next)))"
-        case 5: return builtin(random.pick(["union", "intersection"]), ["{\(terms(.set(member), 2, next))}"])
+        case 5:
+            nestedSets += 1
+            defer { nestedSets -= 1 }
+            return builtin(random.pick(["union", "intersection"]), ["{\(terms(.set(member), 2, next))}"])
         case 6 where member == .string: return builtin("object.keys", [term(.object(.integer), next)])
         default: return comprehension("set", member, depth)
         }
@@ -76,7 +83,9 @@ extension TermGenerator {
         case 4: return builtin("object.union_n", ["[\(terms(.object(member), 2, next))]"])
         case 5:
             switch random.below(3) {
-            case 0: return builtin("json.remove", [term(.object(member), next), "[\"a\", \"b/c\"]"])
+            case 0:
+                return builtin(
+                    "json.remove", [term(.object(member), next), dares() ? "[\"a\", \"b/c\"]" : "[\"a\", \"y/z\"]"])
             case 1: return builtin("json.filter", [term(.object(member), next), "[\"a\", \"x\"]"])
             default:
                 let patch = "[{\"op\": \"add\", \"path\": \"/z\", \"value\": \(term(member, 0))}]"
@@ -97,20 +106,24 @@ extension TermGenerator {
         }
         var body = [iteration(depth - 1, within: shape)]
         if random.chance(50) { body.append(statement(depth - 2)) }
-        // Keys from a set or the keys of an object: one value each, so that no two values meet under one key.
+        let inner = variables[outer...].map(\.text)
         if shape == "object" {
+            // Values do not depend on the iteration, so that no two of them meet under one key.
+            variables.removeSubrange(outer...)
             let key = fresh()
-            // The head uses it.
             body.append("some \(key) in \(leaf(random.pick([.array(.string), .set(.string)])))")
-            let value = term(member, 0)
-            let names = Set(variables[outer...].map(\.text))
-            let isSafe = !names.contains { value.contains($0) }
-            return isSafe
-                ? "{\(key): \(value) | \(body.joined(separator: "; "))}"
-                : "{k: v | some k, v in \(term(.object(member), 0))}"
+            let value = head(member, 0, [])
+            return "{\(key): \(value) | \(body.joined(separator: "; "))}"
         }
-        let head = term(member, random.chance(30) ? depth - 2 : 0)
+        let head = head(member, random.chance(30) ? depth - 2 : 0, inner)
         let text = "\(head) | \(body.joined(separator: "; "))"
         return shape == "array" ? "[\(text)]" : "{\(text)}"
+    }
+
+    /// A comprehension's head. In regopy one that is a variable of the outer body makes the comprehension empty.
+    private mutating func head(_ kind: Kind, _ depth: Int, _ inner: [String]) -> String {
+        let text = term(kind, depth)
+        let isOuter = variables.contains { $0.text == text } && !inner.contains(text)
+        return isOuter && !dares() ? constant(kind) : text
     }
 }

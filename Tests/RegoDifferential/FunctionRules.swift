@@ -15,8 +15,10 @@ extension RuleGenerator {
         terms.mark("function")
     }
 
-    private func clause(_ head: String, _ value: String, _ body: [String]) -> String {
+    private mutating func clause(_ head: String, _ value: String, _ body: [String]) -> String {
         if body.isEmpty { return "\(head) \(isV0 ? "=" : ":=") \(value)" }
+        var body = separated(body)
+        let value = hoisted(value, into: &body)
         let text = body.joined(separator: "\n\t")
         return isV0 ? "\(head) = \(value) {\n\t\(text)\n}" : "\(head) := \(value) if {\n\t\(text)\n}"
     }

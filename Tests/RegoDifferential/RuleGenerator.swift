@@ -54,6 +54,13 @@ struct RuleGenerator {
 
     /// A head and a body as the dialect has them.
     private mutating func emit(_ head: String, _ body: [String]) {
+        var (head, body) = (head, body)
+        let sign = head.contains(" contains ") ? " contains " : " := "
+        if let end = head.firstRange(of: sign), !body.isEmpty {
+            let value = hoisted(String(head[end.upperBound...]), into: &body)
+            head = head[..<end.upperBound] + value
+        }
+        body = separated(body)
         if body.isEmpty {
             lines.append(head)
         } else if isV0, !head.contains(" contains ") {
@@ -70,6 +77,23 @@ struct RuleGenerator {
             terms.mark("if with a body")
             let separator = terms.random.chance(25) ? "; " : "\n\t"
             lines.append("\(head) if {\n\t\(body.joined(separator: separator))\n}")
+        }
+    }
+
+    /// A head's value: a variable of the body when it holds a comprehension, in which regopy does not know the body's
+    /// variables, or when it starts with a parenthesis.
+    mutating func hoisted(_ value: String, into body: inout [String]) -> String {
+        guard value.contains(" | ") || value.hasPrefix("("), !terms.dares() else { return value }
+        let name = terms.fresh()
+        body.append("\(name) := \(value)")
+        return name
+    }
+
+    /// Expressions that regopy does not take for a part of the line before them: arguments of a call, a difference.
+    mutating func separated(_ body: [String]) -> [String] {
+        let dares = terms.dares()
+        return body.map { text in
+            (text.hasPrefix("(") || text.hasPrefix("-")) && !dares ? "true == (\(text))" : text
         }
     }
 
@@ -101,36 +125,31 @@ struct RuleGenerator {
 
     private mutating func alternatives(_ name: String) {
         let kind = kind()
-        let first = body(1...2) + (terms.random.chance(50) ? ["input.missing"] : [])
-        var text = isV0 ? "\(name) = \(terms.term(kind, 2)) {" : "\(name) := \(terms.term(kind, 2)) if {"
+        var first = separated(body(1...2)) + (terms.random.chance(50) ? ["input.missing"] : [])
+        let value = hoisted(terms.term(kind, 2), into: &first)
+        var text = isV0 ? "\(name) = \(value) {" : "\(name) := \(value) if {"
         text += "\n\t\(first.joined(separator: "\n\t"))\n}"
         terms.variables = []
         if terms.random.chance(50) {
             terms.mark("else with a body")
-            let next = body(1...2)
-            let value = terms.term(kind, 1)
+            var next = separated(body(1...2))
+            let value = hoisted(terms.term(kind, 1), into: &next)
             text += isV0 ? " else = \(value) {" : " else := \(value) if {"
             text += "\n\t\(next.joined(separator: "\n\t"))\n}"
             terms.variables = []
         }
-        let value = terms.term(kind, 1)
-        lines.append(text + (isV0 ? " else = \(value) {\n\ttrue\n}" : " else := \(value)"))
+        let last = terms.term(kind, 1)
+        lines.append(text + (isV0 ? " else = \(last) {\n\ttrue\n}" : " else := \(last)"))
         define(name, kind, certain: true, "rule with else")
     }
 
     private mutating func partialSet(_ name: String) {
         let kind = terms.random.pick([Kind.integer, .string, .integer, .string, .array(.integer)])
         for _ in 0..<terms.random.within(1...2) {
-            var body = [terms.iteration(2)] + (terms.random.chance(50) ? body(1...1) : [])
-            var member = terms.term(kind, 1)
-            if member.hasPrefix("("), !terms.dares() {
-                // regopy refuses `contains (`.
-                let name = terms.fresh()
-                body.append("\(name) := \(member)")
-                member = name
-            }
+            let body = [terms.iteration(2)] + (terms.random.chance(50) ? body(1...1) : [])
+            let member = terms.term(kind, 1)
             // Read as an object by parsers that know v1 only: kept rare.
-            if isV0, terms.random.chance(5) {
+            if isV0, terms.dares() {
                 terms.mark("v0 partial set")
                 lines.append(v0Set(name, body, member))
             } else {

@@ -1,12 +1,6 @@
 extension TermGenerator {
     /// One expression of a body that gives one value or holds; it may bring variables into scope.
     mutating func statement(_ depth: Int) -> String {
-        let text = written(depth)
-        // regopy reads a parenthesis on a new line as the arguments of what stands before it.
-        return text.hasPrefix("(") && !dares() ? "true == \(text)" : text
-    }
-
-    private mutating func written(_ depth: Int) -> String {
         switch random.below(14) {
         case 0...3: return assignment(depth)
         case 4...6: return guardExpression(depth)
@@ -69,7 +63,7 @@ extension TermGenerator {
 
     /// An expression that may hold in many ways; it brings a variable into scope.
     mutating func iteration(_ depth: Int, within comprehension: String = "") -> String {
-        // regopy gives members of a set in no order, and refuses keys in comprehensions of arrays and sets.
+        // regopy gives members of sets and objects in no order, and refuses keys in comprehensions of arrays and sets.
         let ordered = comprehension == "array" && !dares()
         let keyed = comprehension.isEmpty || comprehension == "object" || dares()
         let member = random.pick([Kind.integer, .string, .person, .integer, .string])
@@ -78,7 +72,7 @@ extension TermGenerator {
         switch random.below(10) {
         case 0...2:
             mark("some in")
-            let kinds: [Kind] = [.array(member), .object(member)] + (ordered ? [] : [.set(member)])
+            let kinds: [Kind] = [.array(member)] + (ordered ? [] : [.set(member), .object(member)])
             let collection = term(random.pick(kinds), depth)
             return "some \(name) in \(collection)\(mention(name, member))"
         case 3 where keyed, 4 where keyed:
@@ -114,8 +108,8 @@ extension TermGenerator {
     private mutating func reference(to member: Kind, _ ordered: Bool) -> String {
         let sources = (variables + documents + aliases + Documents.paths).filter { source in
             switch source.kind {
-            case .array(member), .object(member): true
-            case .set(member): !ordered
+            case .array(member): true
+            case .set(member), .object(member): !ordered
             default: false
             }
         }

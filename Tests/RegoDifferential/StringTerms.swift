@@ -13,7 +13,13 @@ extension TermGenerator {
         case 6:
             return builtin("substring", [term(.string, next), String(random.below(3)), String(random.within(-1...4))])
         case 7, 8: return sprintf(next)
-        case 9: return builtin("format_int", [term(.integer, next), random.pick(["2", "8", "10", "16"])])
+        case 9:
+            return builtin(
+                "format_int",
+                [
+                    dares() ? term(.integer, next) : builtin("count", [term(.string, 0)]),
+                    random.pick(["8", "10", "16"]),
+                ])
         case 10, 11: return template(next)
         case 12:
             return builtin(random.pick(["base64.encode", "hex.encode", "base64url.encode"]), [term(.string, next)])

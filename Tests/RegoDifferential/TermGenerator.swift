@@ -12,6 +12,8 @@ struct TermGenerator {
     var aliases: [Source] = []
     /// How many comprehensions are open.
     var nesting = 0
+    /// How many set literals are open.
+    var nestedSets = 0
     private var names = 0
 
     init(_ random: SeededRandom) { self.random = random }
@@ -93,7 +95,11 @@ struct TermGenerator {
             return "[\((0..<random.within(0...3)).map { _ in constant(member) }.joined(separator: ", "))]"
         case .set(let member):
             mark("set literal")
+            nestedSets += 1
             let members = (0..<random.within(0...3)).map { _ in constant(member) }
+            nestedSets -= 1
+            // regopy refuses some sets that hold `set()`.
+            if members.isEmpty, nestedSets > 0, !dares() { return "{\(constant(member))}" }
             return members.isEmpty ? "set()" : "{\(members.joined(separator: ", "))}"
         case .object(let member):
             mark("object literal")
@@ -107,9 +113,10 @@ struct TermGenerator {
     private mutating func text() -> String {
         if random.chance(10) {
             mark("raw string")
-            return random.pick(["`raw`", "`a\\b`", "`two words`", "`\"q\"`"])
+            return random.pick(["`raw`", "`two words`"] + (dares() ? ["`a\\b`", "`\"q\"`"] : []))
         }
-        if random.chance(5) {
+        // regopy takes the escapes of a string for its characters.
+        if dares(), random.chance(50) {
             mark("string with escapes")
             return random.pick([#""tab\tend""#, #""line\nend""#, #""\"quoted\"""#, #""back\\slash""#, #""\u00e9""#])
         }

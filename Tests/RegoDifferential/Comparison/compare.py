@@ -30,6 +30,7 @@ class Tally:
 
     def __init__(self, results: Path) -> None:
         self.results = results
+        self.differences = (results / "differences.jsonl").open("w")
         self.lock = threading.Lock()
         self.cases = 0
         self.values = 0
@@ -53,7 +54,9 @@ class Tally:
                 self.compared[ours] += 1
                 if ours == "value":
                     self.with_value.update(case["constructs"])
-            elif name is not None:
+                return
+            self.differences.write(json.dumps(case | {"theirs": theirs, "explanation": name}) + "\n")
+            if name is not None:
                 self.explained[name] += 1
                 shortest = self.examples.get(name)
                 if shortest is None or len(difference.source) < len(shortest.source):
@@ -133,7 +136,7 @@ def indented(text: str) -> str:
 
 
 def main() -> int:
-    generator, results = Path(sys.argv[1]), Path(sys.argv[2])
+    generator, results = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
     count, seed = int(sys.argv[3]), int(sys.argv[4])
     results.mkdir(parents=True, exist_ok=True)
     for old in results.glob("case-*.json"):
