@@ -89,28 +89,26 @@ enum CallHash {
     static func hash(_ group: Int, _ arguments: UnsafeBufferPointer<Value>) -> Int {
         var hasher = Hasher()
         hasher.combine(group)
-        for argument in arguments { combine(argument, into: &hasher, depth: 2) }
+        for argument in arguments { combine(argument, into: &hasher, isMember: false) }
         return hasher.finalize()
     }
 
-    private static func combine(_ value: Value, into hasher: inout Hasher, depth: Int) {
+    private static func combine(_ value: Value, into hasher: inout Hasher, isMember: Bool) {
         switch value {
         case .null: hasher.combine(0)
         case .bool(let bool): hasher.combine(bool)
         case .number(let number): hasher.combine(number)
         case .string(let text): hasher.combine(text)
-        case .array(let members): combine(members, 1, into: &hasher, depth: depth)
-        case .set(let set): combine(set.members, 2, into: &hasher, depth: depth)
-        case .object(let object):
-            combine(object.keys, 3, into: &hasher, depth: depth)
-            combine(object.values, 4, into: &hasher, depth: depth)
+        case .array(let members): combine(members, 1, into: &hasher, isMember)
+        case .set(let set): combine(set.members, 2, into: &hasher, isMember)
+        case .object(let object): combine(object.values, 3, into: &hasher, isMember)
         }
     }
 
-    private static func combine(_ values: [Value], _ kind: Int, into hasher: inout Hasher, depth: Int) {
+    private static func combine(_ values: [Value], _ kind: Int, into hasher: inout Hasher, _ isMember: Bool) {
         hasher.combine(kind)
         hasher.combine(values.count)
-        guard depth > 0 else { return }
-        for value in values.prefix(4) { combine(value, into: &hasher, depth: depth - 1) }
+        if isMember { return }
+        for index in 0..<min(values.count, 3) { combine(values[index], into: &hasher, isMember: true) }
     }
 }
