@@ -12,8 +12,10 @@ final class Scope {
     let parent: Scope?
     /// The values of rules, by group.
     var documents: [Memo]
-    /// The results of functions, by a hash of their arguments.
-    private var calls: [Int: [Call]] = [:]
+    /// The results of functions, by a hash of their arguments; where calls have one hash, the first.
+    private var calls: [Int: Call] = [:]
+    /// The others.
+    private var moreCalls: [Int: [Call]] = [:]
     /// The same scope without replaced functions: where replacements run.
     private var plain: Scope?
 
@@ -75,12 +77,23 @@ extension Scope {
 
     /// What a function gave for these arguments, if it was called.
     func known(_ group: Int, _ arguments: UnsafeBufferPointer<Value>, _ hash: Int) -> Call? {
-        guard let calls = calls[hash] else { return nil }
-        return calls.first { $0.group == group && $0.arguments.elementsEqual(arguments) }
+        guard let call = calls[hash] else { return nil }
+        if call.isOf(group, arguments) { return call }
+        return moreCalls[hash]?.first { $0.isOf(group, arguments) }
     }
 
     func remember(_ call: Call, _ hash: Int) {
-        if calls[hash]?.count ?? 0 < Self.mostWithOneHash { calls[hash, default: []].append(call) }
+        if calls[hash] == nil {
+            calls[hash] = call
+        } else if (moreCalls[hash]?.count ?? 0) + 1 < Self.mostWithOneHash {
+            moreCalls[hash, default: []].append(call)
+        }
+    }
+}
+
+extension Call {
+    fileprivate func isOf(_ group: Int, _ arguments: UnsafeBufferPointer<Value>) -> Bool {
+        self.group == group && self.arguments.elementsEqual(arguments)
     }
 }
 

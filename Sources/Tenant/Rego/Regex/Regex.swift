@@ -26,7 +26,7 @@ final class Regex: Sendable {
     func matches(
         _ text: [UInt8], limit: Int = .max, _ charge: (Int) throws(Builtin.Failure) -> Void
     ) throws(Builtin.Failure) -> [[Int]] {
-        var machine = RegexMachine(program, text, captures: true)
+        var machine = RegexMachine(program, text)
         var found: [[Int]] = []
         var place = 0
         var previousEnd = -1

@@ -25,7 +25,7 @@ struct RegexMachine {
 
     private let program: RegexProgram
     private let text: [UInt8]
-    /// How many slots are kept: none when only asked whether there is a match.
+    /// How many slots are kept.
     private let slots: Int
     /// Kept from run to run; a run takes them out.
     private var spare: (Threads, Threads)
@@ -33,10 +33,10 @@ struct RegexMachine {
     private var stack: [Task] = []
     private var work = 0
 
-    init(_ program: RegexProgram, _ text: [UInt8], captures: Bool) {
+    init(_ program: RegexProgram, _ text: [UInt8]) {
         self.program = program
         self.text = text
-        slots = captures ? program.slots : 0
+        slots = program.slots
         let count = program.instructions.count
         spare = (Threads(count, slots), Threads(count, slots))
         scratch = [Int](repeating: -1, count: slots)
@@ -83,7 +83,6 @@ struct RegexMachine {
                 default: break
                 }
             }
-            if slots == 0, matched != nil { break }
             if width == 0 { break }
             index += width
             swap(&current, &next)
