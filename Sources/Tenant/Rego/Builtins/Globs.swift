@@ -35,7 +35,7 @@ extension Builtin {
                 throw .builtin("glob: \(error.code.rawValue)")
             }
         }
-        return try .bool(regex.isMatch(Array(text.utf8), context.charge))
+        return try .bool(regex.isMatch(text, context.charge))
     }
 }
 

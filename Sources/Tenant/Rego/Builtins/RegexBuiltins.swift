@@ -38,7 +38,7 @@ extension Builtin {
 
     private static func regexMatch(_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value? {
         let (pattern, text) = try (arguments.string(1), arguments.string(2))
-        return try .bool(compiled(pattern, &context).isMatch(Array(text.utf8), context.charge))
+        return try .bool(compiled(pattern, &context).isMatch(text, context.charge))
     }
 
     private static func find(
@@ -148,7 +148,7 @@ extension Builtin {
         }
         if level != 0 { throw unbalanced }
         pattern += quoted(template[partStart...]) + [36]
-        return try .bool(compiled(pattern.string, &context).isMatch(Array(text.utf8), context.charge))
+        return try .bool(compiled(pattern.string, &context).isMatch(text, context.charge))
     }
 
     private static func quoted(_ text: ArraySlice<UInt8>) -> [UInt8] {
