@@ -9,7 +9,7 @@ struct Compiler {
     init(_ modules: [Module], options: CompileOptions) {
         self.modules = modules
         self.options = options
-        let tree = DocumentTree(modules)
+        let tree = DocumentTree(modules, strict: options.strict)
         state = CompilerState(tree, builtins: Self.builtins(options), options: options)
         let (scopes, problems) = ModuleScope.all(modules, strict: options.strict)
         self.scopes = scopes

@@ -68,9 +68,12 @@ struct Resolver {
             case nil: nil
             }
         if let verdict { fail("rego_compile_error", verdict, location) }
-        if module.isV1, name == "input" || name == "data" {
-            fail(
-                "rego_compile_error", "variables must not shadow \(name) (use a different variable name)", location)
+        if name == "input" || name == "data" {
+            let isArgument = occurrence == .argument
+            if isArgument || module.isV1 || shared.options.strict {
+                let what = isArgument ? "args" : "variables"
+                fail("rego_compile_error", "\(what) must not shadow \(name) (use a different variable name)", location)
+            }
         }
         let slot = fresh(name)
         scopes[inner].names[name] = slot
