@@ -56,7 +56,39 @@ struct RefusalTests {
         Refused("p := print(1)", "rego_type_error", "print(1) used as value"),
     ]
 
-    @Test(arguments: modifiers + names)
+    static let safety = [
+        Refused("p := $\"a {x}\"", "rego_compile_error", "var x is undeclared"),
+        Refused("p if lower($\"{x}\") == \"a\"", "rego_compile_error", "var x is undeclared"),
+        Refused(
+            "p { contains }", "rego_unsafe_var_error",
+            "var contains is unsafe (hint: `import future.keywords.contains` to import a future keyword)", "v0"),
+        Refused(
+            "import data.a as b\nimport data.c as b\np := b", "rego_compile_error",
+            "import must not shadow import data.a as b"),
+        Refused("import data.a as b\np := 1", "rego_compile_error", "import data.a as b unused", "strict"),
+    ]
+
+    /// Where mistakes stand: row and column below the package's line.
+    static let places = [
+        Refused("p := x", "2:1", "var x is unsafe"),
+        Refused("p if {\n\ty := 1\n\tx > y\n\tx < 3\n}", "4:2", "var x is unsafe"),
+        Refused("p if {\n\tsome y\n\ttrue\n}", "3:2", "declared var y unused"),
+        Refused("p if {\n\t1 == 1\n\t[a, b] := [1, 2]\n\ta == 1\n}", "4:2", "assigned var b unused", "strict"),
+        Refused("p if {\n\tlower(1) == \"a\"\n}", "3:2", "lower: invalid argument(s)"),
+        Refused("p if {\n\ttrue\n\t1 == \"a\"\n}", "4:2", "match error"),
+    ]
+
+    @Test(arguments: places)
+    func `where it stands`(_ refused: Refused) {
+        let errors = compileErrors(refused.module, strict: refused.options.contains("strict"))
+        // The helper's source begins one line further down.
+        #expect(
+            errors.map { "\(($0.location?.row ?? 0) - 1):\($0.location?.column ?? 0) \($0.message)" } == [
+                "\(refused.code) \(refused.message)"
+            ])
+    }
+
+    @Test(arguments: modifiers + names + safety)
     func `is refused`(_ refused: Refused) {
         var options = CompileOptions()
         options.v0 = refused.options.contains("v0")

@@ -2,7 +2,12 @@ extension Resolver {
     /// Resolves an expression and appends it, with what it needs before it, to a body.
     mutating func resolve(_ expression: Expression, into body: inout [ResolvedExpression]) {
         guard enter(expression.location) else { return }
-        defer { depth -= 1 }
+        let outer = statement
+        statement = expression.location
+        defer {
+            depth -= 1
+            statement = outer
+        }
         let modifiers = expression.modifiers.compactMap { resolve($0, into: &body) }
         let first = body.count
         resolve(expression.kind, expression.location, into: &body)
