@@ -9,7 +9,7 @@ struct Compiler {
     init(_ modules: [Module], options: CompileOptions) {
         self.modules = modules
         self.options = options
-        let tree = DocumentTree(modules)
+        let tree = DocumentTree(modules, strict: options.strict)
         state = CompilerState(tree, builtins: Self.builtins(options), options: options)
         let (scopes, problems) = ModuleScope.all(modules, strict: options.strict)
         self.scopes = scopes
@@ -74,8 +74,7 @@ struct Compiler {
         for (number, scope) in scopes.enumerated() {
             for (name, target) in scope.imports.sorted(by: { $0.value.location.offset < $1.value.location.offset })
             where !used[number].contains(name) {
-                let path = DocumentTree.name(target.path, root: target.isInput ? "input" : "data")
-                errors.append(RegoError("rego_compile_error", "import \(path) unused", target.location))
+                errors.append(RegoError("rego_compile_error", "\(target.text(as: name)) unused", target.location))
             }
         }
     }
@@ -98,7 +97,8 @@ struct Compiler {
         for index in rule.clauses.indices {
             var safe = Set(0..<rule.arity)
             rule.clauses[index].body = safety.order(rule.clauses[index].body, &safe)
-            safety.checkHead(rule.clauses[index].tail + [rule.clauses[index].value], safe)
+            let clause = rule.clauses[index]
+            safety.checkHead(clause.tail + [clause.value], safe, at: clause.location)
         }
         errors += safety.errors
         return rule

@@ -38,6 +38,7 @@ extension Resolver {
                 fail("rego_type_error", "undefined function \(Self.name(of: callee))", location)
                 return ResolvedTerm(.constant(.null), location)
             }
+            if shared.isVoid(target) { fail("rego_type_error", "\(term.text) used as value", location) }
             check(arity: values, extra: false, of: target, location)
             let output = generated(location)
             support.append(
@@ -66,11 +67,11 @@ extension Resolver {
             resolved.append((key: key, value: resolve(pair.value, into: &support)))
         }
         if let keys = Self.constants(resolved.map(\.key)), let values = Self.constants(resolved.map(\.value)) {
-            let object = ObjectValue(zip(keys, values).map { (key: $0, value: $1) })
-            // A literal with one key twice is a conflict when it is evaluated, unless the values agree.
-            let agree = zip(keys, values).allSatisfy { object[$0] == $1 }
-            if agree { return ResolvedTerm(.constant(.object(object)), location) }
+            return ResolvedTerm(
+                .constant(.object(ObjectValue(zip(keys, values).map { (key: $0, value: $1) }))), location)
         }
+        // Of keys that are equal the last counts; constants come before keys that are known only when evaluated.
+        resolved = resolved.filter { $0.key.constant != nil } + resolved.filter { $0.key.constant == nil }
         return ResolvedTerm(.object(resolved), location)
     }
 

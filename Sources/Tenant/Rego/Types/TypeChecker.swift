@@ -83,6 +83,7 @@ struct TypeChecker {
     }
 
     private mutating func check(_ expression: ResolvedExpression) {
+        for modifier in expression.modifiers { check(modifier) }
         // Documents and functions that are replaced may be of other types than the rules make.
         if expression.modifiers.contains(where: { $0.target.replacesDocuments }) {
             expression.forEachVariable { environment.variables[$0] = environment.variables[$0] ?? .anything }
@@ -105,6 +106,24 @@ struct TypeChecker {
         case .every(_, _, let domain, _, _): check(domain)
         case .print: break
         }
+    }
+
+    /// A function can stand for another only when it takes the same arguments.
+    private mutating func check(_ modifier: ResolvedModifier) {
+        guard case .callee(let target) = modifier.target, case .callee(let other) = modifier.replacement,
+            let wanted = environment.function(target), let given = environment.function(other)
+        else { return }
+        if wanted.arguments.count == given.arguments.count,
+            zip(wanted.arguments, given.arguments).allSatisfy({ StaticType.overlap($0, $1) })
+        {
+            return
+        }
+        fail(
+            "\(environment.shared.name(of: target)): arity mismatch", modifier.location,
+            details: [
+                "have: \(FunctionType(arguments: given.arguments, result: nil).text(withResult: false))",
+                "want: \(wanted.text(withResult: false))",
+            ])
     }
 
     private mutating func unify(_ left: ResolvedTerm, _ right: ResolvedTerm, _ location: Location) {
