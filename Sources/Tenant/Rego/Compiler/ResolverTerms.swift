@@ -66,10 +66,9 @@ extension Resolver {
             resolved.append((key: key, value: resolve(pair.value, into: &support)))
         }
         if let keys = Self.constants(resolved.map(\.key)), let values = Self.constants(resolved.map(\.value)) {
+            // Of pairs with equal keys the last is kept: OPA's parser inserts them in turn.
             let object = ObjectValue(zip(keys, values).map { (key: $0, value: $1) })
-            // A literal with one key twice is a conflict when it is evaluated, unless the values agree.
-            let agree = zip(keys, values).allSatisfy { object[$0] == $1 }
-            if agree { return ResolvedTerm(.constant(.object(object)), location) }
+            return ResolvedTerm(.constant(.object(object)), location)
         }
         return ResolvedTerm(.object(resolved), location)
     }
