@@ -185,6 +185,18 @@ EXPLANATIONS = [
         "urlquery.encode", "ours", "A space is `+`, as in Go's `url.QueryEscape`, which OPA calls.",
         differs(r"urlquery\.encode\(")),
     Explanation(
+        "remainders", "ours", "640 % 6 is 4; regopy says 2, and errs for other multiples of powers of two.",
+        differs(r" % ")),
+    Explanation(
+        "variables of an array pattern within comprehensions", "ours",
+        "`[x, y] := [1, 2]` binds both for the rest of the body; in regopy a comprehension that uses them is empty.",
+        lambda difference: difference.kinds == VALUES
+        and differs(r"\[\w+, \w+\] := .*[\[{][^\n]* \| ")(difference)),
+    Explanation(
+        "defaults that are no constants are no error", "ours",
+        "The value of a default is a constant, a comprehension or a call (policy-language, Default Keyword).",
+        lambda difference: difference.ours.get("message", "").startswith("illegal default rule")),
+    Explanation(
         "order of sets and objects", "ours",
         "Iteration is in the order of values; regopy iterates as the policy was written.", moved),
     Explanation(
