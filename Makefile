@@ -1,7 +1,8 @@
 # Two commands matter: `make demo` runs the main job, `make test` passes the tests. Both install what they need.
 ONLY ?=
+INPUTS ?=
 
-.PHONY: demo test bench lint format tcb clean setup guest programs
+.PHONY: docs demo test bench lint format tcb clean setup guest programs fuzz differential
 
 demo: programs guest
 	./testudo demo
@@ -9,9 +10,15 @@ demo: programs guest
 test: setup
 	scripts/test
 
+differential: setup
+	scripts/differential 100000
+
 # What is measured of Rego alone needs neither the programs nor the guest.
 bench: $(if $(filter rego%,$(ONLY)),,programs guest)
 	scripts/bench $(ONLY)
+
+fuzz: setup
+	scripts/fuzz $(INPUTS)
 
 lint:
 	scripts/lint
@@ -33,3 +40,6 @@ guest: programs
 
 clean:
 	rm -rf .build
+
+docs:
+	scripts/docs

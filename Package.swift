@@ -9,6 +9,18 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Set by `scripts/fuzz`: the fuzzer is part of the package, and what it feeds counts its branches. `-assert-config`
+/// keeps assertions and the bounds checks of unsafe buffers in optimised code.
+let isFuzzing = Context.environment["TESTUDO_FUZZ"] != nil
+let instrumented: [SwiftSetting] =
+    isFuzzing
+    ? [
+        .unsafeFlags([
+            "-sanitize=fuzzer", "-parse-as-library", "-assert-config", "Debug", "-profile-generate",
+            "-profile-coverage-mapping",
+        ])
+    ] : []
+
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
 
 let crypto = product("Crypto", "swift-crypto")
@@ -30,8 +42,12 @@ let grdb = product("GRDB", "GRDB.swift")
 let yams = product("Yams", "Yams")
 let arguments = product("ArgumentParser", "swift-argument-parser")
 
-func library(_ realm: String, _ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/\(realm)/\(name)", swiftSettings: strict)
+func library(
+    _ realm: String, _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
+)
+    -> Target
+{
+    .target(name: name, dependencies: dependencies, path: "Sources/\(realm)/\(name)", swiftSettings: settings)
 }
 
 func program(_ realm: String, _ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -60,8 +76,8 @@ let common: [Target] = [
 ]
 
 let tenant: [Target] = [
-    library("Tenant", "Rego"),
-    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1]),
+    library("Tenant", "Rego", settings: strict + instrumented),
+    library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1], settings: strict + instrumented),
     library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
@@ -98,11 +114,14 @@ let host: [Target] = [
 let tools: [Target] = [
     .systemLibrary(name: "CLZ4", path: "Sources/Tools/CLZ4", providers: [.apt(["liblz4-dev"])]),
     library("Tools", "GuestImage", ["CLZ4", "CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
+    library("Tools", "EvidenceCases", ["WireFormat", "Evidence", "Verifier", crypto]),
     library(
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, yams,
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "Rego", "RegoCrypto", "GuestImage",
+            arguments,
+            yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
         ]),
     program("Tools", "testudo", ["Commands", arguments]),
@@ -120,6 +139,9 @@ let suites: [Target] = [
             "Evidence", "Hypervisor", "PodManifest", "Sandbox", "WireFormat", arguments, logging, nioPosix,
         ],
         path: "Tests/HostileNode", swiftSettings: strict),
+    .executableTarget(
+        name: "rego-differential", dependencies: ["Rego"], path: "Tests/RegoDifferential", exclude: ["Comparison"],
+        swiftSettings: strict),
     .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
     .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
@@ -171,13 +193,14 @@ let suites: [Target] = [
             "Serving", "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "Envelope", "WireFormat", "HTTPExchange",
             nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
         ]),
+    tests("EvidenceCasesTests", ["EvidenceCases", "WireFormat"]),
     tests("RegoTests", ["Rego", "RegoCrypto", yams]),
     tests("GuestImageTests", ["CLZ4", "GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
         "CommandsTests",
         [
             "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
-            "WireFormat", "Envelope", "Verifier", arguments, crypto, logging, lifecycle,
+            "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
@@ -187,6 +210,13 @@ let suites: [Target] = [
             "Envelope",
             "PodManifest", "Evidence",
         ]),
+]
+
+let fuzzers: [Target] = [
+    .executableTarget(
+        name: "rego-fuzzer", dependencies: ["Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
+        swiftSettings: strict + instrumented,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-profile-generate"])])
 ]
 
 /// The inner loop on two cores: `TESTUDO_ONLY=EvidenceTests swift test` builds that suite and what it stands on.
@@ -200,7 +230,7 @@ func reachable(from names: [String], in targets: [Target]) -> [Target] {
     return targets.filter { found.contains($0.name) }
 }
 
-let all = common + tenant + host + tools + suites
+let all = common + tenant + host + tools + suites + (isFuzzing ? fuzzers : [])
 let chosen =
     Context.environment["TESTUDO_ONLY"].map { reachable(from: $0.split(separator: ",").map(String.init), in: all) }
     ?? all

@@ -43,7 +43,9 @@ extension Builtin {
             }
             guard let next = combine(result, number) else { throw .tooLarge("number") }
             result = next
-            try context.charge(result.int == nil ? result.description.utf8.count : 1)
+            // Text of many digits takes time in proportion to their square.
+            let digits = result.int == nil ? result.description.utf8.count : 1
+            try context.charge(digits * digits / 64 + digits)
         }
         return .number(result)
     }

@@ -64,6 +64,8 @@ extension Builtin {
     /// Applies the operations in order; undefined as soon as one cannot be.
     private static func patch(_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value? {
         var document: Value? = arguments.operand(1)
+        // Copies of the document in itself nest without end: the estimate of the engine's, measured where it is high.
+        var height = Int(Height.source)
         for operation in try arguments.array(2) {
             guard case .object(let operation) = operation, case .string(let name)? = operation["op"],
                 let path = operation["path"].flatMap(path), path.count <= 1000
@@ -93,7 +95,12 @@ extension Builtin {
                 else { return nil }
             default: return nil
             }
-            if document == nil { return nil }
+            guard let document else { return nil }
+            height += path.count
+            if height > Height.suspicion {
+                guard let measured = try document.height(context.charge) else { throw .tooLarge("value depth") }
+                height = measured
+            }
         }
         return document
     }

@@ -5,9 +5,15 @@ final class CompiledPolicy: Sendable {
     private let rules: [[ResolvedRule]]
     private let defaults: [ResolvedRule?]
     private let mocked: Set<Callee>
+    /// What is known of the rules' types, for queries.
+    let types: TypeEnvironment
 
-    init(state: CompilerState, rules: [[ResolvedRule]], defaults: [ResolvedRule?], mocked: Set<Callee>) {
+    init(
+        state: CompilerState, rules: [[ResolvedRule]], defaults: [ResolvedRule?], mocked: Set<Callee>,
+        types: TypeEnvironment
+    ) {
         self.state = state
+        self.types = types
         self.rules = rules
         self.defaults = defaults
         self.mocked = mocked
@@ -66,7 +72,7 @@ struct ProgramBuilder {
         let constants = rules[number].flatMap { $0.clauses.map(\.value.constant) }
         let isUniform = constants.allSatisfy { $0 != nil && $0 == constants.first }
         let lowered = rules[number].map { lower($0, kind, pool, name) }
-        let fallback = defaults[number].map { lower($0, kind, pool, name) }
+        let fallback = defaults[number].map { lower($0, kind, pool, name, isDefault: true) }
         return RuleGroup(
             path: state.path(of: number), kind: kind, rules: lowered, fallback: fallback, isUniform: isUniform,
             isBrief: isBrief(lowered + [fallback].compactMap { $0 }),
@@ -95,7 +101,7 @@ struct ProgramBuilder {
     }
 
     private func lower(
-        _ rule: ResolvedRule, _ kind: RuleGroup.Kind, _ pool: ConstantPool, _ name: String
+        _ rule: ResolvedRule, _ kind: RuleGroup.Kind, _ pool: ConstantPool, _ name: String, isDefault: Bool = false
     ) -> CompiledRule {
         let clauses = rule.clauses.map { clause in
             var lowering = Lowering(state, pool, mocked: mocked, variables: rule.variables.count)
@@ -119,7 +125,7 @@ struct ProgramBuilder {
                 code: lowering.code, origins: lowering.origins, expressions: lowering.expressions)
             return CompiledClause(
                 block: block, frameSize: lowering.frameSize, variables: rule.variables, name: name,
-                location: clause.location)
+                location: clause.location, isDefault: isDefault)
         }
         return CompiledRule(clauses: clauses, location: rule.location)
     }

@@ -40,13 +40,30 @@ extension Machine {
 
     @inline(never)
     private func measured(_ value: Value) throws(RegoError) -> Int32 {
-        var open: [(value: Value, height: Int)] = [(value, 1)]
+        let height = try value.height { count throws(RegoError) in try budget.work(count) }
+        guard let height else { throw Budget.exceeded("value depth", Height.limit) }
+        return Int32(truncatingIfNeeded: height)
+    }
+
+    /// The estimate for what a builtin makes of its arguments: text can hold a document of its own.
+    func height(ofResult value: Value, _ arguments: Int32) throws(RegoError) -> Int32 {
+        switch value {
+        case .array, .object, .set: try checked(value, max(arguments, Height.source) + 1)
+        default: 0
+        }
+    }
+}
+
+extension Value {
+    /// How deep the value nests; nil beyond the limit. `charge` is told how many members are looked at.
+    func height<Failure: Error>(_ charge: (Int) throws(Failure) -> Void) throws(Failure) -> Int? {
+        var open: [(value: Value, height: Int)] = [(self, 1)]
         var highest = 0
         while let (current, height) = open.popLast() {
             highest = max(highest, height)
-            if highest > Height.limit { throw Budget.exceeded("value depth", Height.limit) }
-            func push(_ members: [Value]) throws(RegoError) {
-                try budget.work(members.count)
+            if highest > Height.limit { return nil }
+            func push(_ members: [Value]) throws(Failure) {
+                try charge(members.count)
                 for member in members {
                     switch member {
                     case .array, .object, .set: open.append((member, height + 1))
@@ -63,14 +80,6 @@ extension Machine {
             default: break
             }
         }
-        return Int32(truncatingIfNeeded: highest)
-    }
-
-    /// The estimate for what a builtin makes of its arguments: text can hold a document of its own.
-    func height(ofResult value: Value, _ arguments: Int32) throws(RegoError) -> Int32 {
-        switch value {
-        case .array, .object, .set: try checked(value, max(arguments, Height.source) + 1)
-        default: 0
-        }
+        return highest
     }
 }

@@ -93,7 +93,8 @@ struct Machine {
 
     /// Whether a block has a solution.
     mutating func succeeds(_ block: Block, _ base: Int) throws(RegoError) -> Bool {
-        try !run(block, from: 0, base)
+        if trace != nil { forgetFailure(block) }
+        return try !run(block, from: 0, base)
     }
 
     /// What the solutions of a comprehension's body make.

@@ -86,13 +86,19 @@ final class CompiledClause: Sendable {
     /// The document that the rule is of.
     let name: String
     let location: Location
+    /// Whether it was written with `default`.
+    let isDefault: Bool
 
-    init(block: Block, frameSize: Int, variables: [VariableInfo], name: String, location: Location) {
+    init(
+        block: Block, frameSize: Int, variables: [VariableInfo], name: String, location: Location,
+        isDefault: Bool = false
+    ) {
         self.block = block
         self.frameSize = frameSize
         self.variables = variables
         self.name = name
         self.location = location
+        self.isDefault = isDefault
     }
 }
 

@@ -222,7 +222,9 @@ struct Lexer {
     /// An error at a place of the line that is being read.
     private func error(_ message: String, at offset: Int) -> RegoError {
         let (row, start) = Snippet.line(of: offset, in: bytes)
-        let location = Location(file: file, row: row, column: offset - start + 1, offset: offset, length: 1)
+        let location = Location(
+            file: file, row: row, column: offset - start + 1, offset: offset,
+            length: offset < bytes.count ? 1 : 0)
         return RegoError("rego_parse_error", message, location)
     }
 }

@@ -5,7 +5,9 @@ extension Term {
         switch kind {
         case .scalar(let value): value.text
         case .variable(let name): name.hasPrefix("$") ? "_" : name
-        case .reference(let head, let operands): head.text + operands.map(\.operandText).joined()
+        case .reference(let head, let operands):
+            head.text
+                + operands.enumerated().map { $1.operandText(afterKeyword: $0 == 0 && head.isKeyword) }.joined()
         case .array(let terms): "[\(Self.list(terms))]"
         case .set(let terms): terms.isEmpty ? "set()" : "{\(Self.list(terms))}"
         case .object(let pairs): "{\(pairs.map { "\($0.key.text): \($0.value.text)" }.joined(separator: ", "))}"
@@ -19,14 +21,19 @@ extension Term {
 
     private static func list(_ terms: [Term]) -> String { terms.map(\.text).joined(separator: ", ") }
 
+    /// Whether the term is a variable with a keyword's name, which only a dot and a name behind it make one.
+    private var isKeyword: Bool {
+        if case .variable(let name) = kind { Lexer.keyword(Array(name.utf8)[...]) != nil } else { false }
+    }
+
     /// The term as an operand of a reference: with a dot when it is a name.
-    private var operandText: String {
+    private func operandText(afterKeyword: Bool) -> String {
         if case .scalar(.string(let name)) = kind {
             let bytes = Array(name.string.utf8)
             let isName =
                 bytes.first.map(Lexer.isLetter) ?? false
                 && bytes.allSatisfy { Lexer.isLetter($0) || Lexer.isDigit($0) }
-            if isName, Lexer.keyword(bytes[...]) == nil { return ".\(name.string)" }
+            if isName, afterKeyword || Lexer.keyword(bytes[...]) == nil { return ".\(name.string)" }
         }
         return "[\(text)]"
     }

@@ -1,0 +1,37 @@
+import Rego
+import Testing
+
+/// What the fuzzer found, one test each.
+@Suite("Rego fuzz findings")
+struct FuzzFindingsTests {
+    @Test(arguments: ["package a\np := $\"", "package a\np := $\"{", "package a\np := $`a\n"])
+    func `errors at the end of a source lie within it`(source: String) throws {
+        let errors = try #require(throws: RegoErrors.self) { try Module.parse(source, file: "a") }
+        let location = try #require(errors.errors.first?.location)
+        #expect(location.offset + location.length <= source.utf8.count)
+    }
+
+    @Test func `references headed by a keyword are printed as they can be read`() throws {
+        let term = try Term.parse("package.package[0][\"if\"]")
+        #expect(term.text == "package.package[0][\"if\"]")
+        #expect(try Term.parse(term.text).text == term.text)
+    }
+
+    @Test func `products of many digits are paid for by the work they are`() {
+        var limits = Limits()
+        limits.values = 1_000_000
+        let error = evaluationError("p := product(numbers.range(1, 3000)) > 0", limits: limits)
+        #expect(error?.code == "eval_limit_error")
+    }
+
+    @Test func `a document patched into itself nests no deeper than any value`() {
+        let source = """
+            p if {
+                copy := {"op": "copy", "from": "", "path": "/a"}
+                json.patch({}, [copy | some _ in numbers.range(1, 3000)]) != 1
+            }
+            """
+        // A comprehension of an array keeps equal members: three thousand copies.
+        #expect(evaluationError(source)?.message == "value depth is too large")
+    }
+}
