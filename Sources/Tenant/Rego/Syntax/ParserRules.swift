@@ -2,6 +2,9 @@ extension Parser {
     /// What a module's rules say against v1, found while its rules are read; it counts when the module is v1.
     typealias Complaints = [RegoError]
 
+    /// How many of them are told: each brings its line, and a source can have millions.
+    static let complaintLimit = 100
+
     /// The head of a rule as it is read.
     private struct Head {
         var path: Term
