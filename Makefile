@@ -2,7 +2,7 @@
 ONLY ?=
 INPUTS ?=
 
-.PHONY: demo test bench fuzz lint format tcb clean setup guest programs
+.PHONY: docs demo test bench lint format tcb clean setup guest programs fuzz differential
 
 demo: programs guest
 	./testudo demo
@@ -10,7 +10,11 @@ demo: programs guest
 test: setup
 	scripts/test
 
-bench: programs guest
+differential: setup
+	scripts/differential 100000
+
+# What is measured of Rego alone needs neither the programs nor the guest.
+bench: $(if $(filter rego%,$(ONLY)),,programs guest)
 	scripts/bench $(ONLY)
 
 fuzz: setup
@@ -36,3 +40,6 @@ guest: programs
 
 clean:
 	rm -rf .build
+
+docs:
+	scripts/docs

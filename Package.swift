@@ -78,7 +78,9 @@ let common: [Target] = [
 let tenant: [Target] = [
     library("Tenant", "Rego", settings: strict + instrumented),
     library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1], settings: strict + instrumented),
-    library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
+    library(
+        "Tenant", "Verifier",
+        ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
         [
@@ -114,11 +116,14 @@ let host: [Target] = [
 let tools: [Target] = [
     .systemLibrary(name: "CLZ4", path: "Sources/Tools/CLZ4", providers: [.apt(["liblz4-dev"])]),
     library("Tools", "GuestImage", ["CLZ4", "CLinux", "WireFormat", "Envelope", "Evidence", crypto]),
+    library("Tools", "EvidenceCases", ["WireFormat", "Evidence", "Verifier", crypto]),
     library(
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "GuestImage", arguments, yams,
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "Rego", "RegoCrypto", "GuestImage",
+            arguments,
+            yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
         ]),
     program("Tools", "testudo", ["Commands", arguments]),
@@ -137,7 +142,14 @@ let suites: [Target] = [
         ],
         path: "Tests/HostileNode", swiftSettings: strict),
     .executableTarget(
+        name: "rego-differential", dependencies: ["Rego"], path: "Tests/RegoDifferential", exclude: ["Comparison"],
+        swiftSettings: strict),
+    .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
+    .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
+    .executableTarget(
+        name: "rego-bench", dependencies: ["Rego", "CAllocations"], path: "Benchmarks/RegoBench",
+        swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
@@ -159,7 +171,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
-    tests("VerifierTests", ["Verifier", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
+    tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "KeyBrokerTests",
         [
@@ -183,13 +195,14 @@ let suites: [Target] = [
             "Serving", "Sandbox", "FakeGuest", "Hypervisor", "PodManifest", "Envelope", "WireFormat", "HTTPExchange",
             nioCore, nioPosix, yams, hummingbird, lifecycle, logging,
         ]),
+    tests("EvidenceCasesTests", ["EvidenceCases", "WireFormat"]),
     tests("RegoTests", ["Rego", "RegoCrypto", yams]),
     tests("GuestImageTests", ["CLZ4", "GuestImage", "Evidence", "WireFormat", "Envelope"]),
     tests(
         "CommandsTests",
         [
             "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
-            "WireFormat", "Envelope", "Verifier", arguments, crypto, logging, lifecycle,
+            "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Result:
-    """One figure with the goal that an issue set for it."""
+    """One figure with the goal that an issue set for it; None where none was set."""
 
     id: str
     value: float
     unit: str
     better: str
-    goal: float
+    goal: float | None
     samples: int
     detail: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
 
     @property
     def is_met(self):
+        if self.goal is None:
+            return True
         return self.value <= self.goal if self.better == "lower" else self.value >= self.goal
 
 
@@ -64,8 +66,9 @@ def commit(root):
 
 
 def write(results, machine, revision, path):
-    """Writes results.json; each detail names accelerator and commit."""
-    context = {"accelerator": machine["accelerator"], "technology": machine["technology"], "commit": revision}
+    """Writes results.json; each detail names the commit and, when there was a deployment, its accelerator."""
+    context = {name: machine[name] for name in ("accelerator", "technology") if name in machine}
+    context["commit"] = revision
     entries = []
     for result in results:
         result.detail.update(context)
@@ -86,13 +89,14 @@ def table(results):
         low, high = result.detail.get("ratios", result.detail.get("values"))["quartiles"]
         sign = "<=" if result.better == "lower" else ">="
         rows.append([
-            result.id, f"{result.value:.2f} {result.unit}", f"{low:.2f} to {high:.2f}", f"{sign} {result.goal:g}",
-            str(result.samples), "met" if result.is_met else "MISSED",
+            result.id, f"{result.value:.2f} {result.unit}", f"{low:.2f} to {high:.2f}",
+            "none" if result.goal is None else f"{sign} {result.goal:g}", str(result.samples),
+            "" if result.goal is None else "met" if result.is_met else "MISSED",
         ])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines += [f"{result.id}: {note}" for result in results for note in result.notes]
     if results:
         names = ("accelerator", "technology", "commit")
-        lines.append(", ".join(f"{name} {results[0].detail[name]}" for name in names))
+        lines.append(", ".join(f"{name} {results[0].detail[name]}" for name in names if name in results[0].detail))
     return "\n".join(lines)

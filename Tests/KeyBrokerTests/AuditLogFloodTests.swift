@@ -38,7 +38,7 @@ struct AuditLogFloodTests {
         let line = AuditRecord(kind: .attest, allowed: false, check: "c", reason: text).line(at: Date())
         let shown = try JSONValue.parse(line)["reason"]?.stringValue
         #expect(
-            shown == #"a\u{1b}[2J\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{61c}\u{d}\u{a}z é"#)
+            shown == #"a\u{1b}[2J\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{61c}\r\nz é"#)
     }
 
     @Test func `an unknown field's name of a million marks leaves a short line and a short answer`() async throws {

@@ -108,7 +108,7 @@ struct AuditLogTests {
             try log.append(AuditRecord(kind: .admin, allowed: true, check: "c", reason: "line \(index)\n"))
         }
         let lines = try parsed(log.lines(since: 0))
-        #expect(lines.compactMap { $0["reason"]?.stringValue } == (0..<10).map { "line \($0)\\u{a}" })
+        #expect(lines.compactMap { $0["reason"]?.stringValue } == (0..<10).map { "line \($0)\\n" })
         #expect(log.lines(since: 9_999_999_999).isEmpty)
     }
 }

@@ -74,7 +74,7 @@ struct ComplianceCase: Sendable {
         guard wantCode != nil || wantError != nil else { return "\(errors.first?.description ?? "no error")" }
         let fits = errors.contains { error in
             let place = error.location.map { "\($0.file):\($0.row): " } ?? ""
-            let text = "\(place)\(error.code): \(error.message)"
+            let text = "\(place)\(error.code): \(error.message)" + error.details.map { "\n\t\($0)" }.joined()
             return (wantCode.map { $0 == error.code } ?? true)
                 && (wantError.map { $0.isEmpty || text.contains($0) } ?? true)
         }

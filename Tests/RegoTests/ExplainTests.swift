@@ -51,6 +51,34 @@ struct ExplainTests {
         #expect(failed.last?.failure?.reason == "input.a.b is undefined")
     }
 
+    @Test func `of an every, the member and the expression that failed are named`() throws {
+        let source = """
+            p if {
+            \tevery name, part in input.parts {
+            \t\tpart.ok
+            \t\tname != part.level
+            \t\tlevel := part.level
+            \t\tlevel > 2
+            \t}
+            }
+            """
+        let input = try fromJSON(#"{"parts": {"a": {"ok": true, "level": 3}, "b": {"ok": true, "level": 1}}}"#)
+        let explanation = try policy(source).prepare(query: "data.t.p").explain(input: input)
+        let failure = try #require(failures(explanation.attempts).last?.failure)
+        #expect(failure.location.row == 4 && failure.within.map(\.location.row) == [8])
+        #expect(failure.within.map(\.expression) == ["level > 2"])
+        #expect(failure.within.map(\.reason) == ["1 > 2 does not hold"])
+        #expect(failure.within.first?.locals.contains { $0 == ("name", "\"b\"") } == true)
+        #expect(explanation.value == nil)
+    }
+
+    @Test func `a default is told from a rule that held`() throws {
+        let allow = try explain().attempts.first?.attempts ?? []
+        #expect(allow.map(\.isDefault) == [false, false, true])
+        #expect(try explain().value == "false")
+        #expect(try explain().text.contains("data.t.allow took its default at t.rego:3"))
+    }
+
     @Test func `attempts are bounded`() throws {
         let query = try policy("f(x) if x > 100\np if { some x in numbers.range(1, 50); f(x) }")
             .prepare(query: "data.t.p")

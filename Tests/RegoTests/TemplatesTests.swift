@@ -19,6 +19,9 @@ struct TemplatesTests {
     }
 
     static let cases = [
+        ("{{printf \"%d-%s-%q\" 3 .s .s}}", "3-t-\"t\""), ("{{.s | printf \"<%5s>\"}}", "<    t>"),
+        ("{{html \"<a href='x'>&\"}}", "&lt;a href=&#39;x&#39;&gt;&amp;"), ("{{urlquery \"a b&c\"}}", "a+b%26c"),
+        ("{{js \"it's <b>\"}}", "it\\'s \\u003Cb\\u003E"),
         ("a {{- 1 -}} b", "a1b"), ("{{/* c */}}x", "x"), ("{{.a.b}}", "deep"), ("{{.list}} {{.map}}", "[x y] map[k:v]"),
         ("{{range .list}}<{{.}}>{{else}}none{{end}}", "<x><y>"), ("{{range .empty}}x{{else}}none{{end}}", "none"),
         ("{{range $k, $v := .map}}{{$k}}={{$v}}{{end}}", "k=v"), ("{{range 3}}{{.}}{{end}}", "012"),

@@ -3,7 +3,7 @@ import WireFormat
 /// The certificates that a host hands over beside an SNP report (GHCB specification, extended guest request).
 ///
 /// Entries are {GUID, offset, length}, ended by an all-zero entry; GUIDs stand in the byte order of their text.
-public struct CertificateTable: Equatable, Sendable {
+public struct CertificateTable: Sendable {
     /// The kinds of endorsement, by their names in evidence.
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         /// The certificate of the chip's key.
@@ -31,6 +31,8 @@ public struct CertificateTable: Equatable, Sendable {
 
     /// What the table holds, in DER.
     public let entries: [Kind: [UInt8]]
+    /// The entries of known kinds as they stand in the table, in its order, DER or PEM.
+    public let listing: [(kind: Kind, bytes: [UInt8])]
 
     private static let entryLimit = 16
     private static let sizeLimit = 128 * 1024
@@ -40,6 +42,7 @@ public struct CertificateTable: Equatable, Sendable {
         guard bytes.count <= Self.sizeLimit else { throw Self.refusal("exceeds \(Self.sizeLimit) bytes") }
         var reader = ByteReader(bytes)
         var entries: [Kind: [UInt8]] = [:]
+        var listing: [(kind: Kind, bytes: [UInt8])] = []
         for _ in 0..<Self.entryLimit {
             let guid = try reader.bytes(16, "certificate table")
             let offset = Int(try reader.u32LE("certificate table"))
@@ -47,16 +50,19 @@ public struct CertificateTable: Equatable, Sendable {
             if guid.allSatisfy({ $0 == 0 }) {
                 guard offset == 0, length == 0 else { throw Self.refusal("the last entry must be zero") }
                 self.entries = entries
+                self.listing = listing
                 return
             }
             guard offset <= bytes.count, length <= bytes.count - offset else {
                 throw Self.refusal("an entry lies outside of the table")
             }
             guard let kind = Kind.allCases.first(where: { $0.guid == guid }) else { continue }
-            let der = try Self.der(of: Array(bytes[offset..<offset + length]), field: kind.rawValue)
+            let entry = Array(bytes[offset..<offset + length])
+            let der = try Self.der(of: entry, field: kind.rawValue)
             guard entries.updateValue(der, forKey: kind) == nil else {
                 throw Self.refusal("\(kind.rawValue) comes twice")
             }
+            listing.append((kind: kind, bytes: entry))
         }
         throw Self.refusal("has no end within \(Self.entryLimit) entries")
     }

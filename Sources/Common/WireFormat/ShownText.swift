@@ -1,11 +1,17 @@
-/// Text from outside as an error or a line of a log may quote it.
+/// Text from outside as an error, a line of a log or a terminal may show it.
 ///
-/// Lengths are bytes: one letter with a million combining marks is one `Character`.
+/// Characters that a terminal or a reader obeys instead of showing (controls, separators of lines and paragraphs, what is
+/// invisible or turns the direction of writing) become escapes such as `\n` and `\u{1b}`. Lengths are bytes: one letter with a
+/// million combining marks is one `Character`.
 public enum ShownText {
-    /// As much of `text` as has at most `limit` bytes of UTF-8, at the end of a scalar; what was cut ends with `…`.
-    ///
-    /// Characters that a terminal or a reader obeys instead of showing (controls, separators of lines and paragraphs,
-    /// what is invisible or turns the direction of writing) become escapes such as `\u{1b}` before they are counted.
+    /// The whole text, on one line.
+    public static func line(_ text: some StringProtocol) -> String { escaped(text, keeping: []) }
+
+    /// The whole text; its line ends and tabs stay.
+    public static func lines(_ text: some StringProtocol) -> String { escaped(text, keeping: ["\n", "\t"]) }
+
+    /// As much of `text`, on one line, as has at most `limit` bytes of UTF-8 with its escapes, at the end of a scalar;
+    /// what was cut ends with `…`.
     public static func cut(_ text: some StringProtocol, bytes limit: Int) -> String {
         let mark = "…"
         var shown = ""
@@ -13,7 +19,7 @@ public enum ShownText {
         // What is kept when the text turns out to be too long.
         var kept = 0
         for scalar in text.unicodeScalars {
-            let part = isShown(scalar) ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
+            let part = isShown(scalar) ? String(scalar) : escape(scalar)
             guard size + part.utf8.count <= limit else {
                 return String(decoding: Array(shown.utf8.prefix(kept)), as: UTF8.self) + mark
             }
@@ -22,6 +28,27 @@ public enum ShownText {
             if size + mark.utf8.count <= limit { kept = size }
         }
         return shown
+    }
+
+    private static func escaped(_ text: some StringProtocol, keeping kept: Set<Unicode.Scalar>) -> String {
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if isShown(scalar) || kept.contains(scalar) {
+                shown.append(scalar)
+            } else {
+                shown.append(contentsOf: escape(scalar).unicodeScalars)
+            }
+        }
+        return String(shown)
+    }
+
+    private static func escape(_ scalar: Unicode.Scalar) -> String {
+        switch scalar {
+        case "\n": "\\n"
+        case "\r": "\\r"
+        case "\t": "\\t"
+        default: "\\u{\(String(scalar.value, radix: 16))}"
+        }
     }
 
     private static func isShown(_ scalar: Unicode.Scalar) -> Bool {

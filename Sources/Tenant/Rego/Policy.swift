@@ -38,7 +38,11 @@ public struct Policy: Sendable {
         _ = DeepStack.run(work)
         var sources: [String: String] = [:]
         for module in modules { sources[module.packageLocation.file] = module.source }
-        return Policy(compiled: try outcome.get(), sources: sources)
+        do throws(RegoErrors) {
+            return Policy(compiled: try outcome.get(), sources: sources)
+        } catch {
+            throw error.showing(sources)
+        }
     }
 
     /// Compiles a query, e.g. `data.policy.allow` or `x := input.y; data.p.q[x]`.
@@ -53,8 +57,35 @@ public struct Policy: Sendable {
                 outcome = .failure(error)
             }
         }
-        let (program, compiledQuery) = try outcome.get()
-        return PreparedQuery(program: program, query: compiledQuery, sources: sources.merging(["": query]) { $1 })
+        let sources = sources.merging(["": query]) { $1 }
+        do throws(RegoErrors) {
+            let (program, compiledQuery) = try outcome.get()
+            return PreparedQuery(program: program, query: compiledQuery, sources: sources)
+        } catch {
+            throw error.showing(sources)
+        }
+    }
+
+    /// Compiles and evaluates a query once. What is asked often is prepared once instead: see ``prepare(query:)``.
+    ///
+    /// - Parameters:
+    ///   - query: For example `data.policy.allow`.
+    ///   - input: The document `input`; nil leaves it undefined.
+    ///   - data: The base documents below `data`, an object.
+    ///   - limits: What the evaluation may spend.
+    ///   - context: Time, randomness and where prints go.
+    /// - Returns: One row for each way in which the query holds; none when it is undefined.
+    /// - Throws: ``RegoErrors`` of the query or of the evaluation.
+    public func evaluate(
+        query: String, input: Value? = nil, data: Value = .object(ObjectValue([])), limits: Limits = .standard,
+        context: EvaluationContext = EvaluationContext()
+    ) throws(RegoErrors) -> [PreparedQuery.Row] {
+        let prepared = try prepare(query: query)
+        do throws(RegoError) {
+            return try prepared.evaluate(input: input, data: data, limits: limits, context: context)
+        } catch {
+            throw RegoErrors([error])
+        }
     }
 }
 

@@ -3,15 +3,21 @@ import SwiftASN1
 import WireFormat
 
 /// What AMD certifies of a report key, in the extensions of its certificate (AMD 57230).
-struct EndorsedKey: Sendable, Equatable {
-    let productLine: ProductLine
-    let productName: String
-    let tcb: TCBVersion.Components
-    /// The chip's identity; for a chip's own key.
-    let hardwareID: [UInt8]?
+public struct EndorsedKey: Sendable, Equatable {
+    /// The version of the certificate's structure: 0, and 1 for Turin.
+    public let structureVersion: UInt8
+    /// The line that the product name belongs to.
+    public let productLine: ProductLine
+    /// The product as the certificate names it, e.g. `Milan-B0`.
+    public let productName: String
+    /// The firmware that the key was derived from.
+    public let tcb: TCBVersion.Components
+    /// The chip's identity (64 bytes, 8 for Turin); for a chip's own key.
+    public let hardwareID: [UInt8]?
     /// The provider; for a provider's key.
-    let provider: String?
+    public let provider: String?
 
+    private static let structureExtension: ASN1ObjectIdentifier = [1, 3, 6, 1, 4, 1, 3704, 1, 1]
     private static let productNameExtension: ASN1ObjectIdentifier = [1, 3, 6, 1, 4, 1, 3704, 1, 2]
     private static let hardwareExtension: ASN1ObjectIdentifier = [1, 3, 6, 1, 4, 1, 3704, 1, 4]
     private static let providerExtension: ASN1ObjectIdentifier = [1, 3, 6, 1, 4, 1, 3704, 1, 5]
@@ -29,6 +35,7 @@ struct EndorsedKey: Sendable, Equatable {
     init(
         _ certificate: EndorsementCertificate, kind: SNPReport.SigningKey, line: ProductLine, _ field: String
     ) throws(WireError) {
+        structureVersion = try Self.level(certificate, Self.structureExtension, "\(field) structure version")
         productName = try Self.text(certificate, Self.productNameExtension, "\(field) product name")
         guard let named = ProductLine(productName: productName) else {
             throw WireError(field: "\(field) product name", reason: "is not a known product line")

@@ -54,6 +54,8 @@ public struct EvidenceRefusal: Error, Equatable, Sendable, CustomStringConvertib
 /// The list of verdicts while a verification runs.
 struct VerificationRecord: Sendable {
     private(set) var fields: [FieldVerdict] = []
+    /// Checks that are not made. Only tests set it, to show that each check refuses something that nothing else refuses.
+    @TaskLocal static var switchedOff: Set<EvidenceCheck> = []
 
     mutating func pass(_ field: String, _ value: String, _ reason: String) {
         fields.append(FieldVerdict(field: field, value: value, verdict: .passed, reason: reason))
@@ -73,7 +75,7 @@ struct VerificationRecord: Sendable {
     mutating func require(
         _ holds: Bool, _ check: EvidenceCheck, _ field: String, _ value: String, passed: String, failed: String
     ) throws(EvidenceRefusal) {
-        guard holds else { throw refusal(check, field, value, failed) }
+        guard holds || Self.switchedOff.contains(check) else { throw refusal(check, field, value, failed) }
         pass(field, value, passed)
     }
 }

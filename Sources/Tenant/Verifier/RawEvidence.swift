@@ -55,7 +55,8 @@ public struct VerifiedEvidence: Sendable {
     public let rootFingerprint: [UInt8]
     /// When the first certificate of the chain expires, in seconds since 1970.
     public let endorsedUntil: Int64
-    let endorsement: EndorsedKey
+    /// What the vendor certifies of the key that signed.
+    public let endorsement: EndorsedKey
     let record: VerificationRecord
 
     init(

@@ -31,7 +31,7 @@ enum Audit {
     static func text(_ lines: [JSONValue]) -> String {
         let rows = lines.map { line in
             ["time", "kind", "decision", "check", "resource", "reason"].compactMap { key in
-                line[key].flatMap { $0.stringValue?.inert ?? $0.integerValue.map(String.init) }
+                line[key].flatMap { $0.stringValue.map(ShownText.line) ?? $0.integerValue.map(String.init) }
             }.filter { !$0.isEmpty }.joined(separator: "  ")
         }
         let checks = Set(lines.filter { $0["decision"]?.stringValue == "deny" }.compactMap { $0["check"]?.stringValue })

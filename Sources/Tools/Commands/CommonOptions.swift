@@ -14,18 +14,7 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints the JSON form or the text form of a result.
     func show(_ value: JSONValue, text: @autoclosure () -> String) {
-        print(json ? value.prettyText : Self.harmless(text()))
-    }
-
-    /// Text from a node or a certificate may hold escape sequences that rewrite what stands on the terminal.
-    static func harmless(_ text: String) -> String {
-        var result = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            let isControl =
-                (scalar.value < 32 && scalar != "\n" && scalar != "\t") || (127...159).contains(scalar.value)
-            result.append(isControl ? "\u{FFFD}" : scalar)
-        }
-        return String(result)
+        print(json ? value.prettyText : ShownText.lines(text()))
     }
 }
 

@@ -66,7 +66,7 @@ struct DeleteCommand: AsyncParsableCommand {
 enum TextTable {
     /// Lines up `rows`, each cell inert; with a `width`, the last column is broken at words so that lines stay within it.
     static func render(_ rows: [[String]], width: Int? = nil) -> String {
-        let rows = rows.map { $0.map(\.inert) }
+        let rows = rows.map { $0.map { ShownText.line($0) } }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
         if let width, columns > 1 {

@@ -81,8 +81,10 @@ struct LogsCommand: AsyncParsableCommand {
 
     static func text(_ line: JSONValue) -> String {
         let label = (line["instance"]?.stringValue ?? "").unicodeScalars.prefix(8)
-        let name = String(String.UnicodeScalarView(label)).inert
-        if let reason = line["refused"]?.stringValue { return "\(name) -- REFUSED, from the node: \(reason.inert) --" }
+        let name = ShownText.line(String(String.UnicodeScalarView(label)))
+        if let reason = line["refused"]?.stringValue {
+            return "\(name) -- REFUSED, from the node: \(ShownText.line(reason)) --"
+        }
         let instance = line["verified"]?.boolValue == true ? name : "\(name) [unverified, from the node]"
         if let missing = line["missing"]?.integerValue { return "\(instance) -- \(missing) record(s) missing --" }
         if let bytes = line["unreadable"]?.integerValue {
@@ -91,6 +93,6 @@ struct LogsCommand: AsyncParsableCommand {
         if line["closed"]?.boolValue == true { return "\(instance) -- end of log --" }
         let milliseconds = line["ms"]?.integerValue.map { "\($0) ms " } ?? ""
         let (stream, text) = (line["stream"]?.stringValue ?? "", line["text"]?.stringValue ?? "")
-        return "\(instance) \(milliseconds)\(stream.inert): \(text.inert)"
+        return "\(instance) \(milliseconds)\(ShownText.line(stream)): \(ShownText.line(text))"
     }
 }

@@ -25,7 +25,43 @@ struct RegexTests {
         let found = try regex.matches(Array(text.utf8), limit: 1) { (_: Int) throws(Builtin.Failure) in }
         let slots = try #require(found.first)
         #expect(Array(text.utf8)[slots[0]..<slots[1]].string == match)
-        #expect(try regex.isMatch(Array(text.utf8)) { (_: Int) throws(Builtin.Failure) in })
+        #expect(try regex.isMatch(text) { (_: Int) throws(Builtin.Failure) in })
+    }
+
+    /// The search that only asks whether there is a match, and the one that says where, agree on every pattern and text.
+    @Test func searchesAgree() throws {
+        let texts = Set(Self.matches.map(\.1) + ["", "\n", "b\na", "xfoo", "ßé", "a b c", "ABC_1"]).sorted()
+        let anchored = ["^", "^$", "^a", "^(a|b)", "^[^a]", "(^a|^b)c?", "^a|b", "a$", "^\\d*$", "\\B", "^\\b"]
+        var matched = 0
+        for pattern in Set(Self.matches.map(\.0)).sorted() + anchored {
+            let regex = try Regex(pattern)
+            for text in texts {
+                let found = try regex.matches(Array(text.utf8), limit: 1) { (_: Int) throws(Builtin.Failure) in }
+                let isMatch = try regex.isMatch(text) { (_: Int) throws(Builtin.Failure) in }
+                #expect(isMatch == !found.isEmpty, "\(pattern) in \(text)")
+                matched += isMatch ? 1 : 0
+            }
+        }
+        #expect(matched > texts.count)
+    }
+
+    /// A budget that is too small for a pattern stays too small when another evaluation has compiled the pattern.
+    @Test func knownPatternsCostTheSame() throws {
+        let pattern = String(repeating: "(a|b)", count: 400)
+        let policy = try Policy.compile(modules: [
+            ("p.rego", "package p\nimport rego.v1\nx := regex.match(\"\(pattern)\", input)")
+        ])
+        let query = try policy.prepare(query: "data.p.x")
+        var limits = Limits()
+        limits.values = 100
+        func isRefused() -> Bool {
+            do { return try query.value(input: .string("c"), limits: limits) == nil } catch {
+                return error.code == "eval_limit_error"
+            }
+        }
+        #expect(isRefused())
+        #expect(try query.value(input: .string("c")) == .bool(false))
+        #expect(isRefused())
     }
 
     static let mistakes: [(String, String)] = [

@@ -29,6 +29,13 @@ struct APIRequest {
         return accept.contains("as=Table") && accept.contains("g=meta.k8s.io")
     }
 
+    /// Whether the client names a media type among those that it takes.
+    func accepts(_ type: String) -> Bool {
+        (self.original.headers[.accept] ?? "").split(separator: ",").contains { accepted in
+            accepted.prefix { $0 != ";" }.filter { $0 != " " } == type
+        }
+    }
+
     /// The media type of the body, without parameters.
     var contentType: String {
         let header = self.original.headers[.contentType] ?? "application/json"
@@ -62,6 +69,11 @@ struct APIRequest {
         Response(
             status: status, headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.canonicalBytes + [0x0a])))
+    }
+
+    /// An answer in a media type of its own.
+    static func answer(_ bytes: [UInt8], type: String) -> Response {
+        Response(status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     /// A refusal in Kubernetes form.

@@ -55,7 +55,11 @@ public struct APIResponder: HTTPResponder {
         case "api/v1": return APIRequest.answer(Discovery.coreResources)
         case "apis": return APIRequest.answer(Discovery.groups)
         case "apis/serving.knative.dev": return APIRequest.answer(Discovery.servingGroupDocument)
-        case "openapi/v2": return APIRequest.answer(Discovery.openAPIv2)
+        case "openapi/v2":
+            guard Discovery.openAPIv2Protobuf.contains(where: request.accepts) else {
+                return APIRequest.answer(Discovery.openAPIv2)
+            }
+            return APIRequest.answer(Discovery.openAPIv2Message, type: Discovery.openAPIv2Protobuf[1])
         case "openapi/v3": return APIRequest.answer(Discovery.openAPIRoot)
         case "openapi/v3/apis/serving.knative.dev/v1": return APIRequest.answer(Discovery.openAPIServing)
         case "api/v1/namespaces": return await self.namespaces(request)

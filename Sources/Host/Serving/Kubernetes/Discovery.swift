@@ -91,6 +91,21 @@ enum Discovery {
         ]),
     ])
 
+    /// The media types of `/openapi/v2` in protobuf: kubectl up to 1.26 reads no other form and asks by the first name,
+    /// which Go refuses to read in an answer.
+    static let openAPIv2Protobuf = [
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    ]
+
+    /// `/openapi/v2` as the protobuf message `openapi.v2.Document` of gnostic: version (1), info (2) with title (1) and
+    /// version (2), and no paths (8). Clients leave kinds that are not described to the server.
+    static let openAPIv2Message: [UInt8] = {
+        func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] { [number << 3 | 2, UInt8(bytes.count)] + bytes }
+        let info = field(1, Array("Testudo node".utf8)) + field(2, Array("v1".utf8))
+        return field(1, Array("2.0".utf8)) + field(2, info) + field(8, [])
+    }()
+
     /// `/openapi/v2`, for clients that read it as JSON.
     static let openAPIv2: JSONValue = .object([
         "swagger": "2.0", "info": .object(["title": "Testudo node", "version": "v1"]), "paths": .object([:]),

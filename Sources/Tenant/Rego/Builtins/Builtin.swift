@@ -53,7 +53,12 @@ public struct Builtin: Sendable {
 public final class EvaluationCache {
     var values: [String: [Value: Value]] = [:]
     var objects: [String: AnyObject] = [:]
+    var regexes: [PatternKey: Regex] = [:]
+    /// Regular expressions that other evaluations compiled.
+    let shared: RegexStore
 
     /// Creates it from its parts.
-    public init() {}
+    public convenience init() { self.init(shared: RegexStore()) }
+
+    init(shared: RegexStore) { self.shared = shared }
 }

@@ -31,10 +31,11 @@ enum GlobIntersection {
     }
 
     private static func meet(_ one: ScalarSet, _ other: ScalarSet) -> Bool {
+        let (ones, others) = (one.ranges, other.ranges)
         var (left, right) = (0, 0)
-        while left < one.ranges.count, right < other.ranges.count {
-            if one.ranges[left].overlaps(other.ranges[right]) { return true }
-            if one.ranges[left].upperBound < other.ranges[right].upperBound { left += 1 } else { right += 1 }
+        while left < ones.count, right < others.count {
+            if ones[left].overlaps(others[right]) { return true }
+            if ones[left].upperBound < others[right].upperBound { left += 1 } else { right += 1 }
         }
         return false
     }

@@ -27,18 +27,15 @@ extension Builtin {
         case let other: throw .operand(2, other, ["array", "null"])
         }
         let text = try arguments.string(3)
-        let key = "glob \(delimiters) \(pattern)"
-        let regex: Regex
-        if let known = context.cache.objects[key] as? Regex {
-            regex = known
-        } else {
-            try context.charge(pattern.utf8.count * 4)
+        let key = PatternKey(pattern: Text(pattern), delimiters: delimiters)
+        let regex = try regex(key, &context) { () throws(Failure) -> Regex in
             var parser = GlobParser(pattern, ScalarSet(delimiters.map { $0...$0 }).inverted)
             let node = try parser.parse()
-            do { regex = try Regex(node, pattern: pattern) } catch { throw .builtin("glob: \(error.code.rawValue)") }
-            try remember(regex, key, &context)
+            do throws(RegexError) { return try Regex(node, pattern: pattern) } catch {
+                throw .builtin("glob: \(error.code.rawValue)")
+            }
         }
-        return try .bool(regex.isMatch(Array(text.utf8), context.charge))
+        return try .bool(regex.isMatch(text, context.charge))
     }
 }
 

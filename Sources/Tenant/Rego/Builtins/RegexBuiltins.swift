@@ -29,32 +29,16 @@ extension Builtin {
         },
     ]
 
-    /// The compiled pattern, kept for the evaluation.
+    /// The compiled pattern.
     private static func compiled(_ pattern: String, _ context: inout Context) throws(Failure) -> Regex {
-        let key = "regex " + pattern
-        if let known = context.cache.objects[key] as? Regex { return known }
-        try context.charge(pattern.utf8.count * 4)
-        do {
-            let regex = try Regex(pattern)
-            try remember(regex, key, &context)
-            return regex
-        } catch let error as RegexError {
-            throw .builtin(error.description)
-        } catch let error as Failure {
-            throw error
-        } catch { throw .builtin("\(error)") }
-    }
-
-    /// Keeps at most a hundred compiled patterns.
-    static func remember(_ regex: Regex, _ key: String, _ context: inout Context) throws(Failure) {
-        try context.charge(regex.program.instructions.count)
-        if context.cache.objects.count >= 100 { context.cache.objects.removeAll() }
-        context.cache.objects[key] = regex
+        try regex(PatternKey(pattern: Text(pattern)), &context) { () throws(Failure) -> Regex in
+            do throws(RegexError) { return try Regex(pattern) } catch { throw .builtin(error.description) }
+        }
     }
 
     private static func regexMatch(_ arguments: [Value], _ context: inout Context) throws(Failure) -> Value? {
         let (pattern, text) = try (arguments.string(1), arguments.string(2))
-        return try .bool(compiled(pattern, &context).isMatch(Array(text.utf8), context.charge))
+        return try .bool(compiled(pattern, &context).isMatch(text, context.charge))
     }
 
     private static func find(
@@ -164,7 +148,7 @@ extension Builtin {
         }
         if level != 0 { throw unbalanced }
         pattern += quoted(template[partStart...]) + [36]
-        return try .bool(compiled(pattern.string, &context).isMatch(Array(text.utf8), context.charge))
+        return try .bool(compiled(pattern.string, &context).isMatch(text, context.charge))
     }
 
     private static func quoted(_ text: ArraySlice<UInt8>) -> [UInt8] {

@@ -10,6 +10,13 @@ public struct CompileOptions: Sendable {
     /// otherwise, as in regorus, it holds: what a negation needs is part of what is negated.
     public var hoistsNegation = false
 
+    /// Calls, equalities and references that can hold for no value at all are errors, as in OPA. Rego v0 is checked only
+    /// when `strict` is set: its policies come from engines that do not look at types (regorus), where a rule that
+    /// cannot hold harms nobody.
+    public var checksTypes = true
+
+    var looksAtTypes: Bool { checksTypes && (!v0 || strict) }
+
     /// Creates it from its parts.
     public init() {}
 }

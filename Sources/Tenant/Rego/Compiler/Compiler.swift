@@ -9,7 +9,7 @@ struct Compiler {
     init(_ modules: [Module], options: CompileOptions) {
         self.modules = modules
         self.options = options
-        let tree = DocumentTree(modules)
+        let tree = DocumentTree(modules, strict: options.strict)
         state = CompilerState(tree, builtins: Self.builtins(options), options: options)
         let (scopes, problems) = ModuleScope.all(modules, strict: options.strict)
         self.scopes = scopes
@@ -57,21 +57,31 @@ struct Compiler {
             defaults.append(group.fallback.map { order($0) })
         }
         guard errors.isEmpty else { return nil }
-        return CompiledPolicy(state: state, rules: rules, defaults: defaults, mocked: mocked)
+        var types = TypeEnvironment(state)
+        if options.looksAtTypes {
+            var checker = TypeChecker(types)
+            for group in recursion.dependenciesFirst {
+                checker.check(group: group, rules[group] + (defaults[group].map { [$0] } ?? []))
+            }
+            errors += checker.errors
+            types = checker.environment
+        }
+        guard errors.isEmpty else { return nil }
+        return CompiledPolicy(state: state, rules: rules, defaults: defaults, mocked: mocked, types: types)
     }
 
     private mutating func checkImports(_ used: [Set<String>]) {
         for (number, scope) in scopes.enumerated() {
             for (name, target) in scope.imports.sorted(by: { $0.value.location.offset < $1.value.location.offset })
             where !used[number].contains(name) {
-                let path = DocumentTree.name(target.path, root: target.isInput ? "input" : "data")
-                errors.append(RegoError("rego_compile_error", "import \(path) unused", target.location))
+                errors.append(RegoError("rego_compile_error", "\(target.text(as: name)) unused", target.location))
             }
         }
     }
 
     private func metadataIndex() -> MetadataIndex? {
-        guard modules.contains(where: { $0.source.contains("rego.metadata.") }) else { return nil }
+        let asked = ByteSearch("rego.metadata.".utf8)
+        guard modules.contains(where: { asked.first(in: Array($0.source.utf8)) != nil }) else { return nil }
         guard let yaml = state.builtins.first(where: { $0.name == "yaml.unmarshal" }) else { return nil }
         return MetadataIndex(modules) { text in
             var context = Builtin.Context(
@@ -88,7 +98,8 @@ struct Compiler {
         for index in rule.clauses.indices {
             var safe = Set(0..<rule.arity)
             rule.clauses[index].body = safety.order(rule.clauses[index].body, &safe)
-            safety.checkHead(rule.clauses[index].tail + [rule.clauses[index].value], safe)
+            let clause = rule.clauses[index]
+            safety.checkHead(clause.tail + [clause.value], safe, at: clause.location)
         }
         errors += safety.errors
         return rule

@@ -20,14 +20,14 @@ struct DocumentTree: Sendable {
     private(set) var nodes: [Node] = [Node(path: [])]
     private(set) var errors: [RegoError] = []
 
-    init(_ modules: [Module]) {
+    init(_ modules: [Module], strict: Bool = false) {
         for (number, module) in modules.enumerated() {
             if module.package.count > Self.longestPath { tooLong(module.packageLocation) }
             let package = node(at: module.package.prefix(Self.longestPath).map { .string($0) })
             nodes[package].packages.append(module.packageLocation)
             for rule in module.rules {
                 let name = Self.parts(of: rule.path).0
-                if module.isV1, name == "data" || name == "input" {
+                if module.isV1 || strict, name == "data" || name == "input" {
                     errors.append(
                         RegoError(
                             "rego_compile_error", "rules must not shadow \(name) (use a different rule name)",

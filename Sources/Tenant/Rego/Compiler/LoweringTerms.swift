@@ -24,7 +24,10 @@ extension Lowering {
             let keys = pairs.map { emit($0.key) }
             let values = pairs.map { emit($0.value) }
             let slot = target ?? temporary()
-            append(.makeObject(keys: keys, values: values, into: slot))
+            // Constant keys are put in order now, so that nothing is sorted when the object is made.
+            var order = Array(keys.indices)
+            if keys.allSatisfy({ $0 < 0 }) { order.sort { pool.values[~keys[$0]] < pool.values[~keys[$1]] } }
+            append(.makeObject(keys: order.map { keys[$0] }, values: order.map { values[$0] }, into: slot))
             return slot
         case .comprehension(let closure):
             let block = closureBlock(closure)

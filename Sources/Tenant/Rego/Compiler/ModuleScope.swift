@@ -6,6 +6,13 @@ struct ModuleScope {
         var isInput: Bool
         var path: [Value]
         var location: Location
+
+        /// The import as it may be written.
+        func text(as name: String) -> String {
+            var alias = " as \(name)"
+            if case .string(let last)? = path.last, last.string == name { alias = "" }
+            return "import \(DocumentTree.name(path, root: isInput ? "input" : "data"))\(alias)"
+        }
     }
 
     var package: [Value] = []
@@ -47,7 +54,7 @@ struct ModuleScope {
                     errors.append(
                         RegoError(
                             "rego_compile_error",
-                            "import must not shadow import \(DocumentTree.name(known.path, root: known.isInput ? "input" : "data"))",
+                            "import must not shadow \(known.text(as: name))",
                             entry.location))
                 }
                 scope.imports[name] = target

@@ -5,9 +5,15 @@ final class CompiledPolicy: Sendable {
     private let rules: [[ResolvedRule]]
     private let defaults: [ResolvedRule?]
     private let mocked: Set<Callee>
+    /// What is known of the rules' types, for queries.
+    let types: TypeEnvironment
 
-    init(state: CompilerState, rules: [[ResolvedRule]], defaults: [ResolvedRule?], mocked: Set<Callee>) {
+    init(
+        state: CompilerState, rules: [[ResolvedRule]], defaults: [ResolvedRule?], mocked: Set<Callee>,
+        types: TypeEnvironment
+    ) {
         self.state = state
+        self.types = types
         self.rules = rules
         self.defaults = defaults
         self.mocked = mocked
@@ -65,15 +71,37 @@ struct ProgramBuilder {
         let name = DocumentTree.name(state.path(of: number))
         let constants = rules[number].flatMap { $0.clauses.map(\.value.constant) }
         let isUniform = constants.allSatisfy { $0 != nil && $0 == constants.first }
+        let lowered = rules[number].map { lower($0, kind, pool, name) }
+        let fallback = defaults[number].map { lower($0, kind, pool, name, isDefault: true) }
         return RuleGroup(
-            path: state.path(of: number), kind: kind, rules: rules[number].map { lower($0, kind, pool, name) },
-            fallback: defaults[number].map { lower($0, kind, pool, name) }, isUniform: isUniform,
+            path: state.path(of: number), kind: kind, rules: lowered, fallback: fallback, isUniform: isUniform,
+            isBrief: isBrief(lowered + [fallback].compactMap { $0 }),
             index: RuleIndex(rules[number], equal: state.builtin("equal")),
             location: entries.first?.rule.location ?? Location())
     }
 
+    /// Builtins whose work is small beside that of remembering a call.
+    private static let brief: Set<String> = ["startswith", "endswith", "contains", "count", "object.get"]
+
+    private func isBrief(_ rules: [CompiledRule]) -> Bool {
+        rules.count <= 4
+            && rules.allSatisfy { rule in
+                rule.clauses.allSatisfy { $0.block.code.count <= 16 && $0.block.code.allSatisfy(isBrief) }
+            }
+    }
+
+    private func isBrief(_ instruction: Instruction) -> Bool {
+        switch instruction {
+        case .fail, .input, .base, .rule, .path, .dot, .move, .same, .holds, .compare, .compareInto, .member, .isArray,
+            .isObject, .element, .arithmetic, .emitValue, .succeed:
+            true
+        case .builtin(let number, _, _): Self.brief.contains(state.builtins[number].name)
+        default: false
+        }
+    }
+
     private func lower(
-        _ rule: ResolvedRule, _ kind: RuleGroup.Kind, _ pool: ConstantPool, _ name: String
+        _ rule: ResolvedRule, _ kind: RuleGroup.Kind, _ pool: ConstantPool, _ name: String, isDefault: Bool = false
     ) -> CompiledRule {
         let clauses = rule.clauses.map { clause in
             var lowering = Lowering(state, pool, mocked: mocked, variables: rule.variables.count)
@@ -97,7 +125,7 @@ struct ProgramBuilder {
                 code: lowering.code, origins: lowering.origins, expressions: lowering.expressions)
             return CompiledClause(
                 block: block, frameSize: lowering.frameSize, variables: rule.variables, name: name,
-                location: clause.location)
+                location: clause.location, isDefault: isDefault)
         }
         return CompiledRule(clauses: clauses, location: rule.location)
     }

@@ -50,6 +50,12 @@ extension CompiledPolicy {
         var safe: Set<Int> = []
         let ordered = safety.order(expressions, &safe)
         guard safety.errors.isEmpty else { throw RegoErrors(safety.errors) }
+        if state.options.looksAtTypes {
+            var checker = TypeChecker(types, isQuery: true)
+            checker.variables = resolver.variables
+            checker.check(ordered)
+            guard checker.errors.isEmpty else { throw RegoErrors(checker.errors) }
+        }
         let (program, mocked) = program(mocking: resolver.mocked)
         let pool = ConstantPool(program.constants)
         var lowering = Lowering(state, pool, mocked: mocked, variables: resolver.variables.count)

@@ -83,6 +83,28 @@ struct Recursion {
         }
     }
 
+    /// All groups, each after those that it refers to.
+    var dependenciesFirst: [Int] {
+        var order: [Int] = []
+        var isSeen = [Bool](repeating: false, count: edges.count)
+        for start in edges.indices where !isSeen[start] {
+            isSeen[start] = true
+            var open = [(group: start, left: edges[start].sorted())]
+            while let (group, left) = open.last {
+                guard let next = left.last else {
+                    order.append(group)
+                    open.removeLast()
+                    continue
+                }
+                open[open.count - 1].left.removeLast()
+                if isSeen[next] { continue }
+                isSeen[next] = true
+                open.append((next, edges[next].sorted()))
+            }
+        }
+        return order
+    }
+
     /// An error for each rule that is on a cycle, with the shortest way round.
     func errors(_ locations: [Location]) -> [RegoError] {
         guard budget > 0 else { return [RegoError("rego_compile_error", "references reach too many rules")] }

@@ -168,3 +168,38 @@ extension ResolvedExpression {
         }
     }
 }
+
+extension ResolvedTerm {
+    /// Calls `visit` for each part of a template string in the term, outside closures.
+    func forEachTemplatePart(_ visit: (ResolvedClosure) -> Void) {
+        switch kind {
+        case .constant, .variable, .input, .data, .comprehension: break
+        case .template(let parts): for case .term(let closure) in parts { visit(closure) }
+        case .reference(let head, let operands):
+            head.forEachTemplatePart(visit)
+            for operand in operands { operand.forEachTemplatePart(visit) }
+        case .array(let members), .set(let members): for member in members { member.forEachTemplatePart(visit) }
+        case .object(let pairs):
+            for (key, value) in pairs {
+                key.forEachTemplatePart(visit)
+                value.forEachTemplatePart(visit)
+            }
+        }
+    }
+}
+
+extension ResolvedExpression {
+    /// Calls `visit` for each part of a template string in the expression, outside closures.
+    func forEachTemplatePart(_ visit: (ResolvedClosure) -> Void) {
+        switch kind {
+        case .term(let term): term.forEachTemplatePart(visit)
+        case .unify(let left, let right):
+            left.forEachTemplatePart(visit)
+            right.forEachTemplatePart(visit)
+        case .call(_, let arguments, _): for argument in arguments { argument.forEachTemplatePart(visit) }
+        case .every(_, _, let domain, _, _): domain.forEachTemplatePart(visit)
+        case .not(let body): for expression in body { expression.forEachTemplatePart(visit) }
+        case .print: break
+        }
+    }
+}

@@ -8,6 +8,8 @@ struct Resolver {
     struct Scope {
         var names: [String: Int] = [:]
         var occurrences: [String: Occurrence] = [:]
+        /// The statements that declare them.
+        var places: [String: Location] = [:]
         /// Names that the body declares anywhere: they are never the names of rules.
         var declares: Set<String> = []
         /// Names that occur in the body itself: without a declaration they are the body's own variables.
@@ -31,6 +33,8 @@ struct Resolver {
     var isQuery = false
     /// The rule's place in the metadata, for `rego.metadata.*`.
     var metadata: RuleMetadata?
+    /// The expression that is resolved at the moment.
+    var statement: Location?
     /// Nesting, so that a policy cannot exhaust the stack.
     var depth = 0
 
@@ -68,13 +72,17 @@ struct Resolver {
             case nil: nil
             }
         if let verdict { fail("rego_compile_error", verdict, location) }
-        if module.isV1, name == "input" || name == "data" {
-            fail(
-                "rego_compile_error", "variables must not shadow \(name) (use a different variable name)", location)
+        if name == "input" || name == "data" {
+            let isArgument = occurrence == .argument
+            if isArgument || module.isV1 || shared.options.strict {
+                let what = isArgument ? "args" : "variables"
+                fail("rego_compile_error", "\(what) must not shadow \(name) (use a different variable name)", location)
+            }
         }
         let slot = fresh(name)
         scopes[inner].names[name] = slot
         scopes[inner].occurrences[name] = occurrence
+        scopes[inner].places[name] = statement ?? location
         return slot
     }
 
@@ -130,10 +138,11 @@ struct Resolver {
         let scope = scopes.removeLast()
         for (name, occurrence) in scope.occurrences.sorted(by: { $0.key < $1.key }) {
             guard let slot = scope.names[name], uses[slot, default: 0] == 0 else { continue }
+            let place = scope.places[name] ?? location
             switch occurrence {
-            case .declared: fail("rego_compile_error", "declared var \(name) unused", location)
+            case .declared: fail("rego_compile_error", "declared var \(name) unused", place)
             case .assigned where shared.options.strict && !isQuery:
-                fail("rego_compile_error", "assigned var \(name) unused", location)
+                fail("rego_compile_error", "assigned var \(name) unused", place)
             default: break
             }
         }

@@ -2,7 +2,12 @@ extension Resolver {
     /// Resolves an expression and appends it, with what it needs before it, to a body.
     mutating func resolve(_ expression: Expression, into body: inout [ResolvedExpression]) {
         guard enter(expression.location) else { return }
-        defer { depth -= 1 }
+        let outer = statement
+        statement = expression.location
+        defer {
+            depth -= 1
+            statement = outer
+        }
         let modifiers = expression.modifiers.compactMap { resolve($0, into: &body) }
         let first = body.count
         resolve(expression.kind, expression.location, into: &body)
@@ -53,7 +58,7 @@ extension Resolver {
             fail("rego_type_error", "undefined function \(Self.name(of: name))", term.location)
             return
         }
-        check(arity: values.count, extra: true, of: target, name, term.location)
+        check(arity: values, extra: true, of: target, term.location)
         let arity = shared.arity(of: target)
         let output = arity >= 0 && values.count == arity + 1 ? values.popLast() : nil
         body.append(ResolvedExpression(kind: .call(target, values, output: output), location: location))
@@ -202,11 +207,26 @@ extension Resolver {
             if let function = shared.function(global.path + path) { return .callee(function) }
             return dataTarget(global.path + path, modifier.location)
         }
-        if let builtin = shared.builtin(Resolver.name(of: modifier.target)) { return .callee(builtin) }
+        let name = Self.name(of: modifier.target)
+        if let verdict = Self.unreplaceable(name) {
+            fail("rego_compile_error", "with keyword replacing built-in function: \(verdict)", modifier.location)
+            return nil
+        }
+        if let builtin = shared.builtin(name) { return .callee(builtin) }
         fail(
             "rego_type_error", "with keyword target must reference existing input, data, or a function",
             modifier.location)
         return nil
+    }
+
+    /// Why a built-in function may not be replaced; nil when it may, or when there is none of that name.
+    private static func unreplaceable(_ name: String) -> String? {
+        switch name {
+        case "eq", "rego.metadata.chain", "rego.metadata.rule": "replacement of \"\(name)\" invalid"
+        case "walk": "target must not be a relation"
+        case "print": "target must not be a void function"
+        default: name.hasPrefix("internal.") ? "replacement of internal function \"\(name)\" invalid" : nil
+        }
     }
 
     private mutating func dataTarget(_ path: [Value], _ location: Location) -> ResolvedModifier.Target? {

@@ -38,7 +38,8 @@ extension Resolver {
                 fail("rego_type_error", "undefined function \(Self.name(of: callee))", location)
                 return ResolvedTerm(.constant(.null), location)
             }
-            check(arity: values.count, extra: false, of: target, callee, location)
+            if shared.isVoid(target) { fail("rego_type_error", "\(term.text) used as value", location) }
+            check(arity: values, extra: false, of: target, location)
             let output = generated(location)
             support.append(
                 ResolvedExpression(
@@ -66,11 +67,11 @@ extension Resolver {
             resolved.append((key: key, value: resolve(pair.value, into: &support)))
         }
         if let keys = Self.constants(resolved.map(\.key)), let values = Self.constants(resolved.map(\.value)) {
-            let object = ObjectValue(zip(keys, values).map { (key: $0, value: $1) })
-            // A literal with one key twice is a conflict when it is evaluated, unless the values agree.
-            let agree = zip(keys, values).allSatisfy { object[$0] == $1 }
-            if agree { return ResolvedTerm(.constant(.object(object)), location) }
+            return ResolvedTerm(
+                .constant(.object(ObjectValue(zip(keys, values).map { (key: $0, value: $1) }))), location)
         }
+        // Of keys that are equal the last counts; constants come before keys that are known only when evaluated.
+        resolved = resolved.filter { $0.key.constant != nil } + resolved.filter { $0.key.constant == nil }
         return ResolvedTerm(.object(resolved), location)
     }
 
@@ -144,7 +145,15 @@ extension Resolver {
                 parts.map { part in
                     switch part {
                     case .text(let text): return .text(text)
-                    case .term(let term): return .term(closure(over: term))
+                    case .term(let term):
+                        if case .call(let name, _) = term.kind, let called = callee(name), shared.isRelation(called) {
+                            let title = shared.name(of: called)
+                            fail(
+                                "rego_compile_error",
+                                "illegal call to relation built-in '\(title)' that may cause multiple outputs", location
+                            )
+                        }
+                        return .term(closure(over: term))
                     }
                 }), location)
     }
@@ -220,16 +229,19 @@ extension Resolver {
     }
 
     /// Checks how many arguments a call has; as a statement it may have one more, for the result.
-    mutating func check(arity count: Int, extra: Bool, of callee: Callee, _ name: Term, _ location: Location) {
-        let arity = shared.arity(of: callee)
+    mutating func check(arity values: [ResolvedTerm], extra: Bool, of callee: Callee, _ location: Location) {
+        let (arity, count) = (shared.arity(of: callee), values.count)
         if arity < 0 || count == arity || extra && count == arity + 1 { return }
-        let title: String =
-            switch callee {
-            case .builtin: Self.name(of: name)
-            case .function(let group): DocumentTree.name(shared.path(of: group))
-            }
-        fail(
-            "rego_type_error",
-            "\(title): arity mismatch: has \(arity) argument\(arity == 1 ? "" : "s"), got \(count)", location)
+        let name = shared.name(of: callee)
+        let types = TypeEnvironment(shared)
+        guard let type = types.function(callee) else {
+            let message = "function \(name) has arity \(arity), got \(count) argument\(count == 1 ? "" : "s")"
+            return fail("rego_type_error", message, location)
+        }
+        let have = values.map { StaticType.text(types.type(of: $0)) }.joined(separator: ", ")
+        errors.append(
+            RegoError(
+                "rego_type_error", "\(name): arity mismatch", location,
+                details: ["have: (\(have))", "want: \(type.text(withResult: false))"]))
     }
 }

@@ -47,19 +47,21 @@ struct Safety {
             // What these would bind if the rest were bound is not to blame.
             bound.formUnion(Self.outputs(of: expression, safe, variables, force: true) ?? [])
         }
-        var reported: Set<String> = []
         let count = errors.count
+        reportTemplates(expressions, bound)
+        // Each variable once, where it first stands.
+        var reported: Set<String> = []
         for candidates in [bound, safe] where errors.count == count {
-            for expression in expressions {
-                var names: [String] = []
+            for expression in expressions.sorted(by: { $0.location.offset < $1.location.offset }) {
                 expression.forEachVariable { slot in
                     let info = variables[slot]
-                    if !candidates.contains(slot), !info.isGenerated, !names.contains(info.name) {
-                        names.append(info.name)
+                    guard !candidates.contains(slot), !info.isGenerated, reported.insert(info.name).inserted else {
+                        return
                     }
-                }
-                for name in names where reported.insert("\(name) \(expression.location.offset)").inserted {
-                    errors.append(RegoError("rego_unsafe_var_error", "var \(name) is unsafe", expression.location))
+                    errors.append(
+                        RegoError(
+                            "rego_unsafe_var_error", "var \(info.name) is unsafe\(Self.hint(info.name))",
+                            expression.location))
                 }
             }
         }
@@ -68,15 +70,34 @@ struct Safety {
         }
     }
 
-    /// Reports a head's variables that the body does not bind.
-    mutating func checkHead(_ terms: [ResolvedTerm], _ safe: Set<Int>) {
+    /// A name that would be a keyword after an import.
+    private static func hint(_ name: String) -> String {
+        guard ["in", "every", "contains", "if"].contains(name) else { return "" }
+        return " (hint: `import future.keywords.\(name)` to import a future keyword)"
+    }
+
+    /// Variables in template strings that nothing binds have an error of their own.
+    private mutating func reportTemplates(_ expressions: [ResolvedExpression], _ bound: Set<Int>) {
+        for expression in expressions {
+            expression.forEachTemplatePart { closure in
+                for slot in closure.captured.sorted() where !bound.contains(slot) && !variables[slot].isGenerated {
+                    errors.append(
+                        RegoError(
+                            "rego_compile_error", "var \(variables[slot].name) is undeclared", closure.value.location))
+                }
+            }
+        }
+    }
+
+    /// Reports a head's variables that the body does not bind, at the rule's place or at their own.
+    mutating func checkHead(_ terms: [ResolvedTerm], _ safe: Set<Int>, at location: Location? = nil) {
         for term in terms {
             var names: [String] = []
             term.forEachVariable { slot in
                 if !safe.contains(slot), !variables[slot].isGenerated { names.append(variables[slot].name) }
             }
             for name in names where !errors.contains(where: { $0.message == "var \(name) is unsafe" }) {
-                errors.append(RegoError("rego_unsafe_var_error", "var \(name) is unsafe", term.location))
+                errors.append(RegoError("rego_unsafe_var_error", "var \(name) is unsafe", location ?? term.location))
             }
         }
     }
@@ -120,10 +141,21 @@ struct Safety {
         case .template(let parts):
             term.kind = .template(
                 parts.map { part in
-                    if case .term(let closure) = part { .term(order(closure, safe)) } else { part }
+                    if case .term(let closure) = part { .term(order(part: closure, safe)) } else { part }
                 })
         }
         return term
+    }
+
+    /// A part of a template string: its variables must have been bound outside.
+    private mutating func order(part closure: ResolvedClosure, _ safe: Set<Int>) -> ResolvedClosure {
+        let count = errors.count
+        let ordered = order(closure, safe)
+        for index in errors.indices.dropFirst(count) where errors[index].message.hasSuffix(" is unsafe") {
+            let name = errors[index].message.dropFirst("var ".count).dropLast(" is unsafe".count)
+            errors[index] = RegoError("rego_compile_error", "var \(name) is undeclared", errors[index].location)
+        }
+        return ordered
     }
 
     private mutating func order(_ closure: ResolvedClosure, _ safe: Set<Int>) -> ResolvedClosure {

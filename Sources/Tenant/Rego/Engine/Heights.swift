@@ -16,7 +16,7 @@ extension Machine {
     /// The height of an operand.
     @inline(__always)
     func height(_ operand: Int, _ base: Int) -> Int32 {
-        operand >= 0 ? heights[base + operand] : Height.source
+        operand >= 0 ? frames.heights[base + operand] : Height.source
     }
 
     func height(_ operands: [Int], _ base: Int) -> Int32 {
@@ -27,9 +27,9 @@ extension Machine {
 
     /// Gives a slot a value.
     @inline(__always)
-    mutating func set(_ slot: Int, _ base: Int, _ value: Value, _ height: Int32) {
-        slots[base + slot] = value
-        heights[base + slot] = height
+    func set(_ slot: Int, _ base: Int, _ value: consuming Value, _ height: Int32) {
+        frames.values[base + slot] = value
+        frames.heights[base + slot] = height
     }
 
     /// The estimate for a new value, measured when it is suspicious.

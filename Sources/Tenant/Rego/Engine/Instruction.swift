@@ -139,10 +139,18 @@ final class Block: Sendable {
     /// Which of `expressions` each step came from.
     let origins: [Int32]
     let expressions: [Location]
+    /// The same as the machine reads it.
+    let steps: [Step]
+    let keys: [Value]
+    let operands: [Int32]
 
     init(code: [Instruction], origins: [Int32], expressions: [Location]) {
         self.code = code
         self.origins = origins
         self.expressions = expressions
+        let tables = StepTables(code)
+        steps = tables.steps
+        keys = tables.keys
+        operands = tables.operands
     }
 }

@@ -15,13 +15,20 @@ extension Value {
     }
 
     /// The value at a path.
-    func member(at path: [Value]) -> Value? {
-        var current = self
-        for key in path {
-            guard let next = current.member(key) else { return nil }
-            current = next
+    func member(at path: [Value]) -> Value? { path.withUnsafeBufferPointer { Self.member(of: self, at: $0, from: 0) } }
+
+    /// The value at a path; what lies on the way is looked at in its place.
+    @inline(__always)
+    func member(at path: UnsafeBufferPointer<Value>) -> Value? { Self.member(of: self, at: path, from: 0) }
+
+    private static func member(of value: Value, at path: UnsafeBufferPointer<Value>, from start: Int) -> Value? {
+        guard start < path.count else { return value }
+        guard case .object(let object) = value else {
+            guard let next = value.member(path[start]) else { return nil }
+            return member(of: next, at: path, from: start + 1)
         }
-        return current
+        guard let place = object.index(of: path[start]) else { return nil }
+        return object.values.withUnsafeBufferPointer { member(of: $0[place], at: path, from: start + 1) }
     }
 
     /// The value with another at a path; what is in the way and no object is replaced by one.

@@ -8,10 +8,7 @@ struct Machine {
     let options: EvaluationContext
     let callDepth: Int
     var context: Builtin.Context
-    /// Frames, one after the other.
-    var slots: [Value] = []
-    /// How high the values in the slots are at most.
-    var heights: [Int32] = []
+    let frames = Frames()
     var scope: Scope
     /// One for each body under way; the last is the innermost.
     var accumulators: [Accumulator] = []
@@ -29,11 +26,12 @@ struct Machine {
         self.budget = budget
         callDepth = limits.callDepth
         context = Builtin.Context(
-            now: options.now, random: options.random, cache: EvaluationCache(), location: nil,
+            now: options.now, random: options.random, cache: EvaluationCache(shared: program.regexes), location: nil,
             charge: { amount throws(Builtin.Failure) in
                 do throws(RegoError) { try budget.work(amount) } catch { throw .fatal(error) }
             })
         scope = Scope(input: input, data: data, groups: program.groups.count)
+        accumulators.reserveCapacity(8)
         let position = DeepStack.position()
         stackEnd = position > DeepStack.callerBytes ? position - DeepStack.callerBytes : 0
     }
@@ -42,7 +40,7 @@ struct Machine {
 
     @inline(__always)
     func load(_ operand: Int, _ base: Int) -> Value {
-        operand >= 0 ? slots[base + operand] : program.constants[~operand]
+        operand >= 0 ? frames.values[base + operand] : program.constants[~operand]
     }
 
     func load(_ operands: [Int], _ base: Int) -> [Value] {
@@ -56,13 +54,12 @@ struct Machine {
     private static let mostSlots = 8 << 20
 
     /// Room for a frame; its place.
-    mutating func push(frame size: Int) throws(RegoError) -> Int {
-        let base = slots.count
-        guard base + size <= Self.mostSlots else { throw RegoError("eval_limit_error", "frame limit exceeded") }
+    func push(frame size: Int) throws(RegoError) -> Int {
+        guard frames.count + size <= Self.mostSlots else {
+            throw RegoError("eval_limit_error", "frame limit exceeded")
+        }
         if size > 64 { try budget.work(size) }
-        heights.append(contentsOf: repeatElement(0, count: size))
-        slots.append(contentsOf: repeatElement(.null, count: size))
-        return base
+        return frames.push(size)
     }
 
     // MARK: stack
@@ -96,7 +93,8 @@ struct Machine {
 
     /// Whether a block has a solution.
     mutating func succeeds(_ block: Block, _ base: Int) throws(RegoError) -> Bool {
-        try !run(block, from: 0, base)
+        if trace != nil { forgetFailure(block) }
+        return try !run(block, from: 0, base)
     }
 
     /// What the solutions of a comprehension's body make.
@@ -124,12 +122,13 @@ struct Machine {
             switch part {
             case .text(let fixed): text += fixed
             case .term(let block):
-                guard case .array(let values) = try comprehend(.array, block, base, location).value else { continue }
+                // Equal values are one.
+                guard case .set(let values) = try comprehend(.set, block, base, location).value else { continue }
                 if values.count > 1 {
                     throw RegoError(
                         "eval_conflict_error", "template-strings must not produce multiple outputs", location)
                 }
-                guard let value = values.first else {
+                guard let value = values.members.first else {
                     text += "<undefined>"
                     continue
                 }

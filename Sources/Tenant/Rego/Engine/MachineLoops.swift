@@ -3,6 +3,13 @@ extension Machine {
     @inline(never)
     mutating func uncommonStep(_ block: Block, _ step: Int, _ base: Int) throws(RegoError) -> Bool? {
         switch block.code[step] {
+        case .document(let node, let target):
+            guard let (value, height) = try document(ofNode: node) else { return failed(block, step, base) }
+            set(target, base, value, height)
+        case .arithmetic(let operation, let left, let right, let number, let target):
+            guard try arithmeticStep(operation, left, right, number, into: target, block, step, base) else {
+                return failed(block, step, base)
+            }
         case .makeArray(let operands, let target):
             try budget.make(operands.count + 1)
             let value = Value.array(load(operands, base))
@@ -13,7 +20,7 @@ extension Machine {
             set(target, base, value, try checked(value, height(operands, base) + 1))
         case .makeObject(let keys, let values, let target):
             try budget.make(2 * keys.count + 1)
-            let object = try Accumulator.object(load(keys, base), load(values, base), location(block, step))
+            let object = Accumulator.literal(load(keys, base), load(values, base))
             let highest = max(height(keys, base), height(values, base))
             set(target, base, .object(object), try checked(.object(object), highest + 1))
         case .comprehend(let shape, let inner, let target):

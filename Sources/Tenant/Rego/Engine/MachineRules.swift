@@ -36,13 +36,13 @@ extension Machine {
     private mutating func evaluate(_ group: RuleGroup) throws(RegoError) -> (Value, Int32)? {
         switch group.kind {
         case .function: return nil
-        case .complete: return try complete(group, [], 0, isFunction: false)
+        case .complete: return try complete(group, .none, isFunction: false)
         case .set, .object:
             accumulators.append(Accumulator(group.location))
             if let candidates = candidates(of: group) {
-                for index in candidates { _ = try attempt(group.rules[index], [], 0) }
+                for index in candidates { _ = try attempt(group.rules[index], .none) }
             } else {
-                for rule in group.rules { _ = try attempt(rule, [], 0) }
+                for rule in group.rules { _ = try attempt(rule, .none) }
             }
             let result = accumulators.removeLast()
             let value: Value
@@ -60,7 +60,7 @@ extension Machine {
         var result = result
         if let fallback = group.fallback {
             accumulators.append(Accumulator(group.location))
-            _ = try attempt(fallback, [], 0)
+            _ = try attempt(fallback, .none)
             let extra = accumulators.removeLast()
             let known = Set(result.keys)
             for (index, key) in extra.keys.enumerated() where !known.contains(key) {
@@ -85,20 +85,20 @@ extension Machine {
 
     /// The value of a complete rule or of a function for its arguments.
     private mutating func complete(
-        _ group: RuleGroup, _ arguments: [Value], _ height: Int32, isFunction: Bool
+        _ group: RuleGroup, _ arguments: Arguments, isFunction: Bool
     ) throws(RegoError) -> (Value, Int32)? {
         accumulators.append(Accumulator(group.location, isFunction: isFunction))
         if let candidates = candidates(of: group) {
             for index in candidates {
-                if try attempt(group.rules[index], arguments, height), group.isUniform { break }
+                if try attempt(group.rules[index], arguments), group.isUniform { break }
             }
         } else {
             for rule in group.rules {
-                if try attempt(rule, arguments, height), group.isUniform { break }
+                if try attempt(rule, arguments), group.isUniform { break }
             }
         }
         if accumulators.last?.value == nil, let fallback = group.fallback {
-            _ = try attempt(fallback, arguments, height)
+            _ = try attempt(fallback, arguments)
         }
         let result = accumulators.removeLast()
         return result.value.map { ($0, result.height) }
@@ -106,12 +106,12 @@ extension Machine {
 
     /// Runs a rule's clauses up to the first that gives something; whether one did.
     private mutating func attempt(
-        _ rule: CompiledRule, _ arguments: [Value], _ height: Int32
+        _ rule: CompiledRule, _ arguments: Arguments
     ) throws(RegoError) -> Bool {
         if rule.clauses.count == 1 {
             let last = accumulators.count - 1
             let hadValue = accumulators[last].value != nil
-            try run(rule.clauses[0], arguments, height)
+            try run(rule.clauses[0], arguments)
             return !hadValue && accumulators[last].value != nil
         }
         for clause in rule.clauses {
@@ -119,7 +119,7 @@ extension Machine {
             let last = accumulators.count - 1
             let before = accumulators[last]
             accumulators[last] = Accumulator(before.location, isFunction: before.isFunction)
-            try run(clause, arguments, height)
+            try run(clause, arguments)
             let after = accumulators[last]
             accumulators[last] = before
             if after.value == nil, after.members.isEmpty, after.tree == nil { continue }
@@ -147,14 +147,13 @@ extension Machine {
         }
     }
 
-    mutating func run(_ clause: CompiledClause, _ arguments: [Value], _ height: Int32) throws(RegoError) {
+    mutating func run(_ clause: CompiledClause, _ arguments: Arguments) throws(RegoError) {
         let base = try push(frame: clause.frameSize)
-        for index in arguments.indices { set(index, base, arguments[index], height) }
+        for index in 0..<arguments.count { set(index, base, load(index, arguments.start), arguments.height) }
         if trace != nil { beginAttempt(clause) }
         _ = try run(clause.block, from: 0, base)
         if trace != nil { endAttempt(clause, base) }
-        slots.removeLast(clause.frameSize)
-        heights.removeLast(clause.frameSize)
+        frames.pop(to: base)
     }
 
     /// Everything below a node of the document tree, joined with base data; rules win.
@@ -185,18 +184,34 @@ extension Machine {
 
     // MARK: functions
 
-    /// The result of a function for its arguments, remembered in this scope.
-    mutating func call(
-        _ number: Int, _ arguments: [Value], _ height: Int32
-    ) throws(RegoError) -> (Value, Int32)? {
-        let hash = CallHash.hash(number, arguments)
-        if let known = scope.known(number, arguments, hash) { return known.value.map { ($0, known.height) } }
+    /// The result of a function for arguments that the caller has pushed. It is remembered in this scope, unless finding
+    /// it again would take longer than to call it again.
+    mutating func call(_ number: Int, _ arguments: Arguments) throws(RegoError) -> (Value, Int32)? {
         let group = program.groups[number]
+        if group.isBrief, trace == nil {
+            try enter(group)
+            defer { depth -= 1 }
+            return try complete(group, arguments, isFunction: true)
+        }
+        let values = UnsafeBufferPointer(start: frames.values + arguments.start, count: arguments.count)
+        let hash = CallHash.hash(number, values)
+        if let known = scope.known(number, values, hash) { return known.value.map { ($0, known.height) } }
         try enter(group)
-        let result = try complete(group, arguments, height, isFunction: true)
+        let result = try complete(group, arguments, isFunction: true)
         depth -= 1
-        scope.remember(Call(group: number, arguments: arguments, value: result?.0, height: result?.1 ?? 0), hash)
+        let copies = (0..<arguments.count).map { load($0, arguments.start) }
+        scope.remember(Call(group: number, arguments: copies, value: result?.0, height: result?.1 ?? 0), hash)
         try budget.make(1)
+        return result
+    }
+
+    private mutating func call(
+        _ number: Int, _ values: [Value], _ height: Int32
+    ) throws(RegoError) -> (Value, Int32)? {
+        let start = try push(frame: values.count)
+        for (index, value) in values.enumerated() { set(index, start, value, height) }
+        let result = try call(number, Arguments(start: start, count: values.count, height: height))
+        frames.pop(to: start)
         return result
     }
 
@@ -225,6 +240,13 @@ extension Machine {
             return (value, try self.height(ofResult: value, height))
         case .function(let group): return try call(group, arguments, height)
         }
+    }
+
+    /// The result of a builtin that a step calls; where it stands is of interest only when it fails.
+    mutating func builtin(
+        _ number: Int, _ arguments: [Value], _ block: Block, _ step: Int
+    ) throws(RegoError) -> Value? {
+        try builtin(number, arguments, location(block, step))
     }
 
     mutating func builtin(

@@ -16,23 +16,24 @@ extension Machine {
 
     mutating func steps(_ block: Block, from start: Int, _ base: Int) throws(RegoError) -> Bool {
         var step = start
-        while step < block.code.count {
-            switch block.code[step] {
+        while step < block.steps.count {
+            switch block.steps[step] {
             case .fail: return failed(block, step, base)
             case .input(let path, let target):
-                guard let value = scope.input?.member(at: path) else { return failed(block, step, base) }
+                guard let input = scope.input, let value = block.path(path, { input.member(at: $0) }) else {
+                    return failed(block, step, base)
+                }
                 set(target, base, value, scope.inputHeight)
             case .base(let path, let target):
-                guard let value = scope.data.member(at: path) else { return failed(block, step, base) }
+                let data = scope.data
+                guard let value = block.path(path, { data.member(at: $0) }) else { return failed(block, step, base) }
                 set(target, base, value, scope.dataHeight)
             case .rule(let group, let target):
-                guard let (value, height) = try document(ofGroup: group) else { return failed(block, step, base) }
-                set(target, base, value, height)
-            case .document(let node, let target):
-                guard let (value, height) = try document(ofNode: node) else { return failed(block, step, base) }
+                guard let (value, height) = try document(ofGroup: Int(group)) else { return failed(block, step, base) }
                 set(target, base, value, height)
             case .path(let operand, let path, let target):
-                guard let value = load(operand, base).member(at: path) else { return failed(block, step, base) }
+                let whole = load(operand, base)
+                guard let value = block.path(path, { whole.member(at: $0) }) else { return failed(block, step, base) }
                 set(target, base, value, height(operand, base))
             case .dot(let operand, let key, let target):
                 guard let value = load(operand, base).member(load(key, base)) else { return failed(block, step, base) }
@@ -62,39 +63,82 @@ extension Machine {
                 guard case .array(let members) = load(operand, base), index < members.count else {
                     return failed(block, step, base)
                 }
-                set(target, base, members[index], height(operand, base))
-            case .function(let group, let arguments, let target):
-                guard let (value, height) = try call(group, load(arguments, base), height(arguments, base)) else {
-                    return failed(block, step, base)
-                }
+                set(target, base, members[Int(index)], height(operand, base))
+            case .function(let group, let list, let target):
+                let arguments = try push(block, list, base)
+                let result = try call(Int(group), arguments)
+                frames.pop(to: arguments.start)
+                guard let (value, height) = result else { return failed(block, step, base) }
                 set(target, base, value, height)
-            case .builtin(let number, let arguments, let target):
-                guard let value = try builtin(number, load(arguments, base), location(block, step)) else {
+            case .builtin(let number, let list, let target):
+                guard let value = try builtin(Int(number), load(block, list, base), block, step) else {
                     return failed(block, step, base)
                 }
-                set(target, base, value, try height(ofResult: value, height(arguments, base)))
-            case .arithmetic(let operation, let left, let right, let number, let target):
-                guard let value = try compute(operation, left, right, number, base, block, step) else {
-                    return failed(block, step, base)
-                }
-                let arguments = max(height(left, base), height(right, base))
-                set(target, base, value, try height(ofResult: value, arguments))
+                set(target, base, value, try height(ofResult: value, height(block, list, base)))
             case .emitValue(let operand):
-                emitted(operand, base)
+                emitted(Int(operand), base)
                 return try emit(value: load(operand, base), isConstant: operand < 0)
             case .emitMember(let operand, let once):
-                emitted(operand, base)
+                emitted(Int(operand), base)
                 accumulators[accumulators.count - 1].members.append(load(operand, base))
                 try budget.make(1)
                 return !once
             case .succeed: return false
-            default:
+            case .other:
                 // Steps that build values or loop are apart, to keep this frame small.
                 guard let further = try uncommonStep(block, step, base) else { break }
                 return further
             }
             step += 1
         }
+        return true
+    }
+
+    @inline(__always)
+    private func load(_ operand: Int32, _ base: Int) -> Value { load(Int(operand), base) }
+
+    @inline(__always)
+    private func height(_ operand: Int32, _ base: Int) -> Int32 { height(Int(operand), base) }
+
+    @inline(__always)
+    private func set(_ slot: Int32, _ base: Int, _ value: consuming Value, _ height: Int32) {
+        set(Int(slot), base, value, height)
+    }
+
+    private func load(_ block: Block, _ list: Step.List, _ base: Int) -> [Value] {
+        var values: [Value] = []
+        values.reserveCapacity(Int(list.count))
+        for index in list.start..<(list.start + list.count) { values.append(load(block.operands[Int(index)], base)) }
+        return values
+    }
+
+    /// Pushes the arguments of a call.
+    private func push(_ block: Block, _ list: Step.List, _ base: Int) throws(RegoError) -> Arguments {
+        let start = try push(frame: Int(list.count))
+        var highest: Int32 = 0
+        for index in 0..<list.count {
+            let operand = block.operands[Int(list.start + index)]
+            highest = max(highest, height(operand, base))
+            set(index, start, load(operand, base), 0)
+        }
+        return Arguments(start: start, count: Int(list.count), height: highest)
+    }
+
+    private func height(_ block: Block, _ list: Step.List, _ base: Int) -> Int32 {
+        var result: Int32 = 0
+        for index in list.start..<(list.start + list.count) {
+            result = max(result, height(block.operands[Int(index)], base))
+        }
+        return result
+    }
+
+    /// The arithmetic of the step: on numbers at once, else by the builtin.
+    mutating func arithmeticStep(
+        _ operation: Arithmetic, _ left: Int, _ right: Int, _ number: Int, into target: Int, _ block: Block,
+        _ step: Int, _ base: Int
+    ) throws(RegoError) -> Bool {
+        guard let value = try compute(operation, left, right, number, base, block, step) else { return false }
+        set(target, base, value, try height(ofResult: value, max(height(left, base), height(right, base))))
         return true
     }
 

@@ -4,6 +4,8 @@ final class Program: Sendable {
     let groups: [RuleGroup]
     let builtins: [Builtin]
     let constants: [Value]
+    /// Regular expressions that evaluations compiled.
+    let regexes = RegexStore()
 
     init(nodes: [DocumentNode], groups: [RuleGroup], builtins: [Builtin], constants: [Value]) {
         self.nodes = nodes
@@ -45,18 +47,21 @@ final class RuleGroup: Sendable {
     let fallback: CompiledRule?
     /// The value when every rule gives the same constant: the first that succeeds decides.
     let isUniform: Bool
+    /// Whether to evaluate the rules is little work whatever their arguments: no loops, no calls of other functions.
+    let isBrief: Bool
     let index: RuleIndex?
     let location: Location
 
     init(
-        path: [Value], kind: Kind, rules: [CompiledRule], fallback: CompiledRule?, isUniform: Bool, index: RuleIndex?,
-        location: Location
+        path: [Value], kind: Kind, rules: [CompiledRule], fallback: CompiledRule?, isUniform: Bool, isBrief: Bool,
+        index: RuleIndex?, location: Location
     ) {
         self.path = path
         self.kind = kind
         self.rules = rules
         self.fallback = fallback
         self.isUniform = isUniform
+        self.isBrief = isBrief
         self.index = index
         self.location = location
     }
@@ -81,13 +86,19 @@ final class CompiledClause: Sendable {
     /// The document that the rule is of.
     let name: String
     let location: Location
+    /// Whether it was written with `default`.
+    let isDefault: Bool
 
-    init(block: Block, frameSize: Int, variables: [VariableInfo], name: String, location: Location) {
+    init(
+        block: Block, frameSize: Int, variables: [VariableInfo], name: String, location: Location,
+        isDefault: Bool = false
+    ) {
         self.block = block
         self.frameSize = frameSize
         self.variables = variables
         self.name = name
         self.location = location
+        self.isDefault = isDefault
     }
 }
 

@@ -12,8 +12,10 @@ final class Scope {
     let parent: Scope?
     /// The values of rules, by group.
     var documents: [Memo]
-    /// The results of functions, by a hash of their arguments.
-    private var calls: [Int: [Call]] = [:]
+    /// The results of functions, by a hash of their arguments; where calls have one hash, the first.
+    private var calls: [Int: Call] = [:]
+    /// The others.
+    private var moreCalls: [Int: [Call]] = [:]
     /// The same scope without replaced functions: where replacements run.
     private var plain: Scope?
 
@@ -74,43 +76,52 @@ extension Scope {
     private static let mostWithOneHash = 4
 
     /// What a function gave for these arguments, if it was called.
-    func known(_ group: Int, _ arguments: [Value], _ hash: Int) -> Call? {
-        guard let calls = calls[hash] else { return nil }
-        return calls.first { $0.group == group && $0.arguments == arguments }
+    func known(_ group: Int, _ arguments: UnsafeBufferPointer<Value>, _ hash: Int) -> Call? {
+        guard let call = calls[hash] else { return nil }
+        if call.isOf(group, arguments) { return call }
+        return moreCalls[hash]?.first { $0.isOf(group, arguments) }
     }
 
     func remember(_ call: Call, _ hash: Int) {
-        if calls[hash]?.count ?? 0 < Self.mostWithOneHash { calls[hash, default: []].append(call) }
+        if calls[hash] == nil {
+            calls[hash] = call
+        } else if (moreCalls[hash]?.count ?? 0) + 1 < Self.mostWithOneHash {
+            moreCalls[hash, default: []].append(call)
+        }
+    }
+}
+
+extension Call {
+    fileprivate func isOf(_ group: Int, _ arguments: UnsafeBufferPointer<Value>) -> Bool {
+        self.group == group && self.arguments.elementsEqual(arguments)
     }
 }
 
 /// A hash of a function's arguments that looks only at the surface: hashing a whole input would cost more than a call.
 enum CallHash {
-    static func hash(_ group: Int, _ arguments: [Value]) -> Int {
+    static func hash(_ group: Int, _ arguments: UnsafeBufferPointer<Value>) -> Int {
         var hasher = Hasher()
         hasher.combine(group)
-        for argument in arguments { combine(argument, into: &hasher, depth: 2) }
+        for argument in arguments { combine(argument, into: &hasher, isMember: false) }
         return hasher.finalize()
     }
 
-    private static func combine(_ value: Value, into hasher: inout Hasher, depth: Int) {
+    private static func combine(_ value: Value, into hasher: inout Hasher, isMember: Bool) {
         switch value {
         case .null: hasher.combine(0)
         case .bool(let bool): hasher.combine(bool)
         case .number(let number): hasher.combine(number)
         case .string(let text): hasher.combine(text)
-        case .array(let members): combine(members, 1, into: &hasher, depth: depth)
-        case .set(let set): combine(set.members, 2, into: &hasher, depth: depth)
-        case .object(let object):
-            combine(object.keys, 3, into: &hasher, depth: depth)
-            combine(object.values, 4, into: &hasher, depth: depth)
+        case .array(let members): combine(members, 1, into: &hasher, isMember)
+        case .set(let set): combine(set.members, 2, into: &hasher, isMember)
+        case .object(let object): combine(object.values, 3, into: &hasher, isMember)
         }
     }
 
-    private static func combine(_ values: [Value], _ kind: Int, into hasher: inout Hasher, depth: Int) {
+    private static func combine(_ values: [Value], _ kind: Int, into hasher: inout Hasher, _ isMember: Bool) {
         hasher.combine(kind)
         hasher.combine(values.count)
-        guard depth > 0 else { return }
-        for value in values.prefix(4) { combine(value, into: &hasher, depth: depth - 1) }
+        if isMember { return }
+        for index in 0..<min(values.count, 3) { combine(values[index], into: &hasher, isMember: true) }
     }
 }

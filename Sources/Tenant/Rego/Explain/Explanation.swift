@@ -1,6 +1,8 @@
 /// Why a query gave what it gave: the rule bodies that were tried, nested as they were tried, with the expression at
 /// which each failed.
 public struct Explanation: Sendable {
+    /// What the query's first expression gave, as text, shortened and without secrets; nil when it is undefined.
+    public var value: String?
     /// What the query's own body tried, the query first.
     public var attempts: [Attempt]
     /// Whether there were more attempts than were recorded.
@@ -27,12 +29,26 @@ public struct Attempt: Sendable {
         public var reason: String
         /// The local variables at that point.
         public var locals: [(name: String, value: String)]
+        /// What failed within the expression, when it has a body of its own (`every`); at most one.
+        public var within: [Failure] = []
+
+        func write(to lines: inout [String], _ space: String, of rule: String) {
+            lines.append(
+                "\(space)\(rule) failed at \(location.file):\(location.row):\(location.column): \(expression)")
+            // Variables in both are shown where they matter most, at the innermost failure.
+            let shown = within.isEmpty ? locals : []
+            if within.isEmpty { lines.append("\(space)  because \(reason)") }
+            for inner in within { inner.write(to: &lines, space + "  ", of: "its body") }
+            for local in shown { lines.append("\(space)  with \(local.name) = \(local.value)") }
+        }
     }
 
     /// The document, e.g. `data.policy.allow`.
     public var rule: String
     /// Where it stands.
     public var location: Location
+    /// Whether it is that of a `default` rule.
+    public var isDefault = false
     /// Whether the body held.
     public var succeeded = false
     /// The furthest failure; nil when the body succeeded.
@@ -40,20 +56,20 @@ public struct Attempt: Sendable {
     /// What this body tried in turn.
     public var attempts: [Attempt] = []
 
-    init(rule: String, location: Location) {
+    init(rule: String, location: Location, isDefault: Bool) {
         self.rule = rule
+        self.isDefault = isDefault
         self.location = location
     }
 
     func write(to lines: inout [String], indent: Int) {
         let space = String(repeating: "  ", count: indent)
         if let failure {
-            let place = "\(failure.location.file):\(failure.location.row):\(failure.location.column)"
-            lines.append("\(space)\(rule) failed at \(place): \(failure.expression)")
-            lines.append("\(space)  because \(failure.reason)")
-            for local in failure.locals { lines.append("\(space)  with \(local.name) = \(local.value)") }
+            failure.write(to: &lines, space, of: rule)
         } else {
-            lines.append("\(space)\(rule) \(succeeded ? "succeeded" : "gave nothing")")
+            let place = location.file.isEmpty ? "" : " at \(location.file):\(location.row)"
+            let outcome = isDefault ? "took its default" : succeeded ? "succeeded" : "gave nothing"
+            lines.append("\(space)\(rule) \(outcome)\(place)")
         }
         for attempt in attempts { attempt.write(to: &lines, indent: indent + 1) }
     }

@@ -7,6 +7,8 @@ final class Trace {
         let variables: [VariableInfo]
         /// The furthest step that failed.
         var step = -1
+        /// The furthest failure in the last run of each body within this one, such as that of an `every`.
+        var within: [ObjectIdentifier: (step: Int, failure: Attempt.Failure)] = [:]
         /// How much the rule had given before.
         let before: Int
     }
@@ -31,7 +33,7 @@ extension Machine {
     }
 
     mutating func beginAttempt(_ clause: CompiledClause) {
-        let attempt = Attempt(rule: clause.name, location: clause.location)
+        let attempt = Attempt(rule: clause.name, location: clause.location, isDefault: clause.isDefault)
         trace?.open.append(
             Trace.Open(attempt: attempt, block: clause.block, variables: clause.variables, before: yield))
     }
@@ -49,17 +51,35 @@ extension Machine {
         }
     }
 
+    /// A body within the innermost one is run anew.
+    @inline(never)
+    mutating func forgetFailure(_ block: Block) {
+        guard let trace, let last = trace.open.indices.last else { return }
+        trace.open[last].within[ObjectIdentifier(block)] = nil
+    }
+
     /// Keeps the failure that came furthest; of several as far, the first.
     @inline(never)
     mutating func noteFailure(_ block: Block, _ step: Int, _ base: Int) {
-        guard let trace, trace.room > 0, let last = trace.open.indices.last, trace.open[last].block === block,
-            step > trace.open[last].step
-        else { return }
-        trace.open[last].step = step
-        trace.open[last].attempt.failure = Attempt.Failure(
+        guard let trace, trace.room > 0, let last = trace.open.indices.last else { return }
+        let isWhole = trace.open[last].block === block
+        let known = isWhole ? trace.open[last].step : trace.open[last].within[ObjectIdentifier(block)]?.step ?? -1
+        guard step > known else { return }
+        var failure = Attempt.Failure(
             location: location(block, step) ?? trace.open[last].attempt.location,
             reason: reason(block.code[step], base, trace.secrets),
             locals: locals(trace.open[last].variables, base, trace.secrets))
+        if case .every(_, _, _, let body) = block.code[step],
+            let inner = trace.open[last].within[ObjectIdentifier(body)]
+        {
+            failure.within = [inner.failure]
+        }
+        if isWhole {
+            trace.open[last].step = step
+            trace.open[last].attempt.failure = failure
+        } else {
+            trace.open[last].within[ObjectIdentifier(block)] = (step, failure)
+        }
     }
 
     /// The named variables that have a value.
@@ -68,8 +88,8 @@ extension Machine {
     ) -> [(name: String, value: String)] {
         variables.enumerated().compactMap { slot, info in
             if info.isGenerated || info.isWildcard { return nil }
-            if case .null = slots[base + slot] { return nil }
-            return (name: info.name, value: secrets.text(slots[base + slot]))
+            if case .null = frames.values[base + slot] { return nil }
+            return (name: info.name, value: secrets.text(frames.values[base + slot]))
         }
     }
 

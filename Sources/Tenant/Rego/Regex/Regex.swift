@@ -16,10 +16,9 @@ final class Regex: Sendable {
     }
 
     func isMatch(
-        _ text: [UInt8], _ charge: (Int) throws(Builtin.Failure) -> Void
+        _ text: String, _ charge: (Int) throws(Builtin.Failure) -> Void
     ) throws(Builtin.Failure) -> Bool {
-        var machine = RegexMachine(program, text, captures: false)
-        return try machine.run(from: 0, charge) != nil
+        try RegexSearch.isMatch(program, text, charge)
     }
 
     /// Matches one after the other, at most `limit`: each the slots of its captures. An empty match right behind another
@@ -27,7 +26,7 @@ final class Regex: Sendable {
     func matches(
         _ text: [UInt8], limit: Int = .max, _ charge: (Int) throws(Builtin.Failure) -> Void
     ) throws(Builtin.Failure) -> [[Int]] {
-        var machine = RegexMachine(program, text, captures: true)
+        var machine = RegexMachine(program, text)
         var found: [[Int]] = []
         var place = 0
         var previousEnd = -1

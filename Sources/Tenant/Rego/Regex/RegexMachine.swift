@@ -25,7 +25,7 @@ struct RegexMachine {
 
     private let program: RegexProgram
     private let text: [UInt8]
-    /// How many slots are kept: none when only asked whether there is a match.
+    /// How many slots are kept.
     private let slots: Int
     /// Kept from run to run; a run takes them out.
     private var spare: (Threads, Threads)
@@ -33,10 +33,10 @@ struct RegexMachine {
     private var stack: [Task] = []
     private var work = 0
 
-    init(_ program: RegexProgram, _ text: [UInt8], captures: Bool) {
+    init(_ program: RegexProgram, _ text: [UInt8]) {
         self.program = program
         self.text = text
-        slots = captures ? program.slots : 0
+        slots = program.slots
         let count = program.instructions.count
         spare = (Threads(count, slots), Threads(count, slots))
         scratch = [Int](repeating: -1, count: slots)
@@ -56,15 +56,15 @@ struct RegexMachine {
             if current.places.isEmpty {
                 if matched != nil || program.isAnchored && index > 0 { break }
                 if let first = program.firstBytes {
-                    while index < text.count, !first[Int(text[index])] { index += 1 }
-                    if index == text.count { break }
+                    if !program.isAnchored { while index < text.count, !first[Int(text[index])] { index += 1 } }
+                    guard index < text.count, first[Int(text[index])] else { break }
                 }
             }
             if matched == nil {
                 for slot in 0..<slots { scratch[slot] = -1 }
                 add(Int32(truncatingIfNeeded: program.start), index, to: &current)
             }
-            let (scalar, width) = decode(index)
+            let (scalar, width) = text.withUnsafeBufferPointer { Self.decode($0, index) }
             next.places.removeAll(keepingCapacity: true)
             work += current.places.count + 1
             steps: for place in current.places {
@@ -75,7 +75,7 @@ struct RegexMachine {
                     matched = Array(current.captures[base..<(base + slots)])
                     break steps
                 case .take:
-                    if width > 0, program.sets[Int(instruction.argument)].contains(scalar) {
+                    if width > 0, program.takes(instruction, scalar) {
                         let base = Int(place) * slots
                         for slot in 0..<slots { scratch[slot] = current.captures[base + slot] }
                         add(instruction.next, index + width, to: &next)
@@ -83,7 +83,6 @@ struct RegexMachine {
                 default: break
                 }
             }
-            if slots == 0, matched != nil { break }
             if width == 0 { break }
             index += width
             swap(&current, &next)
@@ -116,7 +115,8 @@ struct RegexMachine {
                 stack.append(.visit(instruction.argument))
                 stack.append(.visit(instruction.next))
             case .check:
-                if holds(RegexAssertion(rawValue: UInt8(truncatingIfNeeded: instruction.argument)), index) {
+                let assertion = RegexAssertion(rawValue: UInt8(truncatingIfNeeded: instruction.argument))
+                if text.withUnsafeBufferPointer({ Self.holds(assertion, $0, index) }) {
                     stack.append(.visit(instruction.next))
                 }
             case .save:
@@ -130,25 +130,25 @@ struct RegexMachine {
         }
     }
 
-    private func holds(_ assertion: RegexAssertion?, _ index: Int) -> Bool {
+    static func holds(_ assertion: RegexAssertion?, _ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> Bool {
         switch assertion {
         case .textBegin: index == 0
         case .textEnd: index == text.count
         case .lineBegin: index == 0 || text[index - 1] == 10
         case .lineEnd: index == text.count || text[index] == 10
-        case .wordBoundary: isWord(index - 1) != isWord(index)
-        case .noWordBoundary: isWord(index - 1) == isWord(index)
+        case .wordBoundary: isWord(text, index - 1) != isWord(text, index)
+        case .noWordBoundary: isWord(text, index - 1) == isWord(text, index)
         case nil: false
         }
     }
 
-    private func isWord(_ index: Int) -> Bool {
+    private static func isWord(_ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> Bool {
         index >= 0 && index < text.count && (ASCII.isAlphanumeric(text[index]) || text[index] == 95)
     }
 
     /// The scalar at `index` and its length in bytes, which is 0 at the end.
     @inline(__always)
-    private func decode(_ index: Int) -> (UInt32, Int) {
+    static func decode(_ text: UnsafeBufferPointer<UInt8>, _ index: Int) -> (UInt32, Int) {
         guard index < text.count else { return (0, 0) }
         let first = UInt32(text[index])
         if first < 0x80 { return (first, 1) }

@@ -20,14 +20,18 @@ struct RegexProgram: Sendable {
 
     private(set) var instructions: [Instruction] = []
     private(set) var sets: [ScalarSet] = []
+    /// The ASCII of each set, apart: to look at it counts no references.
+    private var masks: [ScalarSet.Mask] = []
     private(set) var start = 0
     let slots: Int
-    /// Bytes with which a match can begin; nil when a match can be empty or begins with an assertion.
+    /// Bytes with which a match can begin; nil when a match can be empty or begins with an assertion (that of the text's
+    /// begin apart, when all begin so).
     private(set) var firstBytes: [Bool]?
     /// Whether a match can only begin where the text begins.
     private(set) var isAnchored = false
 
     private var setNumbers: [ScalarSet: Int] = [:]
+    private var characterNumbers = [Int32](repeating: -1, count: 128)
 
     static let largest = 100_000
 
@@ -41,7 +45,30 @@ struct RegexProgram: Sendable {
             throw RegexError(code: .large, expression: pattern)
         }
         setNumbers = [:]
+        characterNumbers = []
         findFirst()
+    }
+
+    /// Whether an instruction that takes a scalar takes this one.
+    @inline(__always)
+    func takes(_ instruction: Instruction, _ scalar: UInt32) -> Bool {
+        let number = Int(instruction.argument)
+        return scalar < 128 ? masks[number].contains(scalar) : sets[number].contains(scalar)
+    }
+
+    /// The number of a set; nearly all are one ASCII character.
+    private mutating func number(_ set: ScalarSet) -> Int {
+        let character = set.asciiCharacter
+        if let character, characterNumbers[character] >= 0 { return Int(characterNumbers[character]) }
+        if character == nil, let known = setNumbers[set] { return known }
+        sets.append(set)
+        masks.append(set.mask)
+        if let character {
+            characterNumbers[character] = Int32(truncatingIfNeeded: sets.count - 1)
+        } else {
+            setNumbers[set] = sets.count - 1
+        }
+        return sets.count - 1
     }
 
     private mutating func emit(_ operation: Operation, next: Int = -1, argument: Int = -1) -> Int {
@@ -57,13 +84,7 @@ struct RegexProgram: Sendable {
         guard instructions.count <= Self.largest else { throw RegexError(code: .large, expression: "") }
         switch node {
         case .empty: return next
-        case .set(let set):
-            let number = setNumbers[set] ?? sets.count
-            if number == sets.count {
-                sets.append(set)
-                setNumbers[set] = number
-            }
-            return emit(.take, next: next, argument: number)
+        case .set(let set): return emit(.take, next: next, argument: number(set))
         case .assertion(let assertion): return emit(.check, next: next, argument: Int(assertion.rawValue))
         case .capture(let node, let index):
             let close = emit(.save, next: next, argument: index * 2 + 1)
@@ -145,19 +166,29 @@ struct RegexProgram: Sendable {
 
     /// Finds out how matches can begin.
     private mutating func findFirst() {
+        let (bytes, isAnchored) = beginnings(within: false)
+        self.isAnchored = isAnchored
+        firstBytes = isAnchored ? beginnings(within: true).bytes : bytes
+    }
+
+    /// The bytes with which matches can begin, and whether all begin with the begin of the text; `within` looks behind
+    /// that.
+    private func beginnings(within: Bool) -> (bytes: [Bool]?, isAnchored: Bool) {
         var bytes = [Bool](repeating: false, count: 256)
-        var seen = Set<Int>()
+        var seen = [Bool](repeating: false, count: instructions.count)
         var open = [start]
         var (onlyAnchored, isOpen) = (true, false)
         while let place = open.popLast() {
-            guard seen.insert(place).inserted else { continue }
+            if seen[place] { continue }
+            seen[place] = true
             let instruction = instructions[place]
             switch instruction.operation {
             case .save: open.append(Int(instruction.next))
             case .split: open += [Int(instruction.next), Int(instruction.argument)]
             case .check:
-                isOpen = true
-                if instruction.argument != Int32(RegexAssertion.textBegin.rawValue) { onlyAnchored = false }
+                let isBegin = instruction.argument == Int32(RegexAssertion.textBegin.rawValue)
+                if !isBegin { onlyAnchored = false }
+                if isBegin, within { open.append(Int(instruction.next)) } else { isOpen = true }
             case .match:
                 isOpen = true
                 onlyAnchored = false
@@ -165,10 +196,9 @@ struct RegexProgram: Sendable {
                 onlyAnchored = false
                 let set = sets[Int(instruction.argument)]
                 for value in 0..<128 where set.contains(UInt32(value)) { bytes[value] = true }
-                if (set.ranges.last?.upperBound ?? 0) >= 128 { for value in 0xC2..<0xF5 { bytes[value] = true } }
+                if set.holdsMoreThanASCII { for value in 0xC2..<0xF5 { bytes[value] = true } }
             }
         }
-        isAnchored = onlyAnchored
-        firstBytes = isOpen ? nil : bytes
+        return (isOpen ? nil : bytes, onlyAnchored)
     }
 }

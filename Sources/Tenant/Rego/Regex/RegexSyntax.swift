@@ -1,12 +1,12 @@
 /// A parsed regular expression.
-indirect enum RegexNode: Sendable {
+enum RegexNode: Sendable {
     case empty
     case set(ScalarSet)
     case assertion(RegexAssertion)
     case concatenation([RegexNode])
     case alternation([RegexNode])
-    case repetition(RegexNode, minimum: Int, maximum: Int?, isGreedy: Bool)
-    case capture(RegexNode, index: Int)
+    indirect case repetition(RegexNode, minimum: Int, maximum: Int?, isGreedy: Bool)
+    indirect case capture(RegexNode, index: Int)
 
     static func join(_ nodes: [RegexNode]) -> RegexNode {
         nodes.isEmpty ? .empty : nodes.count == 1 ? nodes[0] : .concatenation(nodes)

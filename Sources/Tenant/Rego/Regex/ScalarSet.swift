@@ -1,39 +1,81 @@
 /// A set of Unicode scalars: what one step of a regular expression takes.
 struct ScalarSet: Hashable, Sendable {
-    /// Sorted, apart from each other.
-    let ranges: [ClosedRange<UInt32>]
-    private let low: UInt64
-    private let high: UInt64
+    /// Which ASCII characters are in the set.
+    struct Mask: Hashable, BitwiseCopyable, Sendable {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+
+        @inline(__always)
+        func contains(_ value: UInt32) -> Bool {
+            (value < 64 ? low >> UInt64(value) : high >> UInt64(value - 64)) & 1 == 1
+        }
+
+        @inline(__always)
+        mutating func insert(_ value: UInt32) {
+            if value < 64 { low |= 1 << UInt64(value) } else { high |= 1 << UInt64(value - 64) }
+        }
+    }
+
+    let mask: Mask
+    /// What is beyond ASCII: sorted, apart from each other.
+    private let wide: [ClosedRange<UInt32>]
 
     static let last: UInt32 = 0x10FFFF
 
     static let all = ScalarSet([0...last])
 
     init(_ ranges: [ClosedRange<UInt32>]) {
-        var merged: [ClosedRange<UInt32>] = []
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            if let previous = merged.last, range.lowerBound <= previous.upperBound &+ 1 {
-                merged[merged.count - 1] = previous.lowerBound...max(previous.upperBound, range.upperBound)
+        var mask = Mask()
+        var wide: [ClosedRange<UInt32>] = []
+        for range in ranges.count > 1 ? ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) : ranges {
+            if range.lowerBound < 128 {
+                for value in range.lowerBound...min(range.upperBound, 127) { mask.insert(value) }
+            }
+            if range.upperBound < 128 { continue }
+            let lower = max(range.lowerBound, 128)
+            if let previous = wide.last, lower <= previous.upperBound &+ 1 {
+                wide[wide.count - 1] = previous.lowerBound...max(previous.upperBound, range.upperBound)
             } else {
-                merged.append(range)
+                wide.append(lower...range.upperBound)
             }
         }
-        self.ranges = merged
-        var bits: (UInt64, UInt64) = (0, 0)
-        for value in UInt32(0)..<128 where Self.find(value, merged) {
-            if value < 64 { bits.0 |= 1 << UInt64(value) } else { bits.1 |= 1 << UInt64(value - 64) }
-        }
-        (low, high) = bits
+        (self.mask, self.wide) = (mask, wide)
     }
 
-    init(_ value: UInt32) { self.init([value...value]) }
+    init(_ value: UInt32) {
+        var mask = Mask()
+        if value < 128 { mask.insert(value) }
+        self.mask = mask
+        wide = value < 128 ? [] : [value...value]
+    }
+
+    /// All of the set: sorted, apart from each other.
+    var ranges: [ClosedRange<UInt32>] {
+        var result: [ClosedRange<UInt32>] = []
+        var value: UInt32 = 0
+        while value < 128 {
+            let start = value
+            while value < 128, mask.contains(value) { value += 1 }
+            if value > start { result.append(start...(value - 1)) }
+            value += 1
+        }
+        if let previous = result.last, let next = wide.first, previous.upperBound + 1 == next.lowerBound {
+            result[result.count - 1] = previous.lowerBound...next.upperBound
+            return result + wide.dropFirst()
+        }
+        return result + wide
+    }
+
+    /// The character when the set is one of ASCII.
+    var asciiCharacter: Int? {
+        guard wide.isEmpty, mask.low.nonzeroBitCount + mask.high.nonzeroBitCount == 1 else { return nil }
+        return mask.low != 0 ? mask.low.trailingZeroBitCount : 64 + mask.high.trailingZeroBitCount
+    }
+
+    var holdsMoreThanASCII: Bool { !wide.isEmpty }
 
     @inline(__always)
-    func contains(_ value: UInt32) -> Bool {
-        if value < 64 { return low >> UInt64(value) & 1 == 1 }
-        if value < 128 { return high >> UInt64(value - 64) & 1 == 1 }
-        return Self.find(value, ranges)
-    }
+    func contains(_ value: UInt32) -> Bool { value < 128 ? mask.contains(value) : Self.find(value, wide) }
 
     private static func find(_ value: UInt32, _ ranges: [ClosedRange<UInt32>]) -> Bool {
         var (low, high) = (0, ranges.count)
@@ -59,7 +101,7 @@ struct ScalarSet: Hashable, Sendable {
     var folded: ScalarSet {
         var result = ranges
         for (value, orbit) in CaseFolding.ascii where contains(value) { result += orbit.map { $0...$0 } }
-        if let end = ranges.last?.upperBound, end >= 128 {
+        if holdsMoreThanASCII {
             for (value, orbit) in CaseFolding.others where contains(value) { result += orbit.map { $0...$0 } }
         }
         return ScalarSet(result)

@@ -41,6 +41,8 @@ struct Parser {
     var wildcards = 0
     /// Whether the options brought the keywords that v0 sources import.
     let isFuture: Bool
+    /// Whether the source is read as Rego v0, whatever it imports.
+    let isV0: Bool
     /// Whether a v0 source has imported `rego.v1`.
     var isCompatible = false
     private var steps = 0
@@ -57,6 +59,7 @@ struct Parser {
         comments = lexer.comments
         self.file = file
         isFuture = options.v0 && options.futureKeywords
+        isV0 = options.v0
         keywords = options.v0 && !options.futureKeywords ? [] : .all
     }
 

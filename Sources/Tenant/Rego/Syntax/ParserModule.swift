@@ -87,8 +87,19 @@ extension Parser {
         if take(.as) {
             guard kind == .identifier || kind == .contains else { throw unexpected("expected var") }
             alias = variable()
+        } else if root != "future", let last = path.lastName, isReserved(last) {
+            throw error("unexpected import path, must not end with a keyword, got: \(last)", at: path.location)
         }
         return Import(path: path, alias: alias, location(from: mark))
+    }
+
+    /// Whether a name is a keyword of the language's version: what an import may not end with.
+    private func isReserved(_ name: String) -> Bool {
+        switch Lexer.keyword(Array(name.utf8)[...]) {
+        case nil: false
+        case .in, .every, .contains, .if: !isV0
+        default: true
+        }
     }
 
     /// Does what imports of `rego.v1` and `future.keywords` ask for.

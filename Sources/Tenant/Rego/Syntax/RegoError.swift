@@ -6,14 +6,19 @@ public struct RegoError: Error, Hashable, Sendable, CustomStringConvertible {
     public var code: String
     /// What is wrong, in words.
     public var message: String
+    /// More about it, line by line: of a type error, what there is and what is wanted.
+    public var details: [String]
     /// Where it stands.
     public var location: Location?
     /// The line of the source with a caret below it, when there is a source.
     public var snippet: String
 
     /// Creates it from its parts.
-    public init(_ code: String, _ message: String, _ location: Location? = nil, snippet: String = "") {
+    public init(
+        _ code: String, _ message: String, _ location: Location? = nil, details: [String] = [], snippet: String = ""
+    ) {
         self.code = code
+        self.details = details
         self.message = message
         self.location = location
         self.snippet = snippet
@@ -22,7 +27,8 @@ public struct RegoError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The text for people.
     public var description: String {
         let place = location.map { "\($0.file.isEmpty ? "policy" : $0.file):\($0.row):\($0.column): " } ?? ""
-        return "\(place)\(code): \(message)\(snippet.isEmpty ? "" : "\n\(snippet)")"
+        let lines = details.map { "\n\t\($0)" }.joined()
+        return "\(place)\(code): \(message)\(lines)\(snippet.isEmpty ? "" : "\n\(snippet)")"
     }
 }
 

@@ -33,7 +33,20 @@ public enum Snippet {
     }
 }
 
+extension RegoError {
+    /// The error with the line that it is about, when its source is among `sources`, by name.
+    func showing(_ sources: [String: String]) -> RegoError {
+        guard snippet.isEmpty, let location, location.row > 0, let source = sources[location.file] else { return self }
+        var error = self
+        error.snippet = Snippet.text(of: location, in: source)
+        return error
+    }
+}
+
 extension RegoErrors {
+    /// The errors with the lines that they are about.
+    func showing(_ sources: [String: String]) -> RegoErrors { RegoErrors(errors.map { $0.showing(sources) }) }
+
     /// Errors with the lines of the source that they are about.
     init(_ errors: [RegoError], of source: String) {
         let bytes = Array(source.utf8)

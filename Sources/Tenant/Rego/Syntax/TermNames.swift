@@ -17,6 +17,19 @@ extension Term {
     }
 }
 
+extension Term {
+    /// The last name of a path.
+    var lastName: String? {
+        switch kind {
+        case .variable(let name): return name
+        case .reference(_, let operands):
+            if case .scalar(.string(let name))? = operands.last?.kind { return name.string }
+            return nil
+        default: return nil
+        }
+    }
+}
+
 extension Value {
     /// The value as Rego writes it, e.g. `{"a": [1, "x"]}` or `set()`.
     public var text: String {

@@ -36,6 +36,12 @@ public struct Text: Sendable, Hashable, Comparable, ExpressibleByStringLiteral, 
             }
         }
         if case .some(.some(let order)) = result { return order }
+        return slowOrder(left, right)
+    }
+
+    /// Never needed for contiguous strings, and kept apart because it would make those count references.
+    @inline(never)
+    private static func slowOrder(_ left: Text, _ right: Text) -> Int {
         let (first, second) = (Array(left.string.utf8), Array(right.string.utf8))
         return first == second ? 0 : (first.lexicographicallyPrecedes(second) ? -1 : 1)
     }

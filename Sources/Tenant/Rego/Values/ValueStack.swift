@@ -39,13 +39,20 @@ final class ValueStack {
     }
 
     /// Takes off the values from `start` on and gives those at the places asked for, which are distinct.
-    func pop(from start: Int, places: some Collection<Int>) -> [Value] {
+    func pop(from start: Int, places: [Int]) -> [Value] {
         let size = count - start
+        if places.count < size {
+            // Some are dropped.
+            let result = places.map { (storage + start + $0).pointee }
+            (storage + start).deinitialize(count: size)
+            count = start
+            return result
+        }
         count = start
-        var result: [Value] = []
-        result.reserveCapacity(places.count)
-        for place in places { result.append((storage + start + place).pointee) }
-        (storage + start).deinitialize(count: size)
-        return result
+        return Array(unsafeUninitializedCapacity: size) { buffer, initialized in
+            guard let target = buffer.baseAddress else { return }
+            for index in 0..<size { (target + index).moveInitialize(from: storage + start + places[index], count: 1) }
+            initialized = size
+        }
     }
 }

@@ -226,7 +226,7 @@ struct JSONSchemaCheck {
         if let bound = schema.bounds["maxLength"], text.unicodeScalars.count > bound {
             outcome.add("string_lte", place, "String length must be less than or equal to \(bound)")
         }
-        if let pattern = schema.pattern, try !pattern.regex.isMatch(Array(text.utf8), charge) {
+        if let pattern = schema.pattern, try !pattern.regex.isMatch(text, charge) {
             outcome.add("pattern", place, "Does not match pattern '\(pattern.text)'")
         }
         outcome.score += 1
@@ -308,7 +308,7 @@ extension JSONSchemaCheck {
             var isMatched = known.contains(name)
             var matchesPattern = false
             for (pattern, patternSchema) in schema.patternProperties {
-                guard try pattern.isMatch(Array(name.string.utf8), charge) else { continue }
+                guard try pattern.isMatch(name.string, charge) else { continue }
                 matchesPattern = true
                 outcome.merge(try check(member, patternSchema, at: inner))
             }

@@ -2,6 +2,7 @@
 enum TemplateFunction {
     static let names: Set<String> = [
         "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index", "slice", "print", "println",
+        "printf", "html", "js", "urlquery",
     ]
 
     static func call(_ name: String, _ arguments: [TemplateValue]) throws(Template.Problem) -> TemplateValue {
@@ -50,8 +51,65 @@ enum TemplateFunction {
         case "print", "println":
             let text = arguments.map(\.text).joined(separator: name == "println" ? " " : "")
             return .value(.string(name == "println" ? "\(text)\n" : text))
+        case "printf": return .value(.string(try printf(arguments)))
+        case "html", "js", "urlquery":
+            let text = arguments.map(\.text).joined()
+            return .value(
+                .string(name == "html" ? html(text) : name == "js" ? script(text) : URLQuery.escape(Array(text.utf8))))
         default: throw .init("function \(GoQuote.quote(name)) not defined")
         }
+    }
+
+    /// Go's `fmt.Sprintf`; what is neither number nor text is passed on as its text.
+    private static func printf(_ arguments: [TemplateValue]) throws(Template.Problem) -> String {
+        guard let format = arguments.first.flatMap(string) else {
+            throw .init("wrong number of args for printf: want at least 1")
+        }
+        let values = arguments.dropFirst().map { value -> GoFormat.Argument in
+            switch value {
+            case .int(let int): .integer(BigInteger(int), fits: true)
+            case .float(let float): .float(float)
+            default: .string(value.text)
+            }
+        }
+        var formatter = GoFormat(format, values)
+        do throws(Builtin.Failure) {
+            return try formatter.run { count throws(Builtin.Failure) in
+                guard count <= Builtin.maximumResult else { throw .tooLarge("result") }
+            }
+        } catch {
+            throw .init("result is too large")
+        }
+    }
+
+    private static func html(_ text: String) -> String {
+        text.unicodeScalars.map { scalar in
+            switch scalar {
+            case "\0": "\u{FFFD}"
+            case "\"": "&#34;"
+            case "'": "&#39;"
+            case "&": "&amp;"
+            case "<": "&lt;"
+            case ">": "&gt;"
+            default: String(scalar)
+            }
+        }.joined()
+    }
+
+    /// As text within a script: signs that could end it are escaped.
+    private static func script(_ text: String) -> String {
+        text.unicodeScalars.map { scalar in
+            switch scalar {
+            case "\\": return "\\\\"
+            case "'": return "\\'"
+            case "\"": return "\\\""
+            case "<", ">", "&", "=": return "\\u00" + String(scalar.value, radix: 16, uppercase: true)
+            default:
+                if GoQuote.isPrintable(scalar) { return String(scalar) }
+                let digits = String(scalar.value, radix: 16, uppercase: true)
+                return "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+            }
+        }.joined()
     }
 
     private static func order(_ one: TemplateValue, _ other: TemplateValue) throws(Template.Problem) -> Int {

@@ -97,7 +97,7 @@ private struct YAMLWriter {
 
     /// A string on one line, in quotes where it would read as something else.
     private func scalar(_ string: String) -> String {
-        guard case .string = YAMLScalar.resolve(string) else {
+        guard case .string = YAMLScalar.resolve(string), !YAMLScalar.isTime(string) else {
             return Value.string(string).json(escapingHTML: false).string
         }
         guard string.unicodeScalars.allSatisfy(GoQuote.isPrintable) else {

@@ -38,7 +38,24 @@ struct YAMLFlow {
             YAMLReader.Mistake(text: "yaml: line \(row + 1): did not find expected \(what)")
         }
         switch next() {
+        case 38, 33:
+            guard let (properties, after) = YAMLReader.properties(rest, isFlow: true) else {
+                throw unexpected("node content")
+            }
+            rest = after
+            let size = reader.size
+            reader.tag = properties.tag
+            let value = try value(depth + 1)
+            reader.tag = nil
+            if let anchor = properties.anchor { reader.anchors[anchor] = (value, reader.size - size) }
+            return value
+        case 42:
+            let name = rest.dropFirst().prefix { !YAMLReader.isSpace($0) && !",[]{}".utf8.contains($0) }
+            rest = rest.dropFirst(name.count + 1)
+            return try reader.alias(name.string)
         case 91:
+            reader.size += 1
+            reader.tag = nil
             rest = rest.dropFirst()
             var members: [Value] = []
             while !take(93) {
@@ -55,19 +72,22 @@ struct YAMLFlow {
             }
             return .array(members)
         case 123:
+            reader.size += 1
+            reader.tag = nil
             rest = rest.dropFirst()
             var pairs: [(key: Value, value: Value)] = []
             while !take(125) {
                 guard next() != nil else { throw unexpected("',' or '}'") }
+                let isMerge = rest.starts(with: "<<".utf8)
                 let key = try key(value(depth + 1))
-                pairs.append((.string(key), take(58) ? try pairValue(depth) : .null))
+                let value = take(58) ? try pairValue(depth) : .null
+                if isMerge { pairs += try reader.merged(value) } else { pairs.append((.string(key), value)) }
                 if !take(44), next() != 125 { throw unexpected("',' or '}'") }
             }
             return .object(ObjectValue(pairs))
-        case 34, 39: return .string(try quoted())
-        case 38, 42, 33: throw reader.mistake("anchors, aliases and tags are not supported")
+        case 34, 39: return try reader.scalar(quoted(), isPlain: false)
         case nil, 44, 93, 125: throw reader.mistake("did not find expected node content")
-        default: return plain()
+        default: return try reader.scalar(plain(), isPlain: true)
         }
     }
 
@@ -83,7 +103,7 @@ struct YAMLFlow {
         return key
     }
 
-    private mutating func plain() -> Value {
+    private mutating func plain() -> String {
         var index = rest.startIndex
         while index < rest.endIndex {
             let byte = rest[index]
@@ -97,7 +117,7 @@ struct YAMLFlow {
         if index == rest.startIndex { index = min(index + 1, rest.endIndex) }
         let text = rest[..<index].reversed().drop { $0 == 32 || $0 == 9 }.reversed()
         rest = rest[index...]
-        return YAMLScalar.resolve(text.string)
+        return text.string
     }
 
     /// A quoted scalar; line ends in it are folded to spaces.

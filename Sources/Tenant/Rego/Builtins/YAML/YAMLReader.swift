@@ -1,5 +1,6 @@
 /// Reads the YAML that policies and their annotations use: block and flow collections, plain, quoted and block scalars,
-/// comments. Anchors, aliases, tags and further documents are refused.
+/// comments, anchors, aliases, merge keys and the tags of scalars. Of several documents the first is read, as Go's
+/// `yaml.v2` does.
 struct YAMLReader {
     struct Mistake: Error {
         var text: String
@@ -18,6 +19,12 @@ struct YAMLReader {
     var row = 0
     /// The line at `row` when its beginning has been taken.
     var current: Line?
+    /// What has a name, and of how many nodes it is.
+    var anchors: [String: (value: Value, size: Int)] = [:]
+    /// Nodes so far, with those that aliases stand for.
+    var size = 0
+    /// The tag of the scalar that is read next.
+    var tag: String?
 
     private init(_ text: String) {
         lines = Array(text.utf8).split(separator: 10, omittingEmptySubsequences: false).map { line in
@@ -31,8 +38,8 @@ struct YAMLReader {
         try reader.skipDirectives()
         let value = try reader.block(0, 0)
         if let line = try reader.line() {
-            if line.indent == 0, line.text.starts(with: "---".utf8) { throw reader.mistake("more than one document") }
-            if !line.text.starts(with: "...".utf8) { throw reader.mistake("did not find expected <document start>") }
+            let isEnd = line.indent == 0 && (isMarker(line.text, "---") || line.text.starts(with: "...".utf8))
+            if !isEnd { throw reader.mistake("did not find expected <document start>") }
         }
         return value
     }
@@ -91,12 +98,18 @@ struct YAMLReader {
     mutating func block(_ indent: Int, _ depth: Int) throws(Mistake) -> Value {
         guard depth < Self.deepest else { throw mistake("exceeded max depth of \(Self.deepest)") }
         guard let line = try line(), line.indent >= indent, !Self.isEnd(line) else { return .null }
+        if let (properties, rest) = Self.properties(line.text) {
+            if Self.isBlank(rest) { advance() } else { current = Line(indent: line.indent, text: rest) }
+            return try named(properties) { reader throws(Mistake) in try reader.block(indent, depth + 1) }
+        }
+        size += 1
         if Self.isItem(line.text) { return try sequence(line.indent, depth) }
         if try keyEnd(line.text) != nil { return try mapping(line.indent, depth) }
         return try inline(line.text, indent - 1, depth)
     }
 
     private mutating func sequence(_ indent: Int, _ depth: Int) throws(Mistake) -> Value {
+        tag = nil
         var members: [Value] = []
         while let line = try line(), line.indent == indent, Self.isItem(line.text), !Self.isEnd(line) {
             let rest = line.text.dropFirst().drop { $0 == 32 }
@@ -112,28 +125,35 @@ struct YAMLReader {
     }
 
     private mutating func mapping(_ indent: Int, _ depth: Int) throws(Mistake) -> Value {
+        tag = nil
         var pairs: [(key: Value, value: Value)] = []
         while let line = try line(), line.indent == indent, !Self.isEnd(line) {
             guard let (key, length) = try keyEnd(line.text) else { throw mistake("could not find expected ':'") }
-            let rest = line.text.dropFirst(length).drop { $0 == 32 }
-            var value = Value.null
-            if Self.isBlank(rest) {
-                advance()
-                if let next = try self.line() {
-                    if next.indent > indent {
-                        value = try block(indent + 1, depth + 1)
-                    } else if next.indent == indent, Self.isItem(next.text) {
-                        value = try sequence(indent, depth + 1)
-                    }
-                }
-            } else {
-                if Self.isItem(rest) { throw mistake("block sequence entries are not allowed in this context") }
-                value = try inline(rest, indent, depth + 1)
+            let isMerge = line.text.starts(with: "<<".utf8)
+            var rest = line.text.dropFirst(length).drop { $0 == 32 }
+            let properties = Self.properties(rest)
+            if let properties { rest = properties.rest }
+            let value = try named(properties?.properties) { reader throws(Mistake) in
+                try reader.mappingValue(rest, indent, depth + 1)
             }
-            pairs.append((.string(key), value))
+            if isMerge { pairs += try merged(value) } else { pairs.append((.string(key), value)) }
         }
         if let line = try line(), line.indent > indent { throw mistake("did not find expected key") }
         return .object(ObjectValue(pairs))
+    }
+
+    /// What stands behind a key, or below it.
+    private mutating func mappingValue(
+        _ rest: ArraySlice<UInt8>, _ indent: Int, _ depth: Int
+    ) throws(Mistake) -> Value {
+        guard Self.isBlank(rest) else {
+            if Self.isItem(rest) { throw mistake("block sequence entries are not allowed in this context") }
+            return try inline(rest, indent, depth)
+        }
+        advance()
+        guard let next = try line() else { return .null }
+        if next.indent > indent { return try block(indent + 1, depth) }
+        return next.indent == indent && Self.isItem(next.text) ? try sequence(indent, depth) : .null
     }
 
     /// The key at the beginning of a line and how many bytes it and its colon have; nil when there is no key.
@@ -146,8 +166,7 @@ struct YAMLReader {
             let spaces = rest.prefix { $0 == 32 }.count
             guard rest.dropFirst(spaces).first == 58, Self.isSpace(rest.dropFirst(spaces + 1).first) else { return nil }
             return (key, length + spaces + 1)
-        case 91, 123, 124, 62: return nil
-        case 38, 42, 33: throw mistake("anchors, aliases and tags are not supported")
+        case 91, 123, 124, 62, 42: return nil
         case 63 where Self.isSpace(text.dropFirst().first): throw mistake("complex keys are not supported")
         default: break
         }
@@ -182,7 +201,12 @@ struct YAMLReader {
             }
             advance()
             return value
-        case 38, 42, 33: throw mistake("anchors, aliases and tags are not supported")
+        case 42:
+            let name = text.dropFirst().prefix { $0 != 32 }
+            guard Self.isBlank(text.dropFirst(name.count + 1)) else { throw mistake("did not find expected key") }
+            let value = try alias(name.string)
+            advance()
+            return value
         case 37, 64, 96: throw mistake("found character that cannot start any token")
         default: return try plain(text, indent)
         }
@@ -208,7 +232,7 @@ struct YAMLReader {
             breaks = 0
             row += 1
         }
-        return parts.count == 1 ? YAMLScalar.resolve(parts[0]) : .string(parts.joined())
+        return try scalar(parts.joined(), isPlain: parts.count == 1)
     }
 
     /// A line of a plain scalar without its comment.
@@ -293,7 +317,7 @@ struct YAMLReader {
         } else if chomp == nil, !body.isEmpty {
             text += "\n"
         }
-        return .string(text)
+        return try scalar(text, isPlain: false)
     }
 
     private static func folded(_ body: [ArraySlice<UInt8>]) -> String {

@@ -56,4 +56,25 @@ enum YAMLScalar {
         default: nil
         }
     }
+
+    /// Whether a plain scalar would be read as a date, a time of a day or a number to the base 60: texts like these are
+    /// written in quotes, though they are read as texts.
+    static func isTime(_ text: String) -> Bool {
+        let words = text.split(whereSeparator: { "Tt ".contains($0) })
+        let date = (words.first ?? "").split(separator: "-", omittingEmptySubsequences: false)
+        if date.count == 3, date[0].count == 4, date.allSatisfy({ $0.utf8.allSatisfy(ASCII.isDigit) }),
+            let month = Int(date[1]), let day = Int(date[2]), (1...12).contains(month), (1...31).contains(day)
+        {
+            return words.count == 1
+                ? words[0].utf8.count == text.utf8.count : words.count == 2 && words[1].contains(":")
+        }
+        let parts = text.drop { $0 == "-" || $0 == "+" }.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count > 1, let first = parts[0].utf8.first, ASCII.isDigit(first),
+            parts[0].utf8.allSatisfy({ ASCII.isDigit($0) || $0 == 95 })
+        else { return false }
+        return parts.dropFirst().enumerated().allSatisfy { place, part in
+            let digits = place == parts.count - 2 ? part.prefix { $0 != "." } : part
+            return Int(digits).map { (0...59).contains($0) } ?? false
+        }
+    }
 }

@@ -1,0 +1,26 @@
+import Verifier
+import WireFormat
+
+/// Plays cases against the verifiers.
+public enum CaseRunner {
+    /// The result of a case; every failure is a refusal with its reason.
+    public static func run(_ known: EvidenceCase) -> CaseResult {
+        var result: CaseResult
+        do {
+            result = try play(known)
+        } catch let refusal as EvidenceRefusal {
+            result = CaseResult(.reject, reason: refusal.description)
+        } catch {
+            result = CaseResult(.reject, reason: "format: \(error)")
+        }
+        result.id = known.id
+        return result
+    }
+
+    private static func play(_ known: EvidenceCase) throws -> CaseResult {
+        switch known.tee {
+        case "sev-snp": try SNPCases.play(known)
+        default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
+        }
+    }
+}
