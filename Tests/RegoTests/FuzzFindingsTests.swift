@@ -55,4 +55,13 @@ struct FuzzFindingsTests {
             modules: [(name: "a", source: "\(blocks)package t\n\np := count(rego.metadata.chain())")])
         #expect(try policy.prepare(query: "data.t.p").value() == .int(17))
     }
+
+    @Test(arguments: ["not input", "not data", "not [input] == 1", "not data = 1"])
+    func `a negated document is hoisted to an end`(query: String) throws {
+        var options = CompileOptions()
+        options.hoistsNegation = true
+        let policy = try Policy.compile(modules: [(name: "a", source: "package a\np if \(query)")], options: options)
+        let value = try policy.prepare(query: "data.a.p").value(input: .bool(false))
+        #expect(value == (query == "not data" ? nil : .bool(true)))
+    }
 }
