@@ -135,6 +135,11 @@ struct RefusalTests {
         _ = try Policy.compile(modules: [(name: "t.rego", source: "package t\n\(allowed.module)")], options: options)
     }
 
+    @Test func `a function may be nothing but its constants`() throws {
+        #expect(try evaluate("f(\"a\")\nf(x) if x == 2\np := [f(\"a\"), f(2)]") == fromJSON("[true, true]"))
+        #expect(try evaluate("f(\"a\")\np := f(\"b\")") == nil)
+    }
+
     @Test func `of equal keys in a literal the last counts`() throws {
         #expect(try evaluate("p := {\"a\": 1, \"a\": 2}.a") == .int(2))
         #expect(try evaluate("p := {x: 1, \"a\": 2}.a if x := \"a\"") == .int(1))

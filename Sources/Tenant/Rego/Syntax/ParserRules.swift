@@ -221,7 +221,7 @@ extension Parser {
             if arguments.isEmpty {
                 throw error("rule argument list must take at least one argument", at: literal.location)
             }
-            complaints.append(error("function \(lacks)", at: literal.location))
+            // Without value and body a function of constants, `f("x")`, is true for them, in v1 too.
             return Rule(path: target, head: .function(arguments: arguments, value: yes), literal.location)
         default:
             throw error("\(term.kindName) cannot be used for rule name", at: literal.location)
