@@ -20,6 +20,7 @@ public enum CaseRunner {
     private static func play(_ known: EvidenceCase) throws -> CaseResult {
         switch known.tee {
         case "sev-snp": try SNPCases.play(known)
+        case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }
