@@ -70,7 +70,7 @@ public struct CertificateTable: Sendable {
     private static func refusal(_ reason: String) -> WireError { WireError(field: "certificate table", reason: reason) }
 
     /// The DER of a certificate that may stand in PEM armour, as some hosts deliver it.
-    static func der(of bytes: [UInt8], field: String) throws(WireError) -> [UInt8] {
+    public static func der(of bytes: [UInt8], field: String) throws(WireError) -> [UInt8] {
         guard bytes.starts(with: Array("-----BEGIN ".utf8)) else { return bytes }
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         guard let end = lines.firstIndex(where: { $0.hasPrefix("-----END ") }), end > 0 else {

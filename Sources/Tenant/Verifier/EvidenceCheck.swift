@@ -80,4 +80,34 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case serviceTD = "policy.service-td"
     /// The appraisal policy refused.
     case policy
+    /// The attestation key is not one that only signs what its TPM made.
+    case tpmAttestationKey = "tpm.attestation-key"
+    /// The TPM's signature rests on a hash that is not accepted.
+    case tpmSignatureHash = "tpm.signature-hash"
+    /// Bytes follow the TPM's statement.
+    case tpmTrailingBytes = "tpm.trailing-bytes"
+    /// The TPM signed something that is not a quote.
+    case tpmQuoteType = "tpm.quote-type"
+    /// The quote was made for another nonce.
+    case tpmNonce = "tpm.nonce"
+    /// The quote covers other registers or banks than demanded.
+    case tpmPCRSelection = "tpm.pcr-selection"
+    /// The registers' values are not those that were quoted.
+    case tpmPCRDigest = "tpm.pcr-digest"
+    /// Replaying the event log does not give the registers' values.
+    case eventLogReplay = "event-log.replay"
+    /// A digest in the event log is not that of its event.
+    case eventLogPayload = "event-log.payload"
+    /// The Azure report is of another kind than it is presented as.
+    case azureReportType = "azure.report-type"
+    /// The runtime data of an Azure report are hashed in a way that is not accepted.
+    case azureHashType = "azure.hash-type"
+    /// The hardware's report is over other runtime data.
+    case azureRuntimeData = "azure.runtime-data"
+    /// The TD quote and the TD report speak of different TDs.
+    case azureReport = "azure.td-report"
+    /// The runtime data were made for other user data.
+    case azureUserData = "azure.user-data"
+    /// The copies of the same evidence differ.
+    case azureWireForm = "azure.wire-form"
 }

@@ -21,6 +21,9 @@ public enum CaseRunner {
         switch known.tee {
         case "sev-snp": try SNPCases.play(known)
         case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
+        case "tpm": try TPMCases.play(known)
+        case "az-snp-vtpm", "az-tdx-vtpm": try AzureCases.play(known)
+        case "tdx" where EventLogCases.plays(known): try EventLogCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }

@@ -44,7 +44,8 @@ enum SNPCases {
         return CaseResult(.accept, claims: ["entries": .array(entries)])
     }
 
-    private static func claims(_ verified: VerifiedEvidence, _ report: SNPReport) -> JSONValue {
+    /// What a verified report says, by the manifest's names.
+    static func claims(_ verified: VerifiedEvidence, _ report: SNPReport) -> JSONValue {
         let tcb = report.reportedTCB.components(verified.productLine.layout)
         var parts: [String: JSONValue] = [
             "bootloader": .integer(Int64(tcb.bootLoader)), "tee": .integer(Int64(tcb.tee)),

@@ -1,0 +1,60 @@
+import Evidence
+import Verifier
+import WireFormat
+
+/// Cases of TPM 2.0: quotes with the values of registers, and event logs.
+enum TPMCases {
+    static func play(_ known: EvidenceCase) throws -> CaseResult {
+        if known.files["tpm_message"] == nil { return try EventLogCases.play(known) }
+        let isRaw = known.params["signature_format"]?.stringValue == "raw"
+        let bytes = try known.bytes("tpm_signature")
+        let verifier = TPMQuoteVerifier(requirements: .anySelection)
+        let signed = try verifier.authenticate(
+            try known.bytes("tpm_message"),
+            // A bare signature names no scheme; Azure's are RSASSA with SHA-256.
+            signature: isRaw ? .rsaSSA(hash: .sha256, bytes: bytes) : try TPMSignature(parsing: bytes),
+            key: try AttestationKey(parsing: try known.bytes("ak")))
+        var claims = Self.claims(signed.attestation)
+        claims["sig_alg"] = .string(signed.signature.schemeName)
+        claims["sig_hash"] = .string(signed.signature.hash.name)
+        claims["signature_format"] = isRaw ? "raw" : "TPMT_SIGNATURE"
+        do {
+            let registers = try PCRBanks(json: try JSONValue.parse(try known.bytes("pcrs")))
+            _ = try verifier.verify(
+                signed, nonce: try known.hex("nonce") ?? signed.attestation.extraData, registers: registers)
+            return CaseResult(.accept, claims: .object(claims))
+        } catch let refusal as EvidenceRefusal {
+            // The TPM did sign this, so what it says is worth showing.
+            return CaseResult(.reject, reason: refusal.description, claims: .object(claims))
+        }
+    }
+
+    /// What a signed statement says, by the manifest's names.
+    static func claims(_ attestation: TPMAttestation) -> [String: JSONValue] {
+        var claims: [String: JSONValue] = [
+            "qualified_signer": .string(Hex.encode(attestation.qualifiedSigner)),
+            "extra_data": .string(Hex.encode(attestation.extraData)),
+            "clock": .integer(Int64(clamping: attestation.clock.milliseconds)),
+            "reset_count": .integer(Int64(attestation.clock.resetCount)),
+            "restart_count": .integer(Int64(attestation.clock.restartCount)),
+            "safe": .integer(attestation.clock.isSafe ? 1 : 0),
+            "firmware_version": .string(hex16(attestation.firmwareVersion)),
+        ]
+        if case .quote(let selections, let digest) = attestation.body {
+            claims["pcr_select"] = .array(
+                selections.map { selection in
+                    [
+                        .string(selection.bank?.name ?? "0x" + String(selection.algorithm, radix: 16)),
+                        .array(selection.registers.map { .integer(Int64($0)) }),
+                    ]
+                })
+            claims["pcr_digest"] = .string(Hex.encode(digest))
+        }
+        return claims
+    }
+
+    private static func hex16(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
