@@ -20,6 +20,8 @@ public enum CaseRunner {
     private static func play(_ known: EvidenceCase) throws -> CaseResult {
         switch known.tee {
         case "sev-snp": try SNPCases.play(known)
+        case "sev": try LaunchCases.play(known)
+        case "tdx" where TDXLaunchCases.plays(known): try TDXLaunchCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }
