@@ -150,6 +150,8 @@ let suites: [Target] = [
     .executableTarget(
         name: "rego-bench", dependencies: ["Rego", "CAllocations"], path: "Benchmarks/RegoBench",
         swiftSettings: strict),
+    .executableTarget(
+        name: "evidence-bench", dependencies: ["Evidence"], path: "Benchmarks/EvidenceBench", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),

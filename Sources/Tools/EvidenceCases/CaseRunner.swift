@@ -24,6 +24,8 @@ public enum CaseRunner {
         case "tpm": try TPMCases.play(known)
         case "az-snp-vtpm", "az-tdx-vtpm": try AzureCases.play(known)
         case "tdx" where EventLogCases.plays(known): try EventLogCases.play(known)
+        case "sev": try LaunchCases.play(known)
+        case "tdx" where TDXLaunchCases.plays(known): try TDXLaunchCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }
