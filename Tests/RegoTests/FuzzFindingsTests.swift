@@ -56,12 +56,12 @@ struct FuzzFindingsTests {
         #expect(try policy.prepare(query: "data.t.p").value() == .int(17))
     }
 
-    @Test(arguments: ["not input", "not data", "not [input] == 1", "not data = 1"])
-    func `a negated document is hoisted to an end`(query: String) throws {
+    @Test(arguments: [("not input", true), ("not data", false), ("not [input] == [1]", true), ("not data == 1", true)])
+    func `a negated document is hoisted to an end`(query: String, holds: Bool) throws {
         var options = CompileOptions()
         options.hoistsNegation = true
-        let policy = try Policy.compile(modules: [(name: "a", source: "package a\np if \(query)")], options: options)
-        let value = try policy.prepare(query: "data.a.p").value(input: .bool(false))
-        #expect(value == (query == "not data" ? nil : .bool(true)))
+        let policy = try Policy.compile(modules: [(name: "a", source: "package a\np := 1")], options: options)
+        let rows = try policy.prepare(query: query).evaluate(input: .bool(false))
+        #expect(rows.isEmpty != holds)
     }
 }
