@@ -41,7 +41,7 @@ enum AzureCases {
             .accept,
             claims: [
                 "var_hash": .string(Hex.encode(binding.digest)),
-                "report_data_prefix": .string(Hex.encode((report.reportData ?? []).prefix(32))),
+                "report_data_prefix": .string(Hex.encode((report.reportData(as: kind) ?? []).prefix(32))),
                 "report_type": .integer(Int64(report.kind.rawValue)),
                 "hash_type": .integer(Int64(report.hashType.rawValue)), "version": .integer(Int64(report.version)),
                 "keys": keys(binding.runtime),
