@@ -23,6 +23,7 @@ public enum CaseRunner {
         case "tpm": try TPMCases.play(known)
         case "az-snp-vtpm", "az-tdx-vtpm": try AzureCases.play(known)
         case "tdx" where EventLogCases.plays(known): try EventLogCases.play(known)
+        case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }

@@ -65,31 +65,20 @@ struct AzureVTPMTests {
         }
     }
 
-    /// A quote verifier that believes every quote; it only shows what the others checks do.
-    private struct Believing: TDQuoteVerifying {
-        struct Verified: VerifiedTDReport { var reportData: [UInt8] }
-        func verify(quote: [UInt8]) -> Verified { Verified(reportData: Array(quote[48 + 520..<48 + 584])) }
-    }
-
-    @Test func `a TD quote must be over the runtime data, and no quote goes unverified`() throws {
-        let (known, evidence) = try Self.evidence("azure.tdx-trustee-v1")
-        let nonce = try Hex.decode(known.params["nonce"]?.stringValue ?? "", field: "nonce")
-        let verifier = AzureTDXVerifier(quotes: Believing())
-        #expect(try verifier.verify(evidence, nonce: nonce).runtime.attestationKey != nil)
-        #expect(throws: EvidenceRefusal.self) {
-            try AzureTDXVerifier(quotes: RefusingQuoteVerifier()).verify(evidence, nonce: nonce)
+    @Test func `an authentic TD quote must be over the runtime data`() throws {
+        let nonce = Array("challenge".utf8)
+        // When all the certificates of both quotes are valid.
+        let verifier = AzureTDXVerifier(
+            hardware: IntelVerifier(anchors: try TrustAnchors(softRoots: []), clock: { 1_767_225_600 }))
+        let (_, evidence) = try Self.evidence("azure.tdx-trustee-v1")
+        #expect(throws: Never.self) { try verifier.verify(evidence, .none(because: "a test"), nonce: nonce) }
+        let (_, other) = try Self.evidence("azure.mut.tdx-trustee-v1.td-quote-other")
+        let refusal = #expect(throws: EvidenceRefusal.self) {
+            try verifier.verify(other, .none(because: "a test"), nonce: nonce)
         }
-        var other = evidence
-        guard case .quote(var quote) = evidence.endorsement else {
-            Issue.record("no quote")
-            return
-        }
-        quote[48 + 520 + 40] ^= 1
-        other.endorsement = .quote(quote)
-        let refusal = #expect(throws: EvidenceRefusal.self) { try verifier.verify(other, nonce: nonce) }
         #expect(refusal?.check == .azureReport)
         VerificationRecord.$switchedOff.withValue([.azureReport]) {
-            #expect(throws: Never.self) { try verifier.verify(other, nonce: nonce) }
+            #expect(throws: Never.self) { try verifier.verify(other, .none(because: "a test"), nonce: nonce) }
         }
     }
 
