@@ -36,7 +36,12 @@ enum EventLogCases {
     ///
     /// These cases are about the log: the quote's registers are taken as stated, its signature is the matter of others.
     private static func statedRTMRs(_ known: EvidenceCase) throws -> [[UInt8]]? {
-        if known.files["quote"] != nil { return try TDReportRegisters.rtmrs(inQuote: try known.bytes("quote")) }
+        if known.files["quote"] != nil {
+            guard case .domain(let report) = try Quote(parsing: try known.bytes("quote")).body else {
+                throw WireError(field: "quote", reason: "is not of a TD")
+            }
+            return report.rtmr
+        }
         let expected = try JSONValue.parse(try known.bytes("expected"))
         guard expected["rtmr0"] != nil else { return nil }
         return try (0..<EventLogReplay.rtmrCount).map { index in

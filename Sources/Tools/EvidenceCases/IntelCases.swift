@@ -97,7 +97,8 @@ enum IntelCases {
         }
     }
 
-    private static func claims(_ quote: Quote, _ platform: EndorsedPlatform?, simulated: Bool) -> JSONValue {
+    /// What a quote says, by the manifest's names.
+    static func claims(_ quote: Quote, _ platform: EndorsedPlatform?, simulated: Bool) -> JSONValue {
         var claims =
             switch quote.body {
             case .domain(let report): domain(report)

@@ -111,15 +111,18 @@ public struct HCLReport: Equatable, Sendable {
     /// The size that the header states: all but what follows the runtime data.
     public var statedSize: Int { runtimeData.count + Self.runtimeHeaderLength + Self.headerLength }
 
-    /// REPORTDATA of the hardware report (64 bytes), where the hardware has one.
-    public var reportData: [UInt8]? {
+    /// REPORTDATA (64 bytes) of the hardware report, where it stands in reports of `kind`; nil for those without hardware.
+    public func reportData(as kind: Kind) -> [UInt8]? {
+        let offset: Int
         switch kind {
-        case .snp: Array(hardwareReport[0x50..<0x90])
-        case .tdx: Array(hardwareReport[128..<192])
-        case .vbs: nil
+        case .snp: offset = 0x50
+        case .tdx: offset = 128
+        case .vbs: return nil
         }
+        guard hardwareReport.count >= offset + 64 else { return nil }
+        return Array(hardwareReport[offset..<offset + 64])
     }
 
     /// The TDREPORT, in reports of TDX; a MAC protects it, so it means something on its own machine only.
-    public var tdReport: [UInt8]? { kind == .tdx ? Array(hardwareReport[..<1024]) : nil }
+    public var tdReport: [UInt8]? { kind == .tdx ? Array(hardwareReport.prefix(1024)) : nil }
 }

@@ -38,6 +38,12 @@ public struct TPMPublicArea: Equatable, Sendable {
         /// Hash identifier, key size, mode or count, as the algorithm has them.
         public var parameters: [UInt16]
 
+        /// Joins its parts.
+        public init(algorithm: UInt16, parameters: [UInt16]) {
+            self.algorithm = algorithm
+            self.parameters = parameters
+        }
+
         func write(to writer: inout ByteWriter) {
             writer.u16BE(algorithm)
             for parameter in parameters { writer.u16BE(parameter) }

@@ -1,42 +1,11 @@
 import Evidence
 import WireFormat
 
-/// What Azure's evidence needs of a TD quote that was verified.
-public protocol VerifiedTDReport: Sendable {
-    /// REPORTDATA (64 bytes).
-    var reportData: [UInt8] { get }
-}
-
-/// Verifies TD quotes: signature, certificates, collateral. The verifier of Intel's quotes is one; nothing is accepted without.
-public protocol TDQuoteVerifying: Sendable {
-    /// What it makes of a good quote.
-    associatedtype Verified: VerifiedTDReport
-    /// Checks a quote as it came in.
-    func verify(quote: [UInt8]) throws(EvidenceRefusal) -> Verified
-}
-
-/// Refuses every quote; for callers that have no verifier of Intel's quotes.
-public struct RefusingQuoteVerifier: TDQuoteVerifying {
-    /// Never made.
-    public struct Verified: VerifiedTDReport {
-        /// Nothing.
-        public let reportData: [UInt8]
-    }
-
-    /// Creates it.
-    public init() {}
-
-    /// Refuses.
-    public func verify(quote: [UInt8]) throws(EvidenceRefusal) -> Verified {
-        throw VerificationRecord().refusal(.technology, "TD quote", "", "there is no verifier of TD quotes here")
-    }
-}
-
 /// A machine on Azure under TDX: genuine hardware, whose paravisor runs the vTPM that quoted the registers for the nonce. Only
 /// ``AzureTDXVerifier`` makes it.
-public struct VerifiedAzureTDX<Hardware: VerifiedTDReport>: Sendable {
-    /// The verified TD quote.
-    public let hardware: Hardware
+public struct VerifiedAzureTDX: Sendable {
+    /// The TD quote and its endorsement.
+    public let hardware: VerifiedTDXQuote
     /// The paravisor's report.
     public let report: HCLReport
     /// The runtime data that the hardware vouches for.
@@ -47,44 +16,51 @@ public struct VerifiedAzureTDX<Hardware: VerifiedTDReport>: Sendable {
     public let quote: VerifiedTPMQuote
     let record: VerificationRecord
 
-    /// What was looked at, the TD quote left out.
-    public var fields: [FieldVerdict] { record.fields + quote.fields }
+    /// What was looked at.
+    public var fields: [FieldVerdict] { hardware.fields + record.fields + quote.fields }
 }
 
 /// Follows the chain of Azure's evidence under TDX: Intel's root, TD quote, runtime data, attestation key, quote.
-public struct AzureTDXVerifier<Quotes: TDQuoteVerifying>: Sendable {
-    private let quotes: Quotes
+public struct AzureTDXVerifier: Sendable {
+    private let hardware: IntelVerifier
     private let requirements: TPMQuoteRequirements
 
-    /// Creates a verifier that trusts the quotes that `quotes` verifies.
-    public init(quotes: Quotes, requirements: TPMQuoteRequirements = .strict) {
-        self.quotes = quotes
+    /// Creates a verifier that trusts what `hardware` trusts.
+    public init(hardware: IntelVerifier, requirements: TPMQuoteRequirements = .strict) {
+        self.hardware = hardware
         self.requirements = requirements
     }
 
-    /// Checks evidence.
+    /// Checks evidence. The vendor's status of the platform is in the result; it is for policy to judge.
     ///
     /// - Parameters:
     ///   - evidence: What the machine sent.
+    ///   - technology: Whose roots may vouch.
+    ///   - endorsements: Intel's published data.
     ///   - nonce: What the TPM's quote must have been made for.
     public func verify(
-        _ evidence: AzureVTPMEvidence, nonce: [UInt8]
-    ) throws(EvidenceRefusal) -> VerifiedAzureTDX<Quotes.Verified> {
+        _ evidence: AzureVTPMEvidence, as technology: Technology = .tdx,
+        _ endorsements: IntelVerifier.Endorsements, nonce: [UInt8]
+    ) throws(EvidenceRefusal) -> VerifiedAzureTDX {
         var record = VerificationRecord()
         let report = try record.parsed { () throws(WireError) in try HCLReport(parsing: evidence.hclReport) }
         let bound = try HCLReportBinding(report, kind: .tdx, record: &record)
         guard case .quote(let bytes) = evidence.endorsement else {
             throw record.refusal(.unsigned, "TD quote", "", "the evidence has no TD quote")
         }
-        let hardware = try quotes.verify(quote: bytes)
+        let quote = try record.parsed { () throws(WireError) in try Quote(parsing: bytes) }
+        let verified = try hardware.verify(tdx: quote, as: technology, endorsements)
         // The TDREPORT has a MAC that only its own machine can check: what counts is what the quote says.
         try record.require(
-            hardware.reportData == HCLReportBinding.reportData(bound.digest), .azureReport, "TD quote",
-            Hex.encode(hardware.reportData), passed: "is over the runtime data",
+            verified.report.reportData == HCLReportBinding.reportData(bound.digest), .azureReport, "TD quote",
+            Hex.encode(verified.report.reportData), passed: "is over the runtime data",
             failed: "the TD quote is over other runtime data")
-        let quote = try bound.verifyQuote(evidence, nonce: nonce, requirements: requirements, record: &record)
+        try record.require(
+            !verified.report.attributes.debug, .debug, "debug", "", passed: "is off",
+            failed: "the host may read the memory")
+        let registers = try bound.verifyQuote(evidence, nonce: nonce, requirements: requirements, record: &record)
         return VerifiedAzureTDX(
-            hardware: hardware, report: report, runtime: bound.runtime, runtimeDigest: bound.digest, quote: quote,
+            hardware: verified, report: report, runtime: bound.runtime, runtimeDigest: bound.digest, quote: registers,
             record: record)
     }
 }

@@ -25,7 +25,7 @@ public struct HCLReportBinding: Sendable {
             report.hashType == .sha256, .azureHashType, "hash type", "\(report.hashType.rawValue)",
             passed: "is SHA-256", failed: "is not SHA-256")
         digest = TPMHash.sha256.digest(report.runtimeData)
-        let reportData = report.reportData ?? []
+        let reportData = report.reportData(as: kind) ?? []
         try record.require(
             reportData == Self.reportData(digest), .azureRuntimeData, "runtime data", Hex.encode(digest),
             passed: "the hardware report is over them", failed: "the hardware report is over other runtime data")

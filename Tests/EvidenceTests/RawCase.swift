@@ -1,0 +1,52 @@
+import Foundation
+import TestSupport
+import Testing
+import WireFormat
+
+/// A case of the evidence manifest as JSON, for suites that need parameters of their own.
+struct RawCase: Sendable, CustomTestStringConvertible {
+    var id: String
+    var tee: String
+    var files: [String: String]
+    var params: JSONValue
+    var expect: JSONValue
+    var claims: JSONValue?
+
+    var testDescription: String { id }
+
+    func bytes(_ role: String) throws -> [UInt8] {
+        guard let path = files[role] else { throw WireError(field: role, reason: "is not among the files") }
+        return try Vectors.bytes("evidence/\(path)")
+    }
+
+    static let all: [RawCase] = {
+        guard Vectors.available, let bytes = try? Vectors.bytes("evidence/manifest.json"),
+            let manifest = try? JSONValue.parse(bytes, limits: JSONLimits(depth: 64, size: 64 << 20))
+        else { return [] }
+        return (manifest["cases"]?.arrayValue ?? []).compactMap { element in
+            guard let id = element["id"]?.stringValue, let tee = element["tee"]?.stringValue else { return nil }
+            return RawCase(
+                id: id, tee: tee, files: (element["files"]?.objectValue ?? [:]).compactMapValues(\.stringValue),
+                params: element["params"] ?? .null, expect: element["expect"] ?? .null, claims: element["claims"])
+        }
+    }()
+
+    /// Cases with a file in a role, of genuine or at least well-formed evidence.
+    static func accepted(_ tee: String, with role: String) -> [RawCase] {
+        all.filter { $0.tee == tee && $0.files[role] != nil && $0.expect["verdict"] != "reject" }
+    }
+}
+
+/// Ways to spoil bytes that every parser must survive.
+enum Damage {
+    /// `bytes` with one byte replaced by several values, at every place.
+    static func edited(_ bytes: [UInt8], _ values: [UInt8] = [0x00, 0x01, 0x7F, 0x80, 0xFF]) -> some Sequence<[UInt8]> {
+        bytes.indices.lazy.flatMap { index in
+            values.lazy.filter { $0 != bytes[index] }.map { value in
+                var copy = bytes
+                copy[index] = value
+                return copy
+            }
+        }
+    }
+}
