@@ -78,7 +78,9 @@ let common: [Target] = [
 let tenant: [Target] = [
     library("Tenant", "Rego", settings: strict + instrumented),
     library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1], settings: strict + instrumented),
-    library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
+    library(
+        "Tenant", "Verifier",
+        ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
         [
@@ -171,7 +173,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
-    tests("VerifierTests", ["Verifier", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
+    tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "KeyBrokerTests",
         [

@@ -50,6 +50,34 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case identityKey = "policy.identity-key"
     /// The guest is a debug build and a release was asked for.
     case debugGuest = "policy.debug-guest"
+    /// The quoting enclave is not of a known maker.
+    case qeVendor = "qe-vendor"
+    /// The quoting enclave's report was not signed by the platform's key.
+    case qeReport = "qe-report"
+    /// The key that signed the quote is not the one that the quoting enclave vouches for.
+    case qeBinding = "qe-binding"
+    /// The quoting enclave is not the one that Intel published.
+    case qeIdentity = "qe-identity"
+    /// The vendor's published data is missing or malformed.
+    case collateral
+    /// The vendor's published data comes from a signer that may not sign it.
+    case collateralSigner = "collateral-signer"
+    /// The vendor's published data was changed or signed by another key.
+    case collateralSignature = "collateral-signature"
+    /// The vendor's published data is not current.
+    case collateralDate = "collateral-date"
+    /// The vendor's published data is about another platform or technology.
+    case collateralTarget = "collateral-target"
+    /// The TDX module is not one that Intel published.
+    case tdxModule = "tdx-module"
+    /// The platform was revoked, or reaches no level that Intel supports.
+    case tcbStatus = "tcb-status"
+    /// The vendor's published data is older than demanded.
+    case evaluationNumber = "policy.tcb-evaluation"
+    /// The host could make pages of the trust domain vanish unnoticed.
+    case septVEDisable = "policy.sept-ve-disable"
+    /// A service trust domain is bound to the guest.
+    case serviceTD = "policy.service-td"
     /// The appraisal policy refused.
     case policy
 }

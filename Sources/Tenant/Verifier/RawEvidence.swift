@@ -26,7 +26,7 @@ public struct RawEvidence: Sendable {
         tee: String, primaryEvidence: JSONValue, revocationList: [UInt8]? = nil
     ) throws(EvidenceRefusal) {
         let record = VerificationRecord()
-        guard let technology = Technology(rawValue: tee), technology != .none else {
+        guard let technology = Technology(rawValue: tee), technology.givesSNPReports else {
             throw record.refusal(.technology, "technology", tee, "no verifier knows this technology")
         }
         do throws(WireError) {

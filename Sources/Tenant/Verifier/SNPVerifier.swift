@@ -37,9 +37,9 @@ public struct SNPVerifier: Sendable {
     public func verify(_ raw: RawEvidence) throws(EvidenceRefusal) -> VerifiedEvidence {
         var record = VerificationRecord()
         let report = raw.evidence.report
-        guard raw.technology.roots != .nothing else {
+        guard raw.technology.givesSNPReports else {
             throw record.refusal(
-                .technology, "technology", raw.technology.rawValue, "this technology gives no evidence")
+                .technology, "technology", raw.technology.rawValue, "this technology gives no report of this kind")
         }
         record.pass(
             "technology", raw.technology.rawValue, "roots of the set \(raw.technology.roots.rawValue) may vouch")

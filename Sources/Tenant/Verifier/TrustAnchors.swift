@@ -56,7 +56,7 @@ public struct TrustAnchors: Equatable, Sendable {
                 root.commonName.hasPrefix("ARK-"), let product = ProductLine(rawValue: String(line))
             else { return nil }
             return Match(productLine: product, simulated: true)
-        case .nothing:
+        case .intel, .nothing:
             return nil
         }
     }

@@ -21,7 +21,8 @@ public struct CaseResult: Sendable {
     public var tcbStatus: String?
     /// `ok`, or the check that refused and why.
     public var reason: String
-    /// What the evidence says, from verified types only; nil when it was refused.
+    /// What the evidence says. It is worth something in an accepted or conditional case only: there it comes from
+    /// verified types; of refused evidence it is what was read, or nil.
     public var claims: JSONValue?
     /// The digest that was computed, in hex, where the case is about one.
     public var digest: String?

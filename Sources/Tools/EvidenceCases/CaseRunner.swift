@@ -22,6 +22,7 @@ public enum CaseRunner {
         case "sev-snp": try SNPCases.play(known)
         case "sev": try LaunchCases.play(known)
         case "tdx" where TDXLaunchCases.plays(known): try TDXLaunchCases.play(known)
+        case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }

@@ -150,7 +150,10 @@ EXPLANATIONS = [
         stopped(r"Invalid (rule reference|bracket argument)|Function not found", r"[\w\]]\n\t\(")),
     Explanation(
         "unification finds a cycle", "ours", "There is none: each variable is bound once, from left to right or back.",
-        stopped("Unable to unify due to cycle", r" = |\] := |import data")),
+        stopped("Unable to unify due to cycle", r" = |\] := |import data|[\[{][^\n]* \| ")),
+    Explanation(
+        "escapes that are refused", "ours", "`upper` of an escaped character makes another escape in regopy, and no string.",
+        stopped("Invalid escape sequence", r'"[^"\n]*\\')),
     Explanation(
         "equal pairs conflict in comprehensions of objects", "ours",
         "A key may be given twice with equal values (policy-language, Object Comprehensions).",
@@ -184,6 +187,26 @@ EXPLANATIONS = [
     Explanation(
         "urlquery.encode", "ours", "A space is `+`, as in Go's `url.QueryEscape`, which OPA calls.",
         differs(r"urlquery\.encode\(")),
+    Explanation(
+        "a minus on a new line", "ours",
+        "White space ends no expression in OPA's grammar: `a\n-1 < b` is `a - 1 < b`; regopy reads two expressions.",
+        differs(r"\n\t-\d")),
+    Explanation(
+        "json.patch of a scalar", "ours",
+        "A patch that cannot be applied leaves the call undefined; regopy goes on when nothing uses the result.",
+        differs(r"json\.patch\((-?\d|\"|`|true|false)")),
+    Explanation(
+        "remainders", "ours", "640 % 6 is 4; regopy says 2, and errs for other multiples of powers of two.",
+        differs(r" % ")),
+    Explanation(
+        "variables of an array pattern within comprehensions", "ours",
+        "`[x, y] := [1, 2]` binds both for the rest of the body; in regopy a comprehension that uses them is empty.",
+        lambda difference: difference.kinds == VALUES
+        and differs(r"\[\w+, \w+\] := .*[\[{][^\n]* \| ")(difference)),
+    Explanation(
+        "defaults that are no constants are no error", "ours",
+        "The value of a default is a constant, a comprehension or a call (policy-language, Default Keyword).",
+        lambda difference: difference.ours.get("message", "").startswith("illegal default rule")),
     Explanation(
         "order of sets and objects", "ours",
         "Iteration is in the order of values; regopy iterates as the policy was written.", moved),

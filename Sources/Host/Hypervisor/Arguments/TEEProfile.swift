@@ -84,7 +84,9 @@ public struct TEEProfile: Sendable, Equatable {
         switch plan.technology {
         case .snp: self = .snp(hostData: plan.hostData)
         case .softSNP: self = .softSNP
-        case .none: self = .none
+        case .tdx: self = .tdx(configurationID: plan.hostData)
+        // Nothing launches these: a machine without protection has no evidence, so no secret either.
+        case .none, .softTDX, .sgx, .softSGX: self = .none
         }
     }
 
