@@ -45,7 +45,8 @@ enum TDXLaunchCases {
             return result("sha384", [("sha384", program.sha384), ("sha256", program.sha256)])
         case .handoffBlocks:
             return result("sha384", [("sha384", FirmwareEvent.digest(try handoffBlocks(inputs).measuredBytes))])
-        case .platform: return result("rtmr0", [("rtmr0", try platform(inputs).value)])
+        case .platform:
+            return try registers(known, [0: platform(inputs)])
         case .kernel: return try playKernel(inputs)
         case .configurationVolume:
             return result("sha384", [("sha384", try configurationVolume(try known.bytes("firmware")))])
@@ -133,12 +134,28 @@ enum TDXLaunchCases {
         let commandLine =
             try fields.hex("cmdline_event_sha384")
             ?? FirmwareEvent.commandLine(fields.text("cmdline") ?? "", hasInitrd: initrdEvent != nil)
-        return result(
-            "rtmr1",
+        return try registers(
+            inputs.known,
             [
-                ("rtmr1", try DirectBoot.bootRegister(kernel: kernel).value),
-                ("rtmr2", try DirectBoot.kernelRegister(commandLine: commandLine, initrd: initrdEvent).value),
+                1: DirectBoot.bootRegister(kernel: kernel),
+                2: DirectBoot.kernelRegister(commandLine: commandLine, initrd: initrdEvent),
             ])
+    }
+
+    /// Registers by number, which must be those of the quote when the case has one. The first is the case's digest.
+    private static func registers(
+        _ known: EvidenceCase, _ registers: [Int: MeasurementRegister]
+    ) throws -> CaseResult {
+        if let bytes = try known.optionalBytes("quote") {
+            guard case .domain(let report) = try Quote(parsing: bytes).body else {
+                return CaseResult(.reject, reason: "measurement: the quote is not of a trust domain")
+            }
+            for (index, register) in registers where report.rtmr[index] != register.value {
+                return CaseResult(.reject, reason: "measurement: rtmr\(index) of the quote is not that of this launch")
+            }
+        }
+        let named = registers.sorted { $0.key < $1.key }.map { ("rtmr\($0.key)", $0.value.value) }
+        return result(named.first?.0 ?? "", named)
     }
 
     /// The digests of the events that every direct boot has.
