@@ -155,6 +155,13 @@ EXPLANATIONS = [
         "escapes that are refused", "ours", "`upper` of an escaped character makes another escape in regopy, and no string.",
         stopped("Invalid escape sequence", r'"[^"\n]*\\')),
     Explanation(
+        "sprintf that fails within a collection", "ours", "Big integers are printed; regopy's failure becomes a member.",
+        stopped("Not a term", r"\bsprintf\(")),
+    Explanation(
+        "a built-in function replaced by a function that calls it", "ours",
+        "Within the replacement the built-in function is itself (policy-language, With Keyword).",
+        stopped("functions must not produce multiple outputs", r" with upper as [\w.]+")),
+    Explanation(
         "equal pairs conflict in comprehensions of objects", "ours",
         "A key may be given twice with equal values (policy-language, Object Comprehensions).",
         stopped("object keys must be unique", r"\{\w+: [^|\n]+ \| ")),
@@ -201,6 +208,10 @@ EXPLANATIONS = [
         "json.patch of a scalar", "ours",
         "A patch that cannot be applied leaves the call undefined; regopy goes on when nothing uses the result.",
         differs(r"json\.patch\((-?\d|\"|`|true|false)")),
+    Explanation(
+        "comprehensions within a pattern", "ours",
+        "A comprehension in a collection is a value like others; regopy does not unify it at times.",
+        lambda difference: difference.kinds == VALUES and differs(r"[\]}] = [\[{][^\n]* \| ")(difference)),
     Explanation(
         "remainders", "ours", "640 % 6 is 4; regopy says 2, and errs for other multiples of powers of two.",
         differs(r" % ")),
