@@ -121,7 +121,8 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "Rego", "RegoCrypto", "GuestImage",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EvidenceCases", "Rego", "RegoCrypto",
+            "GuestImage",
             arguments,
             yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,

@@ -5,5 +5,8 @@ struct EvidenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evidence", abstract: "Inspect and verify attestation evidence.",
         discussion: "Nothing is sent anywhere: evidence and endorsements are read from files and judged here.",
-        subcommands: [EvidenceVerifyCasesCommand.self, EvidenceMeasureCommand.self])
+        subcommands: [
+            EvidenceInspectCommand.self, EvidenceVerifyCommand.self, EvidenceVerifyCasesCommand.self,
+            EvidenceMeasureCommand.self,
+        ])
 }
