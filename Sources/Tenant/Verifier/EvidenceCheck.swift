@@ -104,10 +104,14 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case azureHashType = "azure.hash-type"
     /// The hardware's report is over other runtime data.
     case azureRuntimeData = "azure.runtime-data"
-    /// The TD quote and the TD report speak of different TDs.
+    /// The TD quote is over other runtime data.
     case azureReport = "azure.td-report"
     /// The runtime data were made for other user data.
     case azureUserData = "azure.user-data"
-    /// The copies of the same evidence differ.
-    case azureWireForm = "azure.wire-form"
+    /// A CCA platform is not in the secured state of its life cycle.
+    case ccaLifecycle = "cca.lifecycle"
+    /// A CCA platform's token is over another realm's key.
+    case ccaBinding = "cca.realm-key"
+    /// A CCA realm's token is not signed by the realm's key.
+    case ccaRealmSignature = "cca.realm-signature"
 }

@@ -91,4 +91,38 @@ struct AzureVTPMTests {
         #expect(refusal?.check == .azureReportType)
         #expect(known.tee != snpCase.tee)
     }
+
+    @Test func `claims have the names that policies know`() throws {
+        let (known, evidence) = try Self.evidence("azure.snp-milan-trustee-v1")
+        let claims = AzureClaims.claims(of: try Self.verify(known, evidence))
+        #expect(claims["report_data"] == "6368616c6c656e6765")
+        #expect(claims["tpm"]?["pcr00"] == "e15c44796beabf46abcec7c57e590942041e47497e4ec27571c8b7664f48dced")
+        #expect(claims["tpm"]?.objectValue?.count == 24)
+        #expect(claims["init_data"] == claims["tpm"]?["pcr08"])
+        #expect(claims["policy_debug_allowed"] == "false")
+        #expect(claims["reported_tcb_bootloader"]?.stringValue != nil)
+
+        let verifier = AzureTDXVerifier(
+            hardware: IntelVerifier(anchors: try TrustAnchors(softRoots: []), clock: { 1_767_225_600 }))
+        let (_, domain) = try Self.evidence("azure.tdx-trustee-v1")
+        let others = AzureClaims.claims(
+            of: try verifier.verify(domain, .none(because: "a test"), nonce: Array("challenge".utf8)))
+        #expect(others["tpm"]?["pcr00"] == "782b20b10f55cc46e2142cc2145d548698073e5beb82752c8d7f9279f0d8a273")
+        #expect(others["quote"]?["body"]?["mr_td"]?.stringValue?.count == 96)
+        #expect(others["report_data"] == "6368616c6c656e6765")
+    }
+
+    /// The value that trustee's documentation gives.
+    @Test func `init-data are measured into register 8`() throws {
+        let digest = try Hex.decode(
+            "8505e4e25e50a27c5dc8147af88efbece627fbea55291911eff832d9ee127781", field: "digest")
+        #expect(
+            Hex.encode(try VerifiedTPMQuote.initDataRegister(digest: digest))
+                == "bddaccb9c52249e97a31baea61b7d91be8221a16e703d92148d04fb8e9c1dfdd")
+        let (known, evidence) = try Self.evidence("azure.snp-milan-trustee-v1")
+        let quote = try Self.verify(known, evidence).quote
+        let refusal = #expect(throws: EvidenceRefusal.self) { try quote.requireInitData(digest: digest) }
+        #expect(refusal?.check == .hostData)
+        #expect(throws: EvidenceRefusal.self) { try quote.requireInitData(digest: []) }
+    }
 }

@@ -152,4 +152,13 @@ struct TPMQuoteTests {
         }
         #expect(!key.isValid(.rsaSSA(hash: .sha256, bytes: Array(repeating: 1, count: 256)), over: message))
     }
+
+    @Test func `claims have the names that policies know`() throws {
+        let known = try Self.named("tpm.trustee")
+        let claims = TPMClaims.claims(of: try known.verify())
+        #expect(claims.keys.count { $0.hasPrefix("pcr") } == 24)
+        #expect(claims["report_data"]?.stringValue == known.known.params["nonce"]?.stringValue)
+        #expect(claims["init_data"] == claims["pcr08"])
+        #expect(claims["ak_public"] == .string(Base64.encode(try known.known.bytes("ak"))))
+    }
 }
