@@ -91,7 +91,10 @@ struct LaunchPagesTests {
     }
 
     @Test func `pages are linked as specified`() throws {
-        let pages = (0..<5).map { number in (0..<4096).map { UInt8(truncatingIfNeeded: $0 * 7 + number) } }
+        var pages = (0..<5).map { number in (0..<4096).map { UInt8(truncatingIfNeeded: $0 * 7 + number) } }
+        // Pages like the one before, and pages that differ from it in one byte only, first or last.
+        let zeros = [UInt8](repeating: 0, count: 4096)
+        pages += [zeros, zeros, zeros.dropLast() + [1], [1] + zeros.dropFirst(), zeros, pages[0], pages[0]]
         var launch = LaunchPages()
         try launch.add(.normal, contents: pages.flatMap { $0 }, at: 0xFFC0_0000)
         #expect(launch.digest.bytes == chain(pages, kind: 1, at: 0xFFC0_0000))

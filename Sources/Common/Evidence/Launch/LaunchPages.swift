@@ -62,16 +62,26 @@ public struct LaunchPages: Equatable, Sendable {
         guard !address.addingReportingOverflow(UInt64(contents.count)).overflow else {
             throw WireError(field: "launch page", reason: "is beyond the address space")
         }
-        // Firmware has thousands of pages: they are hashed where they lie, and nothing is allocated for one but its hash.
+        // Firmware has thousands of pages: they are hashed where they lie. More than half of them are padding, each like the
+        // one before, whose digest the link still holds.
         link.withUnsafeMutableBytes { link in
             contents.withUnsafeBytes { contents in
                 for offset in stride(from: 0, to: contents.count, by: Self.pageSize) {
                     let page = UnsafeRawBufferPointer(rebasing: contents[offset..<offset + Self.pageSize])
-                    Self.put(page, in: link, at: 48)
+                    if offset == 0 || !Self.isLikePage(before: offset, contents) { Self.put(page, in: link, at: 48) }
                     Self.close(link, kind, address + UInt64(offset))
                 }
             }
         }
+    }
+
+    /// Whether the page at `offset` has the bytes of the page before it.
+    private static func isLikePage(before offset: Int, _ contents: UnsafeRawBufferPointer) -> Bool {
+        for index in stride(from: offset, to: offset + pageSize, by: 64) {
+            let one = contents.loadUnaligned(fromByteOffset: index, as: SIMD8<UInt64>.self)
+            if one != contents.loadUnaligned(fromByteOffset: index - pageSize, as: SIMD8<UInt64>.self) { return false }
+        }
+        return true
     }
 
     /// Puts the digest of `bytes` into the link.
