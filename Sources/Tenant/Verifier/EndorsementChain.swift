@@ -31,7 +31,7 @@ struct EndorsementChain: Sendable {
             "root", Hex.encode(root.fingerprint),
             match.simulated ? "\(root.commonName) of a pinned software stand-in" : "AMD's \(root.commonName)")
         try Self.checkValidity([root, intermediate, leaf], now, &record)
-        try Self.checkIssuance(root, intermediate, leaf, record)
+        try Self.checkIssuance(root, intermediate, leaf, &record)
         let line = match.productLine.rawValue
         try record.require(
             intermediate.commonName == (kind == .vlek ? "SEV-VLEK-\(line)" : "SEV-\(line)")
@@ -71,32 +71,27 @@ struct EndorsementChain: Sendable {
     private static func checkValidity(
         _ certificates: [EndorsementCertificate], _ now: Int64, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
-        for certificate in certificates {
-            guard certificate.notBefore <= now else {
-                throw record.refusal(.validity, "validity", "\(now)", "\(certificate.commonName) is not valid yet")
-            }
-            guard now <= certificate.notAfter else {
-                throw record.refusal(.validity, "validity", "\(now)", "\(certificate.commonName) has expired")
-            }
-        }
-        record.pass("validity", "\(now)", "all certificates are valid at this time")
+        let early = certificates.first { now < $0.notBefore }
+        let late = certificates.first { $0.notAfter < now }
+        try record.require(
+            early == nil && late == nil, .validity, "validity", "\(now)",
+            passed: "all certificates are valid at this time",
+            failed: early.map { "\($0.commonName) is not valid yet" } ?? "\(late?.commonName ?? "one") has expired")
     }
 
     private static func checkIssuance(
         _ root: EndorsementCertificate, _ intermediate: EndorsementCertificate, _ leaf: EndorsementCertificate,
-        _ record: VerificationRecord
+        _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
         for (certificate, authority) in [(root, root), (intermediate, root), (leaf, intermediate)] {
-            guard authority.isAuthority(), certificate.isIssued(by: authority) else {
-                throw record.refusal(
-                    .chain, "chain", certificate.commonName,
-                    "\(certificate.commonName) is not signed by \(authority.commonName)")
-            }
+            try record.require(
+                authority.isAuthority() && certificate.isIssued(by: authority), .chain, "issuer",
+                certificate.commonName, passed: "signed by \(authority.commonName)",
+                failed: "\(certificate.commonName) is not signed by \(authority.commonName)")
         }
-        guard !leaf.claimsAuthority else {
-            throw record.refusal(
-                .chain, "chain", leaf.commonName, "the report key's certificate claims to be an authority")
-        }
+        try record.require(
+            !leaf.claimsAuthority, .chain, "role", leaf.commonName, passed: "no authority",
+            failed: "the report key's certificate claims to be an authority")
     }
 
     private static func checkRevocation(
@@ -130,12 +125,12 @@ struct EndorsementChain: Sendable {
         let isGenuine =
             list.issuer == root.subject && root.isAuthority(forLists: true)
             && PSSSignature.isValid(list.signature, over: list.signedPart, by: root.publicKeyInfo)
-        guard isGenuine else {
-            throw record.refusal(.revocation, "revocation", "", "the list of revoked certificates is not the root's")
-        }
-        guard list.thisUpdate <= now, now <= list.nextUpdate else {
-            throw record.refusal(.revocation, "revocation", "", "the list of revoked certificates is not current")
-        }
+        try record.require(
+            isGenuine, .revocation, "revocation list", "", passed: "the root's",
+            failed: "the list of revoked certificates is not the root's")
+        try record.require(
+            list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list", "\(now)",
+            passed: "current", failed: "the list of revoked certificates is not current")
         try record.require(
             !list.serials.contains(intermediate.serial), .revocation, "revocation", "\(list.serials.count) entries",
             passed: "no certificate of the chain is listed", failed: "\(intermediate.commonName) was revoked")
