@@ -4,7 +4,7 @@ enum Mistakes {
     private static let all: [(name: String, rules: String)] = [
         ("call of no function", "wrong := no_such_function(1)"),
         ("wrong number of arguments", "wrong := count(1, 2, 3)"),
-        ("recursion of rules", "wrong := other\n\nother := wrong"),
+        ("recursion of rules", "wrong := wrong_too\n\nwrong_too := wrong"),
         ("recursion of a function", "again(a) := again(a)\n\nwrong := again(1)"),
         ("unsafe variable", "wrong := unbound + 1"),
         ("conflict of complete rules", "wrong := 1\n\nwrong := 2"),
