@@ -64,4 +64,12 @@ struct FuzzFindingsTests {
         let rows = try policy.prepare(query: query).evaluate(input: .bool(false))
         #expect(rows.isEmpty != holds)
     }
+
+    @Test func `depth is named where a comma follows what is too deep`() throws {
+        // Each call stands two above its first argument: the height is reached where a comma follows.
+        let calls = String(repeating: "f(", count: 240) + "1" + String(repeating: ", 1)", count: 240)
+        let source = "[c | some x in \(calls); c := x]"
+        let errors = try #require(throws: RegoErrors.self) { try Term.parse(source) }
+        #expect(errors.errors.map(\.message) == ["nesting too deep"])
+    }
 }
