@@ -64,4 +64,13 @@ struct FuzzFindingsTests {
         let rows = try policy.prepare(query: query).evaluate(input: .bool(false))
         #expect(rows.isEmpty != holds)
     }
+
+    @Test(arguments: ["some x in ", "some internal.member_2(x, ", "some f("])
+    func `depth is named where a comma follows what is too deep`(start: String) throws {
+        // Each call stands two above its first argument: the height is reached where a comma follows.
+        let calls = String(repeating: "f(", count: 240) + "1" + String(repeating: ", 1)", count: 240)
+        let source = "[c | \(start)\(calls)\(start.contains("(") ? ")" : ""); c := x]"
+        let errors = try #require(throws: RegoErrors.self) { try Term.parse(source) }
+        #expect(errors.errors.map(\.message) == ["nesting too deep"])
+    }
 }

@@ -50,6 +50,7 @@ struct Parser {
     /// Terms within terms, as they are read and as they end up in the tree.
     static let depthLimit = 250
     static let heightLimit = 400
+    static let tooDeep = "nesting too deep"
 
     init(_ source: String, file: String, options: ParseOptions) throws(RegoError) {
         var lexer = Lexer(source, file: file)
@@ -99,14 +100,14 @@ struct Parser {
 
     /// Goes one level down; the caller takes `depth` back.
     mutating func enter() throws(RegoError) {
-        guard depth < Self.depthLimit else { throw error("nesting too deep") }
+        guard depth < Self.depthLimit else { throw error(Self.tooDeep) }
         guard steps < 16 * tokens.count + 4096 else { throw error("too complex to parse") }
         depth += 1
     }
 
     /// Notes that a term stands above others of a height.
     mutating func grow(above height: Int) throws(RegoError) {
-        guard height < Self.heightLimit else { throw error("nesting too deep") }
+        guard height < Self.heightLimit else { throw error(Self.tooDeep) }
         self.height = height + 1
     }
 

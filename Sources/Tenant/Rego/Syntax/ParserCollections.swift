@@ -78,7 +78,7 @@ extension Parser {
             try grow(above: max(tallest, height))
             return body
         } catch {
-            guard kind == .comma else { throw error }
+            guard kind == .comma, error.message != Self.tooDeep else { throw error }
             restore(index: bar, wildcards: names)
             height = tallest
             return nil

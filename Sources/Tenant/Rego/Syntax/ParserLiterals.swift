@@ -96,7 +96,7 @@ extension Parser {
                 }
                 if case .call = term.kind { throw unexpected("expected `x in xs` or `x, y in xs` expression") }
             } catch {
-                if kind(at: start) != .identifier { throw error }
+                if kind(at: start) != .identifier || error.message == Self.tooDeep { throw error }
                 var place = start + 1
                 while kind(at: place) == .comma, kind(at: place + 1) == .identifier { place += 2 }
                 // Names with nothing but commas between them, then what a term cannot hold: the list below.
