@@ -20,13 +20,23 @@ enum TPMCases {
         claims["signature_format"] = isRaw ? "raw" : "TPMT_SIGNATURE"
         do {
             let registers = try PCRBanks(json: try JSONValue.parse(try known.bytes("pcrs")))
-            _ = try verifier.verify(
+            let quote = try verifier.verify(
                 signed, nonce: try known.hex("nonce") ?? signed.attestation.extraData, registers: registers)
+            if let log = try known.optionalBytes("event_log") { try replay(log, quote) }
             return CaseResult(.accept, claims: .object(claims))
         } catch let refusal as EvidenceRefusal {
             // The TPM did sign this, so what it says is worth showing.
             return CaseResult(.reject, reason: refusal.description, claims: .object(claims))
         }
+    }
+
+    /// A log beside a quote must explain the firmware's registers and those that it has events of; the system that runs extends
+    /// others that the firmware's log says nothing of.
+    private static func replay(_ bytes: [UInt8], _ quote: VerifiedTPMQuote) throws {
+        let log = try BootEventLog(parsing: bytes)
+        let logged = log.events.filter { $0.type != .noAction }.map { Int($0.register) }
+        let registers = quote.registers.restricted(to: Set(0...7).union(logged))
+        _ = try EventLogVerifier.verify(log, registers: registers)
     }
 
     /// What a signed statement says, by the manifest's names.

@@ -21,6 +21,13 @@ public struct PCRBanks: Equatable, Sendable {
         return list
     }
 
+    /// The values of the given registers only.
+    public func restricted(to registers: Set<Int>) -> PCRBanks {
+        var kept = self
+        kept.values = values.mapValues { $0.filter { registers.contains($0.key) } }
+        return kept
+    }
+
     /// States a value.
     public mutating func set(_ bank: TPMHash, _ register: Int, _ value: [UInt8]) throws(WireError) {
         let field = "\(bank.name) PCR \(register)"
