@@ -78,7 +78,9 @@ let common: [Target] = [
 let tenant: [Target] = [
     library("Tenant", "Rego", settings: strict + instrumented),
     library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1], settings: strict + instrumented),
-    library("Tenant", "Verifier", ["WireFormat", "Envelope", "Evidence", crypto, cryptoExtras, asn1]),
+    library(
+        "Tenant", "Verifier",
+        ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1]),
     library(
         "Tenant", "KeyBroker",
         [
@@ -119,7 +121,8 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "Rego", "RegoCrypto", "GuestImage",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EvidenceCases", "Rego", "RegoCrypto",
+            "GuestImage",
             arguments,
             yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
@@ -148,6 +151,8 @@ let suites: [Target] = [
     .executableTarget(
         name: "rego-bench", dependencies: ["Rego", "CAllocations"], path: "Benchmarks/RegoBench",
         swiftSettings: strict),
+    .executableTarget(
+        name: "evidence-bench", dependencies: ["Evidence"], path: "Benchmarks/EvidenceBench", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
@@ -169,7 +174,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
-    tests("VerifierTests", ["Verifier", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
+    tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "KeyBrokerTests",
         [

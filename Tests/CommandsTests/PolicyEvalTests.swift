@@ -133,6 +133,12 @@ struct PolicyEvalTests {
         #expect(try stage.eval("-f", "raw", "--v0", "-d", "@old.rego", "data.old.p").output == "[1]")
     }
 
+    @Test func `negation is read as OPA reads it when asked for`() throws {
+        let stage = try PolicyStage(["p.rego": "package p\n\nok if not startswith(input.x, \"a\")\n"])
+        #expect(try stage.eval("-f", "raw", "-d", "@p.rego", "data.p.ok").output == "true")
+        #expect(try stage.eval("-f", "raw", "--opa-negation", "-d", "@p.rego", "data.p.ok").output.isEmpty)
+    }
+
     @Test func `reference values come from a file`() throws {
         let stage = try PolicyStage([
             "p.rego": "package p\n\nok if input.svn in query_reference_value(\"svn\")\n",

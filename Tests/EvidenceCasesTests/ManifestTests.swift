@@ -22,12 +22,23 @@ struct Expected: Sendable, CustomTestStringConvertible {
         return zip(cases, elements).map { Expected(known: $0, expect: $1["expect"] ?? .null, claims: $1["claims"]) }
     }()
 
-    /// The members that hold a digest, whatever the case calls it.
-    private static let digests = ["digest", "sha384", "sha256", "mrtd", "launch_measure_b64", "launch_digest", "rtmr0"]
+    /// The members that hold a digest, whatever the case calls it; the first one there is the case's digest.
+    private static let digests = [
+        "digest", "sha384", "sha256", "mrtd", "launch_measure_b64", "launch_digest", "rtmr0", "rtmr1", "rtmr2",
+        "id_key_digest", "author_key_digest",
+    ]
+
+    /// Cases whose input is nowhere but among what is expected, which the runner never reads; they must be refused.
+    static let unplayable: [String: String] = [
+        "launch.sev-measure.digest": "launch_digest: is not given, and there is no firmware to compute it from"
+    ]
 
     /// What is wrong with a result; nil when it is as expected.
     func fault(_ result: CaseResult) -> String? {
         let verdict = result.verdict.rawValue
+        if let reason = Self.unplayable[known.id] {
+            return verdict == "reject" && result.reason.hasSuffix(reason) ? nil : "\(verdict) (\(result.reason))"
+        }
         if expect["verdict"] != "either", expect["verdict"]?.stringValue != verdict {
             return "verdict \(verdict) (\(result.reason)), want \(expect.canonicalText)"
         }
@@ -37,12 +48,17 @@ struct Expected: Sendable, CustomTestStringConvertible {
         if let claims, claims != result.claims {
             return "claims \(result.claims?.canonicalText ?? "none"), want \(claims.canonicalText)"
         }
-        if let name = Self.digests.first(where: { expect[$0] != nil }), verdict == "accept",
-            expect[name]?.stringValue != result.digest
-        {
+        guard verdict == "accept" else {
+            return result.reason.isEmpty || result.reason == "ok" ? "no reason" : nil
+        }
+        let names = Self.digests.filter { expect[$0] != nil }
+        if let name = names.first, expect[name]?.stringValue != result.digest {
             return "digest \(result.digest ?? "none"), want \(expect[name]?.stringValue ?? "")"
         }
-        if verdict != "accept", result.reason.isEmpty || result.reason == "ok" { return "no reason" }
+        // Of several digests one is the case's, and each is a claim by its name.
+        for name in names where names.count > 1 && expect[name] != result.claims?[name] {
+            return "\(name) \(result.claims?[name]?.stringValue ?? "none"), want \(expect[name]?.stringValue ?? "")"
+        }
         return nil
     }
 }
@@ -58,6 +74,8 @@ struct ManifestTests {
             families[expected.known.tee, default: (0, 0)].all += 1
             if let fault {
                 faults.append("\(expected.known.id): \(fault)")
+            } else if Expected.unplayable[expected.known.id] != nil {
+                print("LACKS INPUT \(expected.known.id)")
             } else {
                 families[expected.known.tee, default: (0, 0)].right += 1
             }

@@ -47,6 +47,10 @@ extension PolicyCase {
             modules.append("package t\n\nextra_value := \(rules.terms.constant(.integer))\n")
         }
         let query = Self.query(rules.defined, &rules.terms)
+        if rules.terms.random.chance(2) {
+            // `import future.keywords` makes `contains` known in v0; heads with `:=` are the same in both.
+            modules[several ? 1 : 0] += "\n" + Mistakes.pick(&rules.terms) + "\n"
+        }
         self.init(
             number: number, modules: modules, input: documents.input, data: documents.data, query: query, isV0: isV0,
             constructs: rules.terms.constructs.sorted())

@@ -26,24 +26,41 @@ enum Harness {
         var parse = ParseOptions(v0: test.flags.contains(.v0))
         parse.futureKeywords = test.flags.contains(.futureKeywords)
         sources.removeAll { !isParsed($0.source, file: $0.name, parse, &invariants) }
-        var options = CompileOptions()
-        options.v0 = parse.v0
-        options.strict = test.flags.contains(.strict)
-        options.hoistsNegation = test.flags.contains(.hoistsNegation)
-        options.functions = functions
         do throws(RegoErrors) {
-            let policy: Policy
-            do throws(RegoErrors) {
-                policy = try Policy.compile(modules: sources, options: options)
-            } catch {
-                invariants.check(error)
-                // Modules that do not compile leave the query, which may be worth something without them.
-                policy = try Policy.compile(modules: [(name: String, source: String)](), options: options)
-            }
-            evaluate(try policy.prepare(query: query), test, input: input, data: data, &invariants)
+            evaluate(
+                try policy(sources, test.flags, &invariants).prepare(query: query), test, input: input, data: data,
+                &invariants)
         } catch {
             invariants.check(error)
         }
+    }
+
+    private static func options(_ flags: FuzzCase.Flags) -> CompileOptions {
+        var options = CompileOptions()
+        options.v0 = flags.contains(.v0)
+        options.strict = flags.contains(.strict)
+        options.hoistsNegation = flags.contains(.hoistsNegation)
+        options.functions = functions
+        return options
+    }
+
+    /// The policy of no modules for each combination of flags.
+    private static let empty: [Policy?] = (0..<64).map { flags in
+        try? Policy.compile(
+            modules: [(name: String, source: String)](), options: options(FuzzCase.Flags(rawValue: flags)))
+    }
+
+    /// Modules that do not compile leave the query, which may be worth something without them.
+    private static func policy(
+        _ sources: [(name: String, source: String)], _ flags: FuzzCase.Flags, _ invariants: inout Invariants
+    ) throws(RegoErrors) -> Policy {
+        do throws(RegoErrors) {
+            if !sources.isEmpty { return try Policy.compile(modules: sources, options: options(flags)) }
+        } catch {
+            invariants.check(error)
+        }
+        guard let policy = empty[Int(flags.rawValue & 63)] else { fatalError("invariant: no modules do not compile") }
+        return policy
     }
 
     private static func document(_ bytes: [UInt8], _ invariants: inout Invariants) -> Value? {

@@ -30,6 +30,8 @@ struct EngineTests {
         ("p if { count(input.xs, n); n == 3 }", "true"),
         ("p := x if { x := {1, 2}[2] }", "2"),
         ("q := {\"a\": {\"b\": 1}}\np := [k | q[k].b]", "[\"a\"]"),
+        ("p := {\"a\": 1, \"a\": 2}", "{\"a\": 2}"),
+        ("p := {k: 1, l: 2} if { k := \"a\"; l := \"a\" }", "{\"a\": 2}"),
     ])
     func `rules give what they should`(source: String, wanted: String) throws {
         let input = try fromJSON(#"{"xs": [1, 2, 3], "o": {"a": 1, "b": 2}}"#)

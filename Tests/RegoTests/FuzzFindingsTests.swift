@@ -34,4 +34,34 @@ struct FuzzFindingsTests {
         // A comprehension of an array keeps equal members: three thousand copies.
         #expect(evaluationError(source)?.message == "value depth is too large")
     }
+
+    @Test func `errors of one long line are as many as one reads`() throws {
+        let rules = (0..<5_000).map { "p\($0){x}" }.joined(separator: " ")
+        let errors = try #require(throws: RegoErrors.self) { try Module.parse("package a\n\(rules)", file: "a") }
+        #expect(errors.errors.count == 100)
+        #expect(errors.errors.allSatisfy { $0.snippet.utf8.count < 500 })
+    }
+
+    /// Each rule used to look at all annotations, and at all rules for each of them.
+    @Test(.timeLimit(.minutes(1))) func `annotations of many rules are found in time`() throws {
+        let rules = (0..<20_000).map { "# METADATA\n# title: t\($0)\np\($0) := rego.metadata.rule()" }
+        let source = "\n\(rules.joined(separator: "\n"))"
+        #expect(try evaluate(source, "data.t.p19999.title") == .string("t19999"))
+    }
+
+    @Test func `annotations of one package do not multiply with its rules`() throws {
+        let blocks = (0..<40).map { "# METADATA\n# scope: subpackages\n# title: t\($0)\n\n" }.joined()
+        let policy = try Policy.compile(
+            modules: [(name: "a", source: "\(blocks)package t\n\np := count(rego.metadata.chain())")])
+        #expect(try policy.prepare(query: "data.t.p").value() == .int(17))
+    }
+
+    @Test(arguments: [("not input", true), ("not data", false), ("not [input] == [1]", true), ("not data == 1", true)])
+    func `a negated document is hoisted to an end`(query: String, holds: Bool) throws {
+        var options = CompileOptions()
+        options.hoistsNegation = true
+        let policy = try Policy.compile(modules: [(name: "a", source: "package a\np := 1")], options: options)
+        let rows = try policy.prepare(query: query).evaluate(input: .bool(false))
+        #expect(rows.isEmpty != holds)
+    }
 }

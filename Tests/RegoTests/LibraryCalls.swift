@@ -1,37 +1,12 @@
-import RegoCrypto
 import TestSupport
 
 @testable import Rego
 
-/// Calls a builtin that reads documents or needs cryptography; the answer in Rego's text, or the failure.
+/// Calls a builtin that reads documents or needs cryptography; the answer in JSON, or the failure.
 func library(
     _ name: String, _ arguments: Value..., now: Int64? = 1_700_000_000_000_000_000, budget: Int = 1 << 22
 ) -> String {
-    guard let builtin = (Builtin.documents + Builtin.cryptography).first(where: { $0.name == name }) else {
-        return "no \(name)"
-    }
-    let purse = Purse(budget)
-    var context = Builtin.Context(
-        now: now, random: nil, cache: EvaluationCache(), location: nil,
-        charge: { (count: Int) throws(Builtin.Failure) in
-            purse.left -= count
-            if purse.left < 0 { throw .fatal(RegoError("eval_limit_error", "budget")) }
-        })
-    do throws(Builtin.Failure) {
-        return try builtin.call(arguments, &context).map { String(decoding: $0.json(), as: UTF8.self) } ?? "undefined"
-    } catch {
-        switch error {
-        case .builtin(let text): return "builtin: \(text)"
-        case .type(let text): return "type: \(text)"
-        case .fatal(let error): return "fatal: \(error.message)"
-        }
-    }
-}
-
-private final class Purse {
-    var left: Int
-
-    init(_ left: Int) { self.left = left }
+    answer(name, arguments, now: now, budget: budget) { String(decoding: $0.json(), as: UTF8.self) }
 }
 
 /// A value written as JSON.

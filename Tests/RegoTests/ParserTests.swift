@@ -8,12 +8,14 @@ struct ParserTests {
         try Module.parse("package p\n" + source, file: "p.rego", options: ParseOptions(v0: v0)).rules
     }
 
-    private func failures(_ source: String, v0: Bool = false) -> [String] {
+    private func failures(_ source: String, v0: Bool = false) -> [String] { errors(source, v0: v0).map(\.message) }
+
+    private func errors(_ source: String, v0: Bool = false) -> [RegoError] {
         do throws(RegoErrors) {
             _ = try Module.parse(source, file: "p.rego", options: ParseOptions(v0: v0))
             return []
         } catch {
-            return error.errors.map(\.message)
+            return error.errors
         }
     }
 
@@ -151,8 +153,17 @@ struct ParserTests {
             "package p\nimport data.x as y\n# c\np[a].b contains $\"{x}\\n\" if { some k, v in `r`; every z in [1] { z } with input as 1.5e3 } else := {1: {2}}"
         for length in 0...source.utf8.count {
             for v0 in [false, true] {
-                _ = failures(String(decoding: Array(source.utf8).prefix(length), as: UTF8.self), v0: v0)
+                let errors = errors(String(decoding: Array(source.utf8).prefix(length), as: UTF8.self), v0: v0)
+                let isPackage = length >= "package p".utf8.count
+                #expect(isPackage || !errors.isEmpty, "\(length) bytes are no module")
+                for error in errors {
+                    let place = try #require(error.location)
+                    #expect(error.code == "rego_parse_error")
+                    #expect(place.offset <= length, "\(error.message) of \(length) bytes")
+                }
             }
         }
+        // The last branch is the only mistake.
+        #expect(failures(source) == ["else keyword cannot be used on multi-value rules"])
     }
 }

@@ -10,7 +10,7 @@ public struct TestudoCommand: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, DownCommand.self, StatusCommand.self, GuestCommand.self, ImageCommand.self, KeyCommand.self,
             ManifestCommand.self, ApplyCommand.self, GetCommand.self, DeleteCommand.self, InvokeCommand.self,
-            AttestCommand.self, LogsCommand.self, AuditCommand.self, PolicyCommand.self,
+            AttestCommand.self, LogsCommand.self, AuditCommand.self, PolicyCommand.self, EvidenceCommand.self,
             KeyProviderCommand.self, DemoCommand.self,
         ])
 

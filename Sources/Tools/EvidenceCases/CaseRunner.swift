@@ -20,10 +20,12 @@ public enum CaseRunner {
     private static func play(_ known: EvidenceCase) throws -> CaseResult {
         switch known.tee {
         case "sev-snp": try SNPCases.play(known)
+        case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
         case "tpm": try TPMCases.play(known)
         case "az-snp-vtpm", "az-tdx-vtpm": try AzureCases.play(known)
         case "tdx" where EventLogCases.plays(known): try EventLogCases.play(known)
-        case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
+        case "sev": try LaunchCases.play(known)
+        case "tdx" where TDXLaunchCases.plays(known): try TDXLaunchCases.play(known)
         default: CaseResult(.reject, reason: "technology: no verifier knows \(known.tee)")
         }
     }

@@ -10,6 +10,8 @@ public struct EvidenceCase: Sendable {
     public let tee: String
     /// Paths of the files by role (`evidence`, `leaf`, `collateral`, …).
     public let files: [String: String]
+    /// Paths of files that share a role, in the manifest's order.
+    let fileLists: [String: [String]]
     /// The manifest's folder.
     let folder: String
     /// The clock, the expected nonce, the policy, …
@@ -32,9 +34,11 @@ public struct EvidenceCase: Sendable {
                 throw WireError(field: "cases", reason: "a case has no id or no tee")
             }
             guard ids.isEmpty || ids.contains(id) else { return nil }
-            let files = (element["files"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
+            let roles = element["files"]?.objectValue ?? [:]
+            let files = roles.compactMapValues(\.stringValue).mapValues { "\(folder)/\($0)" }
+            let lists = roles.compactMapValues { $0.arrayValue?.compactMap(\.stringValue).map { "\(folder)/\($0)" } }
             return EvidenceCase(
-                id: id, tee: tee, files: files.mapValues { "\(folder)/\($0)" }, folder: folder,
+                id: id, tee: tee, files: files, fileLists: lists, folder: folder,
                 params: element["params"] ?? .object([:]))
         }
     }
@@ -44,6 +48,9 @@ public struct EvidenceCase: Sendable {
         guard let path = files[role] else { throw WireError(field: role, reason: "the case has no such file") }
         return try Self.content(path, role)
     }
+
+    /// The bytes of the files that share a role; none when the case has no such role.
+    func list(_ role: String) throws -> [[UInt8]] { try (fileLists[role] ?? []).map { try Self.content($0, role) } }
 
     /// The bytes of the files that a parameter lists by path. A path with `*` names the vendors' roots, which are built in.
     func listed(_ name: String) throws -> [[UInt8]] {

@@ -29,7 +29,7 @@ class Difference:
             return False
         if ours == "value":
             return rows(self.ours) == rows(self.theirs)
-        return ours == "undefined" or self.ours["code"] == self.theirs.get("code")
+        return ours == "undefined" or error_class(self.ours["code"]) == error_class(self.theirs.get("code", ""))
 
     @cached_property
     def source(self) -> str:
@@ -92,6 +92,14 @@ class Difference:
         lines += ["--- input", self.case["input"], "--- data", self.case["data"]]
         lines += [f"--- ours:   {json.dumps(self.ours)}", f"--- regopy: {json.dumps(self.theirs)}"]
         return "\n".join(lines)
+
+
+def error_class(code: str) -> str:
+    """Errors of evaluation by their code; all that is said of a policy before it is evaluated is one class.
+
+    The two give such errors other codes and find them in other stages.
+    """
+    return code if code.startswith("eval_") else "compile"
 
 
 def as_object(row: tuple) -> tuple:

@@ -150,7 +150,17 @@ EXPLANATIONS = [
         stopped(r"Invalid (rule reference|bracket argument)|Function not found", r"[\w\]]\n\t\(")),
     Explanation(
         "unification finds a cycle", "ours", "There is none: each variable is bound once, from left to right or back.",
-        stopped("Unable to unify due to cycle", r" = |\] := |import data")),
+        stopped("Unable to unify due to cycle", r" = |\] := |import data|[\[{][^\n]* \| ")),
+    Explanation(
+        "escapes that are refused", "ours", "`upper` of an escaped character makes another escape in regopy, and no string.",
+        stopped("Invalid escape sequence", r'"[^"\n]*\\')),
+    Explanation(
+        "sprintf that fails within a collection", "ours", "Big integers are printed; regopy's failure becomes a member.",
+        stopped("Not a term", r"\bsprintf\(")),
+    Explanation(
+        "a built-in function replaced by a function that calls it", "ours",
+        "Within the replacement the built-in function is itself (policy-language, With Keyword).",
+        stopped("functions must not produce multiple outputs", r" with upper as [\w.]+")),
     Explanation(
         "equal pairs conflict in comprehensions of objects", "ours",
         "A key may be given twice with equal values (policy-language, Object Comprehensions).",
@@ -158,6 +168,12 @@ EXPLANATIONS = [
     Explanation(
         "a local variable conflicts with the input", "ours", "`some k, v in false` is undefined.",
         stopped("Invalid scan source", r" in (false|true|-?\d|\"|`)")),
+    Explanation(
+        "errors in rules that a query does not need", "ours",
+        "OPA compiles a policy whole; regopy looks at the rules that a query needs.",
+        lambda difference: difference.ours.get("code") in ("rego_type_error", "rego_recursion_error")
+        and difference.theirs["kind"] in ("value", "undefined") and difference.case["query"] != "data.t"
+        and re.search(r"\b(wrong|again)\b", difference.differing) is None),
     Explanation(
         "v0 partial sets", "ours", "`p[x] { … }` makes a set in Rego v0; regopy reads it as v1 does.",
         lambda difference: difference.case["v0"] and "v0 partial set" in difference.case["constructs"]),
@@ -184,6 +200,30 @@ EXPLANATIONS = [
     Explanation(
         "urlquery.encode", "ours", "A space is `+`, as in Go's `url.QueryEscape`, which OPA calls.",
         differs(r"urlquery\.encode\(")),
+    Explanation(
+        "a minus on a new line", "ours",
+        "White space ends no expression in OPA's grammar: `a\n-1 < b` is `a - 1 < b`; regopy reads two expressions.",
+        differs(r"\n\t-\d")),
+    Explanation(
+        "json.patch of a scalar", "ours",
+        "A patch that cannot be applied leaves the call undefined; regopy goes on when nothing uses the result.",
+        differs(r"json\.patch\((-?\d|\"|`|true|false)")),
+    Explanation(
+        "comprehensions within a pattern", "ours",
+        "A comprehension in a collection is a value like others; regopy does not unify it at times.",
+        lambda difference: difference.kinds == VALUES and differs(r"[\]}] = [\[{][^\n]* \| ")(difference)),
+    Explanation(
+        "remainders", "ours", "640 % 6 is 4; regopy says 2, and errs for other multiples of powers of two.",
+        differs(r" % ")),
+    Explanation(
+        "variables of an array pattern within comprehensions", "ours",
+        "`[x, y] := [1, 2]` binds both for the rest of the body; in regopy a comprehension that uses them is empty.",
+        lambda difference: difference.kinds == VALUES
+        and differs(r"\[\w+, \w+\] := .*[\[{][^\n]* \| ")(difference)),
+    Explanation(
+        "defaults that are no constants are no error", "ours",
+        "The value of a default is a constant, a comprehension or a call (policy-language, Default Keyword).",
+        lambda difference: difference.ours.get("message", "").startswith("illegal default rule")),
     Explanation(
         "order of sets and objects", "ours",
         "Iteration is in the order of values; regopy iterates as the policy was written.", moved),

@@ -1,3 +1,4 @@
+import RegoCrypto
 import Testing
 
 @testable import Rego
@@ -19,7 +20,18 @@ func call(
     _ name: String, _ arguments: [Value], now: Int64? = nil, random: (@Sendable (Int) -> [UInt8])? = nil,
     budget: Int = 1 << 26
 ) -> String {
-    guard let builtin = Builtin.standard.first(where: { $0.name == name }) else { return "no \(name)" }
+    answer(name, arguments, now: now, random: random, budget: budget) { value in
+        (try? value.regoText { (_: Int) throws(Builtin.Failure) in }) ?? "too large"
+    }
+}
+
+/// Calls a builtin; its answer as `text` writes it, `undefined`, or the failure.
+func answer(
+    _ name: String, _ arguments: [Value], now: Int64?, random: (@Sendable (Int) -> [UInt8])? = nil, budget: Int,
+    text: (Value) -> String
+) -> String {
+    let all = Builtin.standard + Builtin.documents + Builtin.cryptography
+    guard let builtin = all.first(where: { $0.name == name }) else { return "no \(name)" }
     let purse = Purse(budget)
     var context = Builtin.Context(
         now: now, random: random, cache: EvaluationCache(), location: nil,
@@ -28,7 +40,7 @@ func call(
             if purse.left < 0 { throw .fatal(RegoError("eval_limit_error", "budget")) }
         })
     do throws(Builtin.Failure) {
-        return try builtin.call(arguments, &context)?.regoText { (_: Int) throws(Builtin.Failure) in } ?? "undefined"
+        return try builtin.call(arguments, &context).map(text) ?? "undefined"
     } catch {
         switch error {
         case .builtin(let text): return "builtin: \(text)"

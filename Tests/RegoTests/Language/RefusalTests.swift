@@ -68,6 +68,28 @@ struct RefusalTests {
         Refused("import data.a as b\np := 1", "rego_compile_error", "import data.a as b unused", "strict"),
     ]
 
+    static let templates = [
+        Refused(
+            "p := $\"{not true}\"", "rego_parse_error", "unexpected negation ('not') in template-string expression"),
+        Refused("p := $\"{x = 1}\"", "rego_parse_error", "unexpected unification ('=') in template-string expression"),
+        Refused("p := $\"{x := 1}\"", "rego_parse_error", "unexpected assignment (':=') in template-string expression"),
+        Refused("p := $\"{some x in [1]}\"", "rego_parse_error", "unexpected 'some' in template-string expression"),
+        Refused(
+            "p := $\"{every x in [1] { x }}\"", "rego_parse_error", "unexpected 'every' in template-string expression"),
+        Refused("p := $\"{1, 2}\"", "rego_parse_error", "expected } to end template string expression"),
+        Refused(
+            "p := $\"{walk([1])}\"", "rego_compile_error",
+            "illegal call to relation built-in 'walk' that may cause multiple outputs"),
+        Refused("p := 01", "rego_parse_error", "unexpected number token: expected number without leading zero"),
+        Refused("p := -01.5", "rego_parse_error", "unexpected number token: expected number without leading zero"),
+    ]
+
+    @Test func `equal values of a template's part are one`() throws {
+        #expect(try evaluate("p := $\"{[1, 1][_]}\"") == .string("1"))
+        #expect(
+            evaluationError("p := $\"{[1, 2][_]}\"")?.message == "template-strings must not produce multiple outputs")
+    }
+
     /// Where mistakes stand: row and column below the package's line.
     static let places = [
         Refused("p := x", "2:1", "var x is unsafe"),
@@ -88,7 +110,7 @@ struct RefusalTests {
             ])
     }
 
-    @Test(arguments: modifiers + names + safety)
+    @Test(arguments: modifiers + names + safety + templates)
     func `is refused`(_ refused: Refused) {
         var options = CompileOptions()
         options.v0 = refused.options.contains("v0")
@@ -111,6 +133,11 @@ struct RefusalTests {
         var options = CompileOptions()
         options.v0 = allowed.options.contains("v0")
         _ = try Policy.compile(modules: [(name: "t.rego", source: "package t\n\(allowed.module)")], options: options)
+    }
+
+    @Test func `a function may be nothing but its constants`() throws {
+        #expect(try evaluate("f(\"a\")\nf(x) if x == 2\np := [f(\"a\"), f(2)]") == fromJSON("[true, true]"))
+        #expect(try evaluate("f(\"a\")\np := f(\"b\")") == nil)
     }
 
     @Test func `of equal keys in a literal the last counts`() throws {

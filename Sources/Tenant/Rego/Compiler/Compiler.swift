@@ -80,7 +80,8 @@ struct Compiler {
     }
 
     private func metadataIndex() -> MetadataIndex? {
-        guard modules.contains(where: { $0.source.contains("rego.metadata.") }) else { return nil }
+        let asked = ByteSearch("rego.metadata.".utf8)
+        guard modules.contains(where: { asked.first(in: Array($0.source.utf8)) != nil }) else { return nil }
         guard let yaml = state.builtins.first(where: { $0.name == "yaml.unmarshal" }) else { return nil }
         return MetadataIndex(modules) { text in
             var context = Builtin.Context(

@@ -40,6 +40,11 @@ final class CompilerState: Sendable {
     /// Whether a function gives no value: only `print` and its like.
     func isVoid(_ callee: Callee) -> Bool { ["print", "internal.print"].contains(name(of: callee)) }
 
+    /// Whether a call of a built-in function gives any number of values.
+    func isRelation(_ callee: Callee) -> Bool {
+        if case .builtin = callee { name(of: callee) == "walk" } else { false }
+    }
+
     /// What a function is called: a builtin's name, or a rule's path.
     func name(of callee: Callee) -> String {
         switch callee {

@@ -7,10 +7,18 @@ final class ConstantPool {
 
     /// The operand that stands for a constant.
     func operand(_ value: Value) -> Int {
-        if let place = places[value], values[place].text == value.text { return ~place }
+        if let place = places[value], Self.isWrittenAlike(values[place], value) { return ~place }
         values.append(value)
         places[value] = values.count - 1
         return ~(values.count - 1)
+    }
+
+    /// Whether equal values have one text: 1 and 1.0 have not.
+    private static func isWrittenAlike(_ one: Value, _ other: Value) -> Bool {
+        switch one {
+        case .null, .bool, .string: true
+        default: one.text == other.text
+        }
     }
 }
 

@@ -21,17 +21,19 @@ extension Resolver {
 
 /// The annotations of all modules.
 struct MetadataIndex {
-    private struct Entry {
-        var annotation: ObjectValue
-        var scope: String
+    /// Where a rule stands that annotations belong to.
+    private struct Place: Hashable {
         var module: Int
-        /// The row of the rule it belongs to.
         var row: Int
     }
 
+    /// Annotations that are kept for one place. OPA refuses most that are given twice; here what each rule is told of
+    /// them must not grow with the source.
+    private static let limit = 16
+
     private var packages: [[String]: [ObjectValue]] = [:]
     private var subpackages: [[String]: [ObjectValue]] = [:]
-    private var rules: [Entry] = []
+    private var rules: [Place: [ObjectValue]] = [:]
     private let isEmpty: Bool
     private var documents: [[Value]: [ObjectValue]] = [:]
 
@@ -42,27 +44,39 @@ struct MetadataIndex {
         for (number, module) in modules.enumerated() {
             for block in module.metadata {
                 guard case .object(let fields)? = parse(block.text) else { continue }
-                let next = module.rules.filter { $0.location.row >= block.row }.min {
-                    $0.location.row < $1.location.row
-                }
+                let next = Self.rule(of: module, from: block.row)
                 let forPackage = module.packageLocation.row >= block.row
                 var scope = forPackage ? "package" : "rule"
                 if case .string(let text)? = fields["scope"] { scope = text.string }
                 let annotation = Self.complete(fields, scope)
                 switch scope {
-                case "package": packages[module.package, default: []].append(annotation)
-                case "subpackages": subpackages[module.package, default: []].append(annotation)
+                case "package": Self.append(annotation, to: &packages[module.package, default: []])
+                case "subpackages": Self.append(annotation, to: &subpackages[module.package, default: []])
                 default:
                     guard let next else { continue }
                     if scope == "document" {
-                        documents[Self.path(module, next), default: []].append(annotation)
+                        Self.append(annotation, to: &documents[Self.path(module, next), default: []])
                     } else {
-                        rules.append(
-                            Entry(annotation: annotation, scope: scope, module: number, row: next.location.row))
+                        let place = Place(module: number, row: next.location.row)
+                        Self.append(annotation, to: &rules[place, default: []])
                     }
                 }
             }
         }
+    }
+
+    private static func append(_ annotation: ObjectValue, to annotations: inout [ObjectValue]) {
+        if annotations.count < limit { annotations.append(annotation) }
+    }
+
+    /// The first rule at a row or below it; rules are in the order written.
+    private static func rule(of module: Module, from row: Int) -> Rule? {
+        var (low, high) = (0, module.rules.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if module.rules[middle].location.row < row { low = middle + 1 } else { high = middle }
+        }
+        return low < module.rules.count ? module.rules[low] : nil
     }
 
     private static func complete(_ fields: ObjectValue, _ scope: String) -> ObjectValue {
@@ -101,7 +115,7 @@ struct MetadataIndex {
 
     /// What the calls in a rule give.
     func metadata(of rule: Rule, in module: Module, _ number: Int) -> RuleMetadata {
-        let own = rules.filter { $0.module == number && $0.row == rule.location.row }.map(\.annotation)
+        let own = rules[Place(module: number, row: rule.location.row)] ?? []
         let path = Self.path(module, rule)
         func link(_ path: [Value], _ annotation: ObjectValue?) -> Value {
             var fields = [(key: Value.string("path"), value: Value.array(path))]

@@ -24,7 +24,7 @@ extension Resolver {
         switch term.kind {
         case .reference(let head, let keys):
             return ResolvedTerm(.reference(head, keys.map { whole($0, into: &body) }), term.location)
-        case .comprehension: return term
+        case .input, .data, .comprehension: return term
         default: return whole(term, into: &body)
         }
     }

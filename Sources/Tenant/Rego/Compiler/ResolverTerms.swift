@@ -145,7 +145,15 @@ extension Resolver {
                 parts.map { part in
                     switch part {
                     case .text(let text): return .text(text)
-                    case .term(let term): return .term(closure(over: term))
+                    case .term(let term):
+                        if case .call(let name, _) = term.kind, let called = callee(name), shared.isRelation(called) {
+                            let title = shared.name(of: called)
+                            fail(
+                                "rego_compile_error",
+                                "illegal call to relation built-in '\(title)' that may cause multiple outputs", location
+                            )
+                        }
+                        return .term(closure(over: term))
                     }
                 }), location)
     }

@@ -33,13 +33,22 @@ struct Accumulator {
                 : "complete rules must not produce multiple outputs", location)
     }
 
+    /// The object of a literal. Unlike in rules and comprehensions, a key that is given twice is no conflict: the last
+    /// value is kept, as OPA's parser inserts pairs in turn.
+    static func literal(_ keys: [Value], _ values: [Value]) -> ObjectValue {
+        if isSorted(keys) { return ObjectValue(sortedKeys: keys, values: values) }
+        return ObjectValue(zip(keys, values).map { (key: $0, value: $1) })
+    }
+
+    /// Whether each key is greater than the one before it.
+    private static func isSorted(_ keys: [Value]) -> Bool {
+        for index in keys.indices.dropFirst() where Value.order(keys[index - 1], keys[index]) >= 0 { return false }
+        return true
+    }
+
     /// The object of the pairs so far.
     static func object(_ keys: [Value], _ values: [Value], _ location: Location?) throws(RegoError) -> ObjectValue {
-        var isSorted = true
-        for index in keys.indices.dropFirst() where isSorted {
-            isSorted = Value.order(keys[index - 1], keys[index]) < 0
-        }
-        if isSorted { return ObjectValue(sortedKeys: keys, values: values) }
+        if isSorted(keys) { return ObjectValue(sortedKeys: keys, values: values) }
         let order = keys.indices.sorted { Value.order(keys[$0], keys[$1]) < 0 }
         var sortedKeys: [Value] = []
         var sortedValues: [Value] = []

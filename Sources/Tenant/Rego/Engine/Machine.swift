@@ -122,12 +122,13 @@ struct Machine {
             switch part {
             case .text(let fixed): text += fixed
             case .term(let block):
-                guard case .array(let values) = try comprehend(.array, block, base, location).value else { continue }
+                // Equal values are one.
+                guard case .set(let values) = try comprehend(.set, block, base, location).value else { continue }
                 if values.count > 1 {
                     throw RegoError(
                         "eval_conflict_error", "template-strings must not produce multiple outputs", location)
                 }
-                guard let value = values.first else {
+                guard let value = values.members.first else {
                     text += "<undefined>"
                     continue
                 }

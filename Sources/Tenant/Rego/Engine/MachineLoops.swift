@@ -20,7 +20,7 @@ extension Machine {
             set(target, base, value, try checked(value, height(operands, base) + 1))
         case .makeObject(let keys, let values, let target):
             try budget.make(2 * keys.count + 1)
-            let object = ObjectValue(zip(load(keys, base), load(values, base)).map { (key: $0, value: $1) })
+            let object = Accumulator.literal(load(keys, base), load(values, base))
             let highest = max(height(keys, base), height(values, base))
             set(target, base, .object(object), try checked(.object(object), highest + 1))
         case .comprehend(let shape, let inner, let target):

@@ -10,7 +10,9 @@ extension Module {
         } catch {
             throw RegoErrors([error], of: source)
         }
-        if module.isV1, !complaints.isEmpty { throw RegoErrors(complaints, of: source) }
+        if module.isV1, !complaints.isEmpty {
+            throw RegoErrors(Array(complaints.prefix(Parser.complaintLimit)), of: source)
+        }
         return module
     }
 }

@@ -2,6 +2,9 @@ extension Parser {
     /// What a module's rules say against v1, found while its rules are read; it counts when the module is v1.
     typealias Complaints = [RegoError]
 
+    /// How many of them are told: each brings its line, and a source can have millions.
+    static let complaintLimit = 100
+
     /// The head of a rule as it is read.
     private struct Head {
         var path: Term
@@ -218,7 +221,7 @@ extension Parser {
             if arguments.isEmpty {
                 throw error("rule argument list must take at least one argument", at: literal.location)
             }
-            complaints.append(error("function \(lacks)", at: literal.location))
+            // Without value and body a function of constants, `f("x")`, is true for them, in v1 too.
             return Rule(path: target, head: .function(arguments: arguments, value: yes), literal.location)
         default:
             throw error("\(term.kindName) cannot be used for rule name", at: literal.location)

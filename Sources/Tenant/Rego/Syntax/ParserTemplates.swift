@@ -15,16 +15,24 @@ extension Parser {
             }
             if kind == .templateClose { throw unexpected("expected template expression") }
             let start = index
+            try refuse([.not: "negation ('not')", .some: "'some'", .every: "'every'"], at: start)
             let term = try keyedTerm()
+            try refuse([.unify: "unification ('=')", .assign: "assignment (':=')"], at: start)
             var height = height
             let modifiers = try modifiers()
             height = max(height, self.height)
             parts.append(.term(modifiers.isEmpty ? term : wrap(term, modifiers, from: start)))
             tallest = max(tallest, height)
-            try expect(.templateClose, "expected }")
+            guard take(.templateClose) else { throw error("expected } to end template string expression") }
         }
         try grow(above: tallest + 2)
         return Term(.template(parts), location(from: mark))
+    }
+
+    /// Expressions that are no values.
+    private func refuse(_ kinds: [Token.Kind: String], at mark: Int) throws(RegoError) {
+        guard let what = kinds[kind] else { return }
+        throw error("unexpected \(what) in template-string expression", at: location(from: mark))
     }
 
     /// `term with …` as a term: `[x | x := term with …][0]`, undefined when the term is.

@@ -41,14 +41,15 @@ extension Parser {
     private mutating func number() throws(RegoError) -> Term {
         let mark = index
         var text = take(.minus) ? "-" : ""
-        if take(.dot) { text += "0." }
+        let isFraction = take(.dot)
+        if isFraction { text += "0." }
         guard kind == .number else { throw unexpected("expected number") }
         text += self.text(of: token)
         let digits = bytes(of: token)
-        if digits.count > 1, digits.first == UInt8(ascii: "0"), text.utf8.count == digits.count || text == "-",
+        if !isFraction, digits.count > 1, digits.first == UInt8(ascii: "0"),
             Lexer.isDigit(digits[digits.startIndex + 1])
         {
-            throw unexpected("expected number")
+            throw unexpected("expected number without leading zero")
         }
         guard let number = Number(json: text) else { throw error("number too big") }
         advance()

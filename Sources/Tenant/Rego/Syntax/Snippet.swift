@@ -11,10 +11,12 @@ public enum Snippet {
     static func text(of location: Location, in bytes: [UInt8]) -> String {
         let offset = min(max(location.offset, 0), bytes.count)
         let start = max(offset - max(location.column - 1, 0), 0)
-        var end = offset
-        while end < bytes.count, bytes[end] != UInt8(ascii: "\n"), bytes[end] != UInt8(ascii: "\r") { end += 1 }
         let first = max(start, offset - limit / 2)
-        let line = bytes[first..<min(end, max(first + limit, offset))]
+        // No further than is shown: a line can be as long as the source, and have as many errors.
+        let room = min(bytes.count, max(first + limit, offset))
+        var end = offset
+        while end < room, bytes[end] != UInt8(ascii: "\n"), bytes[end] != UInt8(ascii: "\r") { end += 1 }
+        let line = bytes[first..<end]
         // Tabs stay, so that the caret lines up; the rest becomes a space for each character.
         let indent = bytes[first..<offset].filter { $0 & 0xC0 != 0x80 }.map { $0 == 9 ? $0 : 32 }
         return String(decoding: line, as: UTF8.self) + "\n" + String(decoding: indent, as: UTF8.self) + "^"

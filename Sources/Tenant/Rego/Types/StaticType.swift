@@ -23,7 +23,7 @@ indirect enum StaticType: Sendable {
     var isAnything: Bool { if case .any(let types) = self { types.isEmpty } else { false } }
 
     /// How many parts a type may have: what is larger counts as anything, so that types cannot grow without bound.
-    private static let largest = 500
+    private static let largest = 200
 
     /// The type, or anything when it is too large.
     var bounded: StaticType {

@@ -77,7 +77,7 @@ public struct CheckedCollateral: Sendable {
         try record.require(
             !isRevoked, .revocation, "TCB signer", signer.certificate.commonName, passed: "is not revoked",
             failed: "the signer of the published data was revoked")
-        authority = try Self.authority(collateral, pckList, signer.root, technology, anchors, &record)
+        authority = try Self.authority(collateral, pckList, signer.root, &record)
         var dated = [
             Dated(name: "the TCB info", check: .collateralDate, from: tcbInfo.issued, until: tcbInfo.nextUpdate),
             Dated(
@@ -109,8 +109,8 @@ public struct CheckedCollateral: Sendable {
     }
 
     private static func authority(
-        _ collateral: IntelCollateral, _ list: P256RevocationList, _ root: P256Certificate, _ technology: Technology,
-        _ anchors: TrustAnchors, _ record: inout VerificationRecord
+        _ collateral: IntelCollateral, _ list: P256RevocationList, _ root: P256Certificate,
+        _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) -> Authority? {
         guard let chain = collateral.pckRevocationListChain else { return nil }
         let authority: Authority
@@ -129,8 +129,7 @@ public struct CheckedCollateral: Sendable {
         }
         let certificate = authority.certificate
         let isChain =
-            anchors.vouches(ownRoot, for: technology)
-            && PCKChain.isAuthority(certificate, under: ownRoot)
+            ownRoot.publicKeyInfo == root.publicKeyInfo && PCKChain.isAuthority(certificate, under: ownRoot)
         try record.require(
             isChain && list.isIssued(by: certificate), .revocation, "PCK revocation list",
             "\(list.serials.count) entries", passed: "signed by \(certificate.commonName)",
@@ -181,7 +180,11 @@ private struct TCBSigner {
             certificate.commonName == Self.commonName && !certificate.claimsAuthority && certificate.maySignDocuments
             && PCKChain.isRoot(root) && certificate.isIssued(by: root)
         try record.require(
-            anchors.vouches(root, for: technology) && isSigner, .collateralSigner, "\(name) signer",
+            anchors.vouches(root, for: technology), .root, "\(name) root", root.commonName,
+            passed: technology.isSimulated ? "a pinned root of a software stand-in" : "Intel's root key",
+            failed: "\(root.commonName) is not a root that this verifier trusts for \(technology.rawValue)")
+        try record.require(
+            isSigner, .collateralSigner, "\(name) signer",
             certificate.commonName, passed: "certified by \(root.commonName)",
             failed: "\(certificate.commonName) may not sign the \(name)")
     }

@@ -76,8 +76,8 @@ public struct IntelVerifier: Sendable {
             [chain.leaf, chain.authority, chain.root].map(CheckedCollateral.Dated.init)
             + (collateral?.dated ?? [])
         try CheckedCollateral.check(dated, now, &record)
-        if let collateral { try Self.check(collateral, covers: chain, technology, quote.header.tee, &record) }
         try Self.checkSignatures(quote, chain, &record)
+        if let collateral { try Self.check(collateral, covers: chain, technology, quote.header.tee, &record) }
         var verdict: TCBVerdict?
         switch endorsements {
         case .collateral(let collateral): verdict = try Self.evaluate(quote, chain, collateral, &record)
@@ -155,12 +155,13 @@ public struct IntelVerifier: Sendable {
                 passed: "signer and attributes are those that Intel published",
                 failed: "signer, attributes or version are not those of a TDX module that Intel published")
         }
-        guard
-            let verdict = TCBVerdict(
-                of: quote.body, qeReport: report, platform: chain.platform, info: collateral.tcbInfo,
-                identity: collateral.identity)
-        else {
-            throw record.refusal(.tdxModule, "TDX module", "now", "the TDX module that runs now is not published")
+        let verdict = TCBVerdict(
+            of: quote.body, qeReport: report, platform: chain.platform, info: collateral.tcbInfo,
+            identity: collateral.identity)
+        if case .domain = quote.body {
+            try record.require(
+                verdict.isRunningModuleListed, .tdxModule, "running TDX module", "",
+                passed: "nothing is known against it", failed: "the TDX module that runs now is not published")
         }
         try record.require(
             verdict.status.isAcceptable, .tcbStatus, "TCB status", verdict.status.rawValue,

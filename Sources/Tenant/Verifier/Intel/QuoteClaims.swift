@@ -96,7 +96,8 @@ private enum QuoteClaims {
     static func supplement(_ endorsement: QuoteEndorsement) -> [String: JSONValue] {
         let platform = endorsement.platform
         var claims: [String: JSONValue] = [:]
-        claims["platform_instance_id"] = platform.instanceID.map { hex($0) }
+        // Policies know the instance with its bytes turned round, as trustee's test data has it.
+        claims["platform_instance_id"] = platform.instanceID.map { hex($0.reversed()) }
         claims["is_dynamic_platform"] = platform.configuration.isDynamic.map { .bool($0) }
         claims["is_cached_keys"] = platform.configuration.hasCachedKeys.map { .bool($0) }
         claims["is_smt_enabled"] = platform.configuration.isSMTEnabled.map { .bool($0) }

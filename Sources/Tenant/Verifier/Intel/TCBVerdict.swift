@@ -17,12 +17,14 @@ public struct TCBVerdict: Equatable, Sendable {
     public let advisories: [String]
     /// The lower of the evaluation numbers of the two documents.
     public let evaluationNumber: Int
+    /// Whether the TDX module that runs now is one that Intel lists, as far as that was looked at.
+    let isRunningModuleListed: Bool
 
     /// ``tcbDate`` as `YYYY-MM-DDThh:mm:ssZ`.
     public var tcbDateText: String? { tcbDate.map { CalendarTime(seconds: $0).text } }
 
-    /// Evaluates a platform by Intel's rules; nil when the TDX module that runs now is not one that Intel lists.
-    init?(
+    /// Evaluates a platform by Intel's rules.
+    init(
         of body: Quote.Body, qeReport: SGXReportBody, platform: EndorsedPlatform, info: TCBInfo,
         identity: EnclaveIdentity
     ) {
@@ -33,6 +35,7 @@ public struct TCBVerdict: Equatable, Sendable {
         evaluationNumber = min(info.evaluationNumber, identity.evaluationNumber)
         let level: TCBInfo.Level?
         var total: TCBStatus
+        var isListed = true
         switch body {
         case .enclave:
             level = reached.first
@@ -50,14 +53,16 @@ public struct TCBVerdict: Equatable, Sendable {
             total = level?.status ?? .notSupported
             if let moduleStatus, total.isAcceptable { total = total.converged(with: moduleStatus) }
             if moduleStatus == .outOfDate, qeStatus == .upToDate, let sgxStatus = reached.first?.status {
-                guard let advised = Self.relaunch(report, info, sgx: sgxStatus, tdx: total) else { return nil }
-                total = advised
+                let advised = Self.relaunch(report, info, sgx: sgxStatus, tdx: total)
+                isListed = advised != nil
+                total = advised ?? total
             }
         }
         status = total.isAcceptable ? total.converged(with: qeStatus) : total
         platformStatus = level?.status ?? .notSupported
         tcbDate = level?.date
         advisories = level?.advisories ?? []
+        isRunningModuleListed = isListed
     }
 
     private static func reaches(_ versions: [UInt8], _ level: [UInt8], from start: Int = 0) -> Bool {

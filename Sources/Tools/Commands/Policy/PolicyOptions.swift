@@ -11,6 +11,8 @@ struct PolicyLanguageOptions: ParsableArguments {
     @Flag(
         name: [.customShort("S"), .customLong("strict")], help: "Unused imports, variables and arguments are errors.")
     var strict = false
+    @Flag(help: "Read `not f(input.x)` as OPA 1.x does: undefined when input.x is, instead of true.")
+    var opaNegation = false
     @Option(help: "A JSON file, name to value: what query_reference_value answers (null for other names).")
     var referenceValues: String?
 
@@ -19,6 +21,7 @@ struct PolicyLanguageOptions: ParsableArguments {
         var options = CompileOptions()
         options.v0 = v0
         options.strict = strict
+        options.hoistsNegation = opaNegation
         options.functions = Builtin.documents + Builtin.cryptography + [try referenceValueFunction()]
         return options
     }

@@ -19,9 +19,12 @@ public struct MeasuredFirmware: Equatable, Sendable {
         self.tables = tables
     }
 
+    /// The most bytes of an image.
+    static let limit = 64 << 20
+
     /// The digest of an image's pages ending at 4 GiB, whatever the image is.
     public static func digest(of image: [UInt8]) throws(WireError) -> LaunchMeasurement {
-        guard !image.isEmpty, image.count <= 64 << 20 else {
+        guard !image.isEmpty, image.count <= limit else {
             throw WireError(field: "firmware", reason: "\(image.count) bytes are out of range")
         }
         var pages = LaunchPages()
@@ -74,10 +77,9 @@ public struct SNPLaunch: Equatable, Sendable {
     }
 
     private func addSections(to pages: inout LaunchPages) throws(WireError) {
-        let isEC2 = writer == .ec2 || writer == .ec2WithoutSignature
         var sections = firmware.tables.sections
         // EC2 inserts the page of processor features after all others.
-        if isEC2 { sections = sections.filter { $0.kind != .cpuid } + sections.filter { $0.kind == .cpuid } }
+        if writer.isEC2 { sections = sections.filter { $0.kind != .cpuid } + sections.filter { $0.kind == .cpuid } }
         guard kernel == nil || sections.contains(where: { $0.kind == .kernelHashes }) else {
             throw WireError(
                 field: "firmware", reason: "has no section for kernel hashes, so a kernel cannot be measured")
@@ -112,12 +114,19 @@ public struct SNPLaunch: Equatable, Sendable {
         try pages.add(.normal, contents: kernel.page(offset: Int(table & 0xFFF)), at: UInt64(section.address))
     }
 
+    /// The number of processors, when a guest may have so many.
+    static func checked(_ processors: Int) throws(WireError) -> Int {
+        guard (1...processorLimit).contains(processors) else {
+            throw WireError(field: "processors", reason: "\(processors) is not between 1 and \(processorLimit)")
+        }
+        return processors
+    }
+
     static func addProcessors(
         _ count: Int, to pages: inout LaunchPages, _ state: (Int) -> SaveArea
     ) throws(WireError) {
-        guard (1...processorLimit).contains(count) else {
-            throw WireError(field: "processors", reason: "\(count) is not between 1 and \(processorLimit)")
+        for index in 0..<(try checked(count)) {
+            try pages.add(.vmsa, contents: state(index).bytes, at: LaunchPages.vmsaAddress)
         }
-        for index in 0..<count { try pages.add(.vmsa, contents: state(index).bytes, at: LaunchPages.vmsaAddress) }
     }
 }

@@ -14,6 +14,16 @@ public struct SaveArea: Equatable, Sendable {
         case ec2
         /// Amazon EC2 with RDX zero, as an older calculator has it.
         case ec2WithoutSignature = "ec2-rdx0"
+
+        /// The writer with this name in any case; `ec2-rdx600` is a longer name of `ec2`. Nil for unknown ones.
+        public init?(name: String) {
+            let name = name.lowercased()
+            guard let writer = Self(rawValue: name == "ec2-rdx600" ? "ec2" : name) else { return nil }
+            self = writer
+        }
+
+        /// Whether it is one of Amazon's.
+        var isEC2: Bool { self == .ec2 || self == .ec2WithoutSignature }
     }
 
     /// The first instruction of the boot processor.
@@ -38,7 +48,7 @@ public struct SaveArea: Equatable, Sendable {
 
     /// The page.
     public var bytes: [UInt8] {
-        let isEC2 = writer == .ec2 || writer == .ec2WithoutSignature
+        let isEC2 = writer.isEC2
         var page = Page()
         for offset in [0x00, 0x30, 0x40, 0x50] { page.segment(offset, attributes: 0x93, limit: 0xFFFF) }
         page.segment(
@@ -92,18 +102,4 @@ public struct SaveArea: Equatable, Sendable {
             set(offset + 8, 8, base)
         }
     }
-}
-
-/// The processor models of QEMU by the CPUID signature that the launch measures.
-public enum ProcessorModel: UInt32, Sendable, CaseIterable {
-    /// Zen; what QEMU's `EPYC-v4` shows.
-    case epycV4 = 0x0080_0F12
-    /// Zen 2.
-    case epycRome = 0x0083_0F10
-    /// Zen 3.
-    case epycMilan = 0x00A0_0F11
-    /// Zen 4.
-    case epycGenoa = 0x00A1_0F10
-    /// Zen 5.
-    case epycTurin = 0x00B0_0F00
 }

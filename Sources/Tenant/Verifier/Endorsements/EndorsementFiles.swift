@@ -1,0 +1,163 @@
+import Evidence
+import WireFormat
+
+/// Endorsements as files: certificates and chains in DER or PEM, AMD's certificate tables, lists of revoked certificates,
+/// Intel's published data. What a file is follows from its content; nothing in it is trusted yet.
+public struct EndorsementFiles: Sendable {
+    private static let fileLimit = 64
+    private static let sizeLimit = 4 << 20
+
+    /// AMD's certificates by kind, the first of each.
+    public private(set) var amd: [CertificateTable.Kind: [UInt8]] = [:]
+    /// AMD's lists of revoked certificates, in DER.
+    public private(set) var amdRevocationLists: [[UInt8]] = []
+    private var collateral = IntelCollateral(
+        tcbInfo: nil, qeIdentity: nil, pckRevocationList: nil, pckRevocationListChain: nil, rootRevocationList: nil)
+    private var responses: [(member: String, body: [UInt8])] = []
+    private var signers: [String] = []
+
+    /// Intel's data; nil when no file has any of it.
+    public var intel: IntelCollateral? {
+        get throws(WireError) {
+            var result = collateral
+            let chain = Array(signers.joined().utf8)
+            for response in responses {
+                let document = try IntelCollateral.SignedDocument(
+                    response: response.body, member: response.member, issuerChain: chain)
+                if response.member == "tcbInfo" { result.tcbInfo = document } else { result.qeIdentity = document }
+            }
+            let isEmpty =
+                result.tcbInfo == nil && result.qeIdentity == nil && result.pckRevocationList == nil
+                && result.rootRevocationList == nil
+            return isEmpty ? nil : result
+        }
+    }
+
+    /// Sorts files by what they are.
+    public init(_ files: [(name: String, bytes: [UInt8])]) throws(WireError) {
+        guard files.count <= Self.fileLimit else {
+            throw WireError(field: "endorsements", reason: "are more than \(Self.fileLimit) files")
+        }
+        for file in files {
+            guard file.bytes.count <= Self.sizeLimit else {
+                throw WireError(field: file.name, reason: "exceeds \(Self.sizeLimit) bytes")
+            }
+            try add(file.name, file.bytes)
+        }
+    }
+
+    private mutating func add(_ name: String, _ bytes: [UInt8]) throws(WireError) {
+        switch bytes.first(where: { $0 > 0x20 }) {
+        case UInt8(ascii: "{"): try addDocument(name, bytes)
+        case UInt8(ascii: "-"): for block in try Self.blocks(name, bytes) { try addDER(name, block) }
+        case 0x30: try addDER(name, bytes)
+        default:
+            let table: CertificateTable
+            do throws(WireError) { table = try CertificateTable(parsing: bytes) } catch {
+                throw WireError(
+                    field: name, reason: "is no certificate, chain, certificate table, revocation list or collateral")
+            }
+            for (kind, der) in table.entries {
+                if kind == .crl { amdRevocationLists.append(der) } else { keep(kind, der) }
+            }
+        }
+    }
+
+    private mutating func keep(_ kind: CertificateTable.Kind, _ der: [UInt8]) {
+        if amd[kind] == nil { amd[kind] = der }
+    }
+
+    private mutating func addDER(_ name: String, _ der: [UInt8]) throws(WireError) {
+        if let certificate = try? EndorsementCertificate(der: der, name) {
+            switch certificate.commonName {
+            case "SEV-VCEK": keep(.vcek, der)
+            case "SEV-VLEK": keep(.vlek, der)
+            case let common where common.hasPrefix("ARK-"): keep(.ark, der)
+            case let common where common.hasPrefix("SEV-"): keep(.ask, der)
+            default:
+                throw WireError(field: name, reason: "is AMD's shape, but \(certificate.commonName) is no authority")
+            }
+        } else if (try? RevocationList(der: der)) != nil {
+            amdRevocationLists.append(der)
+        } else if let list = try? P256RevocationList(der: der, name) {
+            // Intel's root and its PCK authorities sign lists of their own.
+            if String(decoding: list.issuer, as: UTF8.self).contains("Root CA") {
+                collateral.rootRevocationList = der
+            } else {
+                collateral.pckRevocationList = der
+            }
+        } else if (try? P256Certificate(der: der, name)) != nil {
+            let lines = Base64.encode(der)
+            signers.append("-----BEGIN CERTIFICATE-----\n\(lines)\n-----END CERTIFICATE-----\n")
+        } else {
+            throw WireError(
+                field: name, reason: "is neither a certificate nor a list of revoked ones that is understood")
+        }
+    }
+
+    private mutating func addDocument(_ name: String, _ bytes: [UInt8]) throws(WireError) {
+        let json = try JSONValue.parse(bytes)
+        if json["tcbInfo"] != nil {
+            responses.append((member: "tcbInfo", body: bytes))
+        } else if json["enclaveIdentity"] != nil {
+            responses.append((member: "enclaveIdentity", body: bytes))
+        } else if json["tcb_info"] != nil || json["qe_identity"] != nil || json["pck_crl"] != nil {
+            let read = try IntelCollateral(json: json)
+            collateral.tcbInfo = read.tcbInfo ?? collateral.tcbInfo
+            collateral.qeIdentity = read.qeIdentity ?? collateral.qeIdentity
+            collateral.pckRevocationList = read.pckRevocationList ?? collateral.pckRevocationList
+            collateral.pckRevocationListChain = read.pckRevocationListChain ?? collateral.pckRevocationListChain
+            collateral.rootRevocationList = read.rootRevocationList ?? collateral.rootRevocationList
+        } else {
+            throw WireError(field: name, reason: "is JSON, but no collateral of Intel's")
+        }
+    }
+
+    /// The DER of all blocks of a PEM file, certificates and lists alike.
+    private static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        var blocks: [[UInt8]] = []
+        var body: String?
+        for line in lines {
+            if line.hasPrefix("-----BEGIN ") {
+                body = ""
+            } else if line.hasPrefix("-----END ") {
+                guard let text = body, blocks.count < fileLimit else {
+                    throw WireError(field: name, reason: "is not PEM, or has more than \(fileLimit) blocks")
+                }
+                blocks.append(try Base64.decode(text, field: name))
+                body = nil
+            } else {
+                body?.append(contentsOf: line.filter { !$0.isWhitespace })
+            }
+        }
+        guard body == nil, !blocks.isEmpty else { throw WireError(field: name, reason: "PEM has no end line") }
+        return blocks
+    }
+
+    /// AMD's certificates for a report: what the files and the evidence have, and AMD's published authorities for the rest.
+    public func certificates(for evidence: SNPEvidence) throws(WireError) -> [CertificateTable.Kind: [UInt8]] {
+        var found = evidence.certificates.merging(amd) { $1 }
+        let isProvider = evidence.report.signingKey == .vlek
+        guard found[.ark] == nil || found[.ask] == nil,
+            let leaf = found[isProvider ? .vlek : .vcek],
+            let line = try ProductLine.ofKey(leaf), let authorities = VendorCertificates.amd[line]
+        else { return found }
+        let authority = isProvider ? authorities.providerAuthority : authorities.chipAuthority
+        if found[.ark] == nil { found[.ark] = try Base64.decode(authorities.root, field: "ARK") }
+        if found[.ask] == nil { found[.ask] = try Base64.decode(authority, field: "ASK") }
+        return found
+    }
+}
+
+extension ProductLine {
+    /// The product line that the certificate of a report key names; nil for one that is not known.
+    fileprivate static func ofKey(_ der: [UInt8]) throws(WireError) -> ProductLine? {
+        let certificate = try EndorsementCertificate(der: der, "certificate of the report key")
+        // SEV-Milan and SEV-VLEK-Milan issue the keys of that line.
+        let issuer = String(decoding: certificate.issuer, as: UTF8.self)
+        return ProductLine.allCases.first {
+            issuer.contains("SEV-\($0.rawValue)") || issuer.contains("VLEK-\($0.rawValue)")
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Rego
+import RegoCrypto
+import WireFormat
+
+/// What an attestation policy said of evidence.
+public struct PolicyVerdict: Equatable, Sendable {
+    /// The trust claims.
+    public let trustVector: TrustVector
+    /// Further members of the token, by name: `{name, key, value}` of the rule `extensions`.
+    public let extensions: [PolicyExtension]
+}
+
+/// A member that a policy adds to the token.
+public struct PolicyExtension: Equatable, Sendable {
+    /// The member's name, such as `ear.trustee.identifiers`.
+    public let name: String
+    /// The number that stands for the name in a CWT.
+    public let key: Int32
+    /// Its value.
+    public let value: JSONValue
+}
+
+/// An attestation policy in Rego with trustee's interface: package `policy`, `input` the annotated evidence, the function
+/// `query_reference_value(name)`, the rules `trust_claims` (an object of AR4SI names and numbers) and `extensions`.
+///
+/// Unlike trustee, which truncates numbers to a byte and stops at a name it does not know, numbers out of range and
+/// unknown names refuse the evidence.
+public struct AttestationPolicy: AppraisalPolicy {
+    /// The name that tokens carry.
+    public let identifier: String
+    private let trustClaims: PreparedQuery
+    private let extensionList: PreparedQuery
+
+    /// What one appraisal may spend.
+    private static let limits: Limits = {
+        var limits = Limits.standard
+        limits.iterations = 2_000_000
+        limits.values = 2_000_000
+        return limits
+    }()
+
+    /// Compiles a policy.
+    ///
+    /// - Parameters:
+    ///   - identifier: Its name.
+    ///   - source: The Rego source.
+    ///   - version0: Whether it is written in Rego v0.
+    ///   - references: What `query_reference_value` answers; a name without a value is `null`.
+    public init(
+        identifier: String, source: String, version0: Bool = false, references: any ReferenceValueSource
+    ) throws(RegoErrors) {
+        self.identifier = identifier
+        var options = CompileOptions()
+        options.v0 = version0
+        options.functions = Builtin.documents + Builtin.cryptography + [Self.lookUp(references)]
+        let policy = try Policy.compile(modules: [(name: "\(identifier).rego", source: source)], options: options)
+        trustClaims = try policy.prepare(query: "data.policy.trust_claims")
+        extensionList = try policy.prepare(query: "data.policy.extensions")
+    }
+
+    private static func lookUp(_ references: any ReferenceValueSource) -> Builtin {
+        Builtin("query_reference_value", 1) { arguments, _ throws(Builtin.Failure) in
+            guard case .string(let name)? = arguments.first else {
+                throw .type("operand 1 must be string but got \(arguments.first?.typeName ?? "nothing")")
+            }
+            guard let value = references.value(named: name.string) else { return .null }
+            do throws(RegoError) { return try Value(value) } catch { throw .fatal(error) }
+        }
+    }
+
+    /// Judges evidence that is authentic and bound to what was expected.
+    public func trustVector(for input: AppraisalInput) throws(WireError) -> TrustVector {
+        try judge(input.claims).trustVector
+    }
+
+    /// Judges the claims of verified evidence.
+    ///
+    /// - Parameter evidence: Annotated evidence: claims by technology, `report_data`, `init_data` and what they stand for.
+    public func judge(_ evidence: JSONValue) throws(WireError) -> PolicyVerdict {
+        let (claims, extensions) = try refusing { () throws(RegoError) in
+            let input = try Value(evidence)
+            return (
+                try trustClaims.value(input: input, limits: Self.limits),
+                try extensionList.value(input: input, limits: Self.limits)
+            )
+        }
+        return PolicyVerdict(
+            trustVector: try Self.vector(claims?.jsonValue()), extensions: try Self.extensions(extensions?.jsonValue()))
+    }
+
+    /// Why the trust claims are what they are: each rule body that was tried, for the policy's owner.
+    public func explain(_ evidence: JSONValue) throws(WireError) -> String {
+        try refusing { () throws(RegoError) in
+            try trustClaims.explain(input: try Value(evidence), limits: Self.limits).text
+        }
+    }
+
+    /// An evaluation whose errors refuse the evidence.
+    private func refusing<Result>(_ evaluation: () throws(RegoError) -> Result) throws(WireError) -> Result {
+        do throws(RegoError) {
+            return try evaluation()
+        } catch {
+            throw WireError(field: "policy \(identifier)", reason: error.description)
+        }
+    }
+
+    /// An undefined rule claims nothing.
+    private static func vector(_ value: JSONValue?) throws(WireError) -> TrustVector {
+        guard let value else { return TrustVector([:]) }
+        guard let members = value.objectValue, !members.isEmpty else {
+            throw WireError(field: "trust_claims", reason: "must be an object with at least one claim")
+        }
+        var claims: [TrustVector.Subject: Int8] = [:]
+        for (name, value) in members {
+            guard let subject = TrustVector.Subject(rawValue: name) else {
+                let known = TrustVector.Subject.allCases.map(\.rawValue).joined(separator: ", ")
+                throw WireError(field: "trust_claims.\(name)", reason: "is no trust claim; there are \(known)")
+            }
+            guard let number = value.integerValue, (-127...127).contains(number) else {
+                throw WireError(field: "trust_claims.\(name)", reason: "must be a whole number from -127 to 127")
+            }
+            claims[subject] = Int8(number)
+        }
+        return TrustVector(claims)
+    }
+
+    private static func extensions(_ value: JSONValue?) throws(WireError) -> [PolicyExtension] {
+        guard let value else { return [] }
+        guard let elements = value.arrayValue, elements.count <= 64 else {
+            throw WireError(field: "extensions", reason: "must be a list of at most 64")
+        }
+        var extensions: [PolicyExtension] = []
+        for (index, element) in elements.enumerated() {
+            var fields = try JSONFields(element, path: "extensions[\(index)]")
+            let name = try fields.string("name")
+            guard let key = Int32(exactly: try fields.integer("key")) else {
+                throw fields.refusal("key", "must be a number of 32 bits")
+            }
+            extensions.append(PolicyExtension(name: name, key: key, value: try fields.value("value")))
+            try fields.finish()
+        }
+        return extensions
+    }
+}
+
+extension Value {
+    /// A JSON document as policies see it.
+    init(_ json: JSONValue) throws(RegoError) { self = try JSONReader.parse(json.canonicalBytes) }
+
+    /// The value as a document; sets become lists.
+    func jsonValue() throws(WireError) -> JSONValue { try JSONValue.parse(json()) }
+}

@@ -1,0 +1,19 @@
+import Evidence
+import WireFormat
+
+extension VerifiedEvidence {
+    /// The claims under the names that attestation policies know.
+    public var claims: JSONValue { .object(SNPClaims.claims(of: self)) }
+    /// All that was looked at, in order.
+    public var fields: [FieldVerdict] { record.fields }
+}
+
+extension VerifiedTDXQuote {
+    /// The claims under the names that attestation policies know.
+    public var claims: JSONValue { .object(TDXClaims.claims(of: self)) }
+}
+
+extension VerifiedSGXQuote {
+    /// The claims under the names that attestation policies know.
+    public var claims: JSONValue { .object(SGXClaims.claims(of: self)) }
+}

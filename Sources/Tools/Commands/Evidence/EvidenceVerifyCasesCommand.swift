@@ -1,0 +1,29 @@
+import ArgumentParser
+import EvidenceCases
+import Foundation
+
+/// `testudo evidence verify-cases`: a manifest of cases, one result a line.
+struct EvidenceVerifyCasesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify-cases",
+        abstract: "Verify the cases of a manifest; print one JSON object a line.",
+        discussion: """
+            Each line has id, verdict (accept, conditional, reject), tcb_status, reason, claims and digest. Of a case only \
+            its technology, files and parameters are read, never what it expects.
+            """)
+
+    @Option(name: .customLong("case"), help: ArgumentHelp("Only this case; may be given often.", valueName: "id"))
+    var cases: [String] = []
+    @Argument(help: "The manifest; the paths in it count from its folder.") var manifest: String
+
+    func run() throws {
+        let found = try EvidenceCase.read(manifest, ids: Set(cases))
+        let missing = Set(cases).subtracting(found.map(\.id))
+        guard missing.isEmpty else {
+            throw ValidationError("\(manifest) has no case \(missing.sorted().joined(separator: ", ")).")
+        }
+        for known in found {
+            FileHandle.standardOutput.write(Data("\(CaseRunner.run(known).json.canonicalText)\n".utf8))
+        }
+    }
+}

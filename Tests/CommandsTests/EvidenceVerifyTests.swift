@@ -1,0 +1,141 @@
+import Foundation
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import Commands
+
+@Suite("testudo evidence verify", .enabled(if: Vectors.available))
+struct EvidenceVerifyTests {
+    private static func path(_ name: String) -> String { Vectors.url("evidence/\(name)").path }
+
+    private static func verify(_ words: [String]) throws -> PolicyReport {
+        // Words with a slash name files of the vectors.
+        let arguments = words.map { $0.contains("/") && !$0.hasPrefix("/") ? path($0) : $0 }
+        return try EvidenceVerifyCommand.parse(arguments).report()
+    }
+
+    private static let milan = [
+        "--tee", "snp", "snp/real/milan-v2-trustee/report.bin", "--endorsement", "snp/real/milan-v2-trustee/vcek.der",
+        "--time", "2026-06-01T00:00:00Z",
+    ]
+    private static let phala = [
+        "--tee", "tdx", "tdx/real/tdx-v4-phala/quote.dat", "--endorsement", "tdx/collateral/phala-tdx.json", "--time",
+        "2025-07-04T10:16:31Z",
+    ]
+
+    @Test func `a report is accepted with no more than its key's certificate`() throws {
+        let report = try Self.verify(Self.milan)
+        #expect(report.status == 0, "\(report)")
+        #expect(report.output.hasSuffix("\naccepted"))
+        #expect(report.output.contains("ok      signature"))
+        #expect(report.output.contains("-       report data"))
+    }
+
+    @Test func `another nonce, another chip, another time are refused by name`() throws {
+        let nonce = try Self.verify(Self.milan + ["--report-data", String(repeating: "5a", count: 64)])
+        #expect(nonce.status == 1 && nonce.output.contains("refused: report-data: "), "\(nonce)")
+        let late = try Self.verify(Self.milan.dropLast() + ["2040-01-01T00:00:00Z"])
+        #expect(late.status == 1 && late.output.contains("refused: validity: "))
+        let bare = try Self.verify(Array(Self.milan[0...2]))
+        #expect(bare.status == 1 && bare.output.contains("refused: certificate: "))
+        let tdx = try Self.verify(["--tee", "tdx"] + Self.milan.dropFirst(2))
+        #expect(tdx.status == 2 && tdx.complaint.contains("the file is a SEV-SNP report"))
+    }
+
+    @Test func `the report data that is there is accepted`() throws {
+        let json = try JSONValue.parse(text: try Self.verify(Self.milan + ["--json"]).output)
+        let data = try #require(json["claims"]?["report_data"]?.stringValue)
+        let report = try Self.verify(Self.milan + ["--report-data", data])
+        #expect(report.status == 0 && report.output.contains("ok      report data"))
+    }
+
+    @Test func `a debug guest is refused unless allowed`() throws {
+        let words = [
+            "--tee", "sev-snp", "snp/real/milan-v2-debug-gosev/report.bin", "--endorsement",
+            "snp/real/milan-v2-debug-gosev/vcek.der", "--time", "2026-06-01T00:00:00Z",
+        ]
+        let refused = try Self.verify(words)
+        #expect(refused.status == 1 && refused.output.contains("refused: policy.debug: "), "\(refused)")
+        #expect(try Self.verify(words + ["--allow-debug"]).status == 0)
+    }
+
+    @Test func `a quote is accepted as UpToDate with Intel's data, and authentic without`() throws {
+        let known = try Self.verify(Self.phala)
+        #expect(known.status == 0 && known.output.contains("TCB status: UpToDate"), "\(known)")
+        let alone = try Self.verify(Array(Self.phala[0...2]) + Self.phala.suffix(2))
+        #expect(alone.status == 0 && !alone.output.contains("UpToDate"))
+        let stale = try Self.verify(Self.phala.dropLast() + ["2026-07-04T10:16:31Z"])
+        #expect(stale.status == 1, "\(stale)")
+    }
+
+    @Test func `a status other than UpToDate has an exit status of its own`() throws {
+        let report = try Self.verify([
+            "--json", "--tee", "soft-tdx", "dcap-synthetic/tdx4/_valid.quote.dat", "--soft-root",
+            "dcap-synthetic/root-ca.der", "--endorsement",
+            "dcap-synthetic/tdx4/status-swhardeningneeded.collateral.json", "--time", "2026-06-01T00:00:00Z",
+        ])
+        let json = try JSONValue.parse(text: report.output)
+        #expect(report.status == 3 && json["tcb_status"] == "SWHardeningNeeded" && json["verdict"] == "conditional")
+        #expect(json["simulated"] == true)
+    }
+
+    @Test func `R6 a root of one's own never vouches for hardware`() throws {
+        let report = try Self.verify([
+            "--tee", "tdx", "dcap-synthetic/tdx4/_valid.quote.dat", "--soft-root", "dcap-synthetic/root-ca.der",
+            "--time", "2026-06-01T00:00:00Z",
+        ])
+        #expect(report.status == 1 && report.output.contains("refused: root: "), "\(report)")
+    }
+
+    @Test func `Azure's evidence in trustee's JSON is followed down to the nonce`() throws {
+        let words = [
+            "--tee", "az-snp-vtpm", "azure/snp-milan-trustee-v1/evidence.json", "--time", "2025-06-01T00:00:00Z",
+        ]
+        let open = try Self.verify(words)
+        #expect(open.status == 0, "\(open)")
+        let other = try Self.verify(words + ["--report-data", "00"])
+        #expect(other.status == 1)
+    }
+
+    @Test(arguments: ["snp/real/milan-v2-trustee/vcek.der", "launch/rtmr-event-constants.json", "/dev/null"])
+    func `what is no evidence cannot be read`(file: String) throws {
+        let report = try Self.verify(["--tee", "snp", file])
+        #expect(report.status == 2 && report.complaint.hasPrefix("error: "), "\(report)")
+    }
+
+    @Test func `what is no endorsement is named`() throws {
+        let report = try Self.verify(
+            Array(Self.milan[0...2]) + ["--endorsement", "snp/real/milan-v2-trustee/report.bin"])
+        #expect(report.status == 2 && report.complaint.contains("is no certificate"), "\(report)")
+    }
+}
+
+@Suite("testudo evidence inspect", .enabled(if: Vectors.available))
+struct EvidenceInspectTests {
+    @Test(arguments: [
+        ("snp/real/milan-v2-trustee/report.bin", "SEV-SNP report, version 2", "measurement: a1f3930413247bb3"),
+        ("tdx/real/tdx-v4-phala/quote.dat", "TDX quote, version 4", "mrtd: 91eb2b44d141d4ec"),
+        ("azure/snp-milan-trustee-v1/evidence.json", "Azure vTPM evidence, generation 1", "nonce: "),
+        ("azure/kinvolk/hcl-report-snp.bin", "Azure HCL report, version 1", "HCLAkPub"),
+        ("snp/real/milan-v2-virtee/cert_table.bin", "AMD certificate table, 3 certificates", "VCEK: 1360 bytes"),
+        ("eventlog/gce-cos-85-nonce9009/binary_bios_measurements.bin", "event log, ", "event 0: "),
+    ])
+    func `formats are told by their content`(file: String, kind: String, member: String) throws {
+        let path = Vectors.url("evidence/\(file)").path
+        let text = try EvidenceInspectCommand.parse([path]).report()
+        #expect(text.status == 0 && text.output.hasPrefix(kind), "\(text)")
+        #expect(text.output.contains(member) && text.output.contains("not verified"))
+        let json = try JSONValue.parse(text: try EvidenceInspectCommand.parse(["--json", path]).report().output)
+        #expect(json["format"]?.stringValue?.hasPrefix(kind) == true)
+    }
+
+    @Test func `a file cut short is refused with its field`() throws {
+        let bytes = try Vectors.bytes("evidence/tdx/real/tdx-v4-phala/quote.dat")
+        let stage = try PolicyStage([:])
+        let path = stage.path("cut.dat")
+        try Data(bytes.prefix(600)).write(to: URL(fileURLWithPath: path))
+        let report = try EvidenceInspectCommand.parse([path]).report()
+        #expect(report.status == 2 && report.complaint.hasPrefix("error: "))
+    }
+}
