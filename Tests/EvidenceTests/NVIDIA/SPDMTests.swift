@@ -25,7 +25,7 @@ struct SPDMTests {
     }
 
     @Test func `whatever is parsed is written back unchanged`() throws {
-        for bytes in Damage.edited(try Self.report(), [0x00, 0xFF]) {
+        for bytes in Damage.edited(try Self.report(), [0xFF]) {
             if let report = try? SPDMMeasurements(parsing: bytes) { #expect(report.bytes == bytes) }
         }
     }
