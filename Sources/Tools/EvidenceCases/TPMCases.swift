@@ -7,26 +7,43 @@ enum TPMCases {
     static func play(_ known: EvidenceCase) throws -> CaseResult {
         if known.files["tpm_message"] == nil { return try EventLogCases.play(known) }
         let isRaw = known.params["signature_format"]?.stringValue == "raw"
+        let message = try known.bytes("tpm_message")
         let bytes = try known.bytes("tpm_signature")
-        let verifier = TPMQuoteVerifier(requirements: .anySelection)
-        let signed = try verifier.authenticate(
-            try known.bytes("tpm_message"),
-            // A bare signature names no scheme; Azure's are RSASSA with SHA-256.
-            signature: isRaw ? .rsaSSA(hash: .sha256, bytes: bytes) : try TPMSignature(parsing: bytes),
-            key: try AttestationKey(parsing: try known.bytes("ak")))
-        var claims = Self.claims(signed.attestation)
-        claims["sig_alg"] = .string(signed.signature.schemeName)
-        claims["sig_hash"] = .string(signed.signature.hash.name)
+        // A bare signature names no scheme; Azure's are RSASSA with SHA-256.
+        let signature: TPMSignature =
+            isRaw ? .rsaSSA(hash: .sha256, bytes: bytes) : try TPMSignature(parsing: bytes)
+        var claims = Self.claims(try TPMAttestation(parsing: message))
+        claims["sig_alg"] = .string(signature.schemeName)
+        claims["sig_hash"] = .string(signature.hash.name)
         claims["signature_format"] = isRaw ? "raw" : "TPMT_SIGNATURE"
         do {
-            let registers = try PCRBanks(json: try JSONValue.parse(try known.bytes("pcrs")))
-            _ = try verifier.verify(
-                signed, nonce: try known.hex("nonce") ?? signed.attestation.extraData, registers: registers)
+            try verify(known, message, signature)
             return CaseResult(.accept, claims: .object(claims))
         } catch let refusal as EvidenceRefusal {
-            // The TPM did sign this, so what it says is worth showing.
+            // Nothing is claimed of refused evidence; what it says of itself is listed.
             return CaseResult(.reject, reason: refusal.description, claims: .object(claims))
+        } catch let error as WireError {
+            return CaseResult(.reject, reason: "format: \(error)", claims: .object(claims))
         }
+    }
+
+    private static func verify(_ known: EvidenceCase, _ message: [UInt8], _ signature: TPMSignature) throws {
+        let verifier = TPMQuoteVerifier(requirements: .anySelection)
+        let signed = try verifier.authenticate(
+            message, signature: signature, key: try AttestationKey(parsing: try known.bytes("ak")))
+        let registers = try PCRBanks(json: try JSONValue.parse(try known.bytes("pcrs")))
+        let quote = try verifier.verify(
+            signed, nonce: try known.hex("nonce") ?? signed.attestation.extraData, registers: registers)
+        if let log = try known.optionalBytes("event_log") { try replay(log, quote) }
+    }
+
+    /// A log beside a quote must explain the firmware's registers and those that it has events of; the system that runs extends
+    /// others that the firmware's log says nothing of.
+    private static func replay(_ bytes: [UInt8], _ quote: VerifiedTPMQuote) throws {
+        let log = try BootEventLog(parsing: bytes)
+        let logged = log.events.filter { $0.type != .noAction }.map { Int($0.register) }
+        let registers = quote.registers.restricted(to: Set(0...7).union(logged))
+        _ = try EventLogVerifier.verify(log, registers: registers)
     }
 
     /// What a signed statement says, by the manifest's names.

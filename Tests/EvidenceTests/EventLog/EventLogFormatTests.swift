@@ -115,3 +115,18 @@ struct EventLogFormatTests {
         }
     }
 }
+
+@Suite("td-shim's configuration")
+struct ShimConfigurationTests {
+    @Test func `a length must be that of what follows`() throws {
+        let bytes = Array("td_payload_info\0".utf8) + [3, 0, 0, 0] + Array("a=b".utf8)
+        let shim = try ShimConfiguration(parsing: bytes)
+        #expect(shim.name == "td_payload_info")
+        #expect(shim.content == Array("a=b".utf8))
+        #expect(shim.bytes == bytes)
+        for length in bytes.indices {
+            #expect(throws: WireError.self) { try ShimConfiguration(parsing: Array(bytes.prefix(length))) }
+        }
+        #expect(throws: WireError.self) { try ShimConfiguration(parsing: bytes + [0]) }
+    }
+}

@@ -91,6 +91,7 @@ struct TPMFormatTests {
         let banks = try PCRBanks(json: [.string(Self.zeros)])
         #expect(banks[.sha256, 0] == Array(repeating: 0, count: 32))
         #expect(banks[.sha384, 0] == nil)
+        #expect(try PCRBanks(json: ["0": .string(Self.zeros)]) == banks)
     }
 
     private static let zeros = String(repeating: "0", count: 64)

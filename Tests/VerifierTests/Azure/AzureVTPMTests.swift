@@ -125,4 +125,23 @@ struct AzureVTPMTests {
         #expect(refusal?.check == .hostData)
         #expect(throws: EvidenceRefusal.self) { try quote.requireInitData(digest: []) }
     }
+
+    /// Reports that no vector has; the signature is not looked at to show the checks behind it.
+    @Test(arguments: [(0x30, EvidenceCheck.vmpl), (0x0A, .debug), (0x1A0, .chipID)])
+    func `a report of another level, of an open guest or of another chip is refused`(
+        offset: Int, check: EvidenceCheck
+    ) throws {
+        var (known, evidence) = try Self.evidence("azure.snp-milan-trustee-v1")
+        var report = try HCLReport(parsing: evidence.hclReport)
+        // In the policy's third byte this is the bit for debugging.
+        report.hardwareReport[offset] ^= 8
+        evidence.hclReport = report.bytes
+        VerificationRecord.$switchedOff.withValue([.signature]) {
+            let refusal = #expect(throws: EvidenceRefusal.self) { try Self.verify(known, evidence) }
+            #expect(refusal?.check == check)
+        }
+        VerificationRecord.$switchedOff.withValue([.signature, check]) {
+            #expect(throws: Never.self) { try Self.verify(known, evidence) }
+        }
+    }
 }

@@ -39,7 +39,7 @@ public indirect enum CBORValue: Equatable, Sendable {
     /// The deepest nesting that is parsed.
     public static let depthLimit = 16
     /// The most bytes that are parsed.
-    public static let sizeLimit = 1 << 20
+    public static let sizeLimit = 256 * 1024
 
     /// Parses one item; nothing may follow it.
     public init(parsing bytes: [UInt8], _ field: String) throws(WireError) {

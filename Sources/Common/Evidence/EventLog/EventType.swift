@@ -13,6 +13,8 @@ public struct EventType: RawRepresentable, Hashable, Sendable {
     public static let eventTag = EventType(rawValue: 0x6)
     /// The version of the code that measures first.
     public static let crtmVersion = EventType(rawValue: 0x8)
+    /// Configuration of the platform: ACPI tables, or what td-shim was given.
+    public static let platformConfiguration = EventType(rawValue: 0xA)
     /// What a boot loader measures: files, commands and command lines.
     public static let initialProgramLoader = EventType(rawValue: 0xD)
     /// What the host says of itself.

@@ -21,6 +21,13 @@ public struct PCRBanks: Equatable, Sendable {
         return list
     }
 
+    /// The values of the given registers only.
+    public func restricted(to registers: Set<Int>) -> PCRBanks {
+        var kept = self
+        kept.values = values.mapValues { $0.filter { registers.contains($0.key) } }
+        return kept
+    }
+
     /// States a value.
     public mutating func set(_ bank: TPMHash, _ register: Int, _ value: [UInt8]) throws(WireError) {
         let field = "\(bank.name) PCR \(register)"
@@ -33,15 +40,17 @@ public struct PCRBanks: Equatable, Sendable {
         values[bank, default: [:]][register] = value
     }
 
-    /// Reads either form in use: `{"sha256": {"0": hex, …}, …}`, or a list of values from register 0 on of one bank.
+    /// Reads the forms in use: `{"sha256": {"0": hex, …}, …}`, and of one bank `{"0": hex, …}` or a list from register 0 on.
     ///
     /// - Parameters:
     ///   - json: The values.
-    ///   - listBank: The bank of a list.
+    ///   - listBank: The bank of the forms that name none.
     public init(json: JSONValue, listBank: TPMHash = .sha256) throws(WireError) {
         switch json {
         case .array(let list):
             try add(list, listBank)
+        case .object(let registers) where !registers.isEmpty && registers.keys.allSatisfy({ Int($0) != nil }):
+            try add(json, listBank)
         case .object(let banks):
             for (name, content) in banks {
                 guard let bank = TPMHash(name: name) else {

@@ -38,7 +38,12 @@ public enum EventLogClaims {
             EventType.variableBoot2.rawValue, EventType.variableAuthority.rawValue:
             return variable(event.data)
         case EventType.eventTag.rawValue: return tagged(event.data)
-        case 0x1, 0xA, 0xD, 0x8000_0007: return ["string": .string(text(event.data))]
+        case EventType.platformConfiguration.rawValue:
+            guard let shim = try? ShimConfiguration(parsing: event.data) else { fallthrough }
+            // Memory ranges are no text; a command line is one, with zeros behind.
+            let content = String(validating: shim.content, as: UTF8.self)?.prefix { $0 != "\0" }
+            return ["string": .string(content.map { "\(shim.name) \($0)" } ?? "")]
+        case 0x1, 0xD, 0x8000_0007: return ["string": .string(text(event.data))]
         // Blobs and tables begin with the length of their description.
         case 0x8000_000A, 0x8000_000B:
             let length = Int(event.data.first ?? 0)

@@ -60,6 +60,8 @@ public enum EventPayload: Sendable, Equatable {
             // Linux only names what it measured; the attestation agent's entries are measured themselves.
             guard data.count >= 4, data[..<4].elementsEqual(Array("LEAA".utf8)) else { return nil }
             return [data]
+        case .platformConfiguration:
+            return (try? ShimConfiguration(parsing: data)).map { [$0.content] }
         case .initialProgramLoader:
             return loaderText(data)
         default: return nil
