@@ -67,6 +67,14 @@ struct AttestationPolicyTests {
         #expect(verdict.trustVector.claims[.configuration] == (debug ? 36 : 2))
     }
 
+    @Test func `a claim that is null is not known by a name without a value`() throws {
+        let nothing = try AttestationPolicy(
+            identifier: "default", source: DefaultPolicy.source, references: FixedReferenceValues([:]))
+        let claims = Dictionary(uniqueKeysWithValues: (Self.snp().objectValue ?? [:]).keys.map { ($0, JSONValue.null) })
+        let vector = try nothing.judge(["snp": .object(claims)]).trustVector
+        #expect(vector.claims[.executables] == 33 && vector.claims[.hardware] == 97)
+    }
+
     @Test func `evidence of an unknown technology is contraindicated`() throws {
         let verdict = try Self.policy(DefaultPolicy.source).judge(["sample": ["svn": "1"]])
         #expect(verdict.trustVector.status == .contraindicated)

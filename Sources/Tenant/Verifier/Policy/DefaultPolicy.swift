@@ -31,10 +31,17 @@ public enum DefaultPolicy {
         \t"runtime-opaque": runtime_opaque,
         }
 
-        # A claim is one of the values, or is the value, that the name stands for.
-        known(name, claim) if claim in query_reference_value(name)
+        # A claim is one of the values, or is the value, that the name stands for. A name without a value is null, and what is
+        # null is known of nothing.
+        known(name, claim) if {
+        \tclaim != null
+        \tclaim in query_reference_value(name)
+        }
 
-        known(name, claim) if claim == query_reference_value(name)
+        known(name, claim) if {
+        \tclaim != null
+        \tclaim == query_reference_value(name)
+        }
 
         """
 
