@@ -30,6 +30,24 @@ public enum ShownText {
         return shown
     }
 
+    /// JSON for a terminal: what stands in its texts and is not shown becomes an escape of JSON's own, so that it is the
+    /// same document.
+    public static func json(_ document: some StringProtocol) -> String {
+        var shown = String.UnicodeScalarView()
+        for scalar in document.unicodeScalars {
+            if isShown(scalar) || scalar == "\n" {
+                shown.append(scalar)
+            } else {
+                for unit in String(scalar).utf16 {
+                    let digits = String(unit, radix: 16)
+                    let padding = String(repeating: "0", count: 4 - digits.count)
+                    shown.append(contentsOf: "\\u\(padding)\(digits)".unicodeScalars)
+                }
+            }
+        }
+        return String(shown)
+    }
+
     private static func escaped(_ text: some StringProtocol, keeping kept: Set<Unicode.Scalar>) -> String {
         var shown = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

@@ -14,7 +14,7 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints the JSON form or the text form of a result.
     func show(_ value: JSONValue, text: @autoclosure () -> String) {
-        print(json ? value.prettyText : ShownText.lines(text()))
+        print(json ? ShownText.json(value.prettyText) : ShownText.lines(text()))
     }
 }
 

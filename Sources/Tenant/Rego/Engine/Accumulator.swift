@@ -79,7 +79,9 @@ final class PathTree {
         guard let key = path.first else {
             if contains {
                 guard leaf == nil, children.isEmpty else { throw Accumulator.keysConflict(location) }
-                set = (set ?? []) + [value]
+                // In place: a copy for each member would make many members quadratic.
+                if set == nil { set = [] }
+                set?.append(value)
                 return
             }
             if unlessThere, leaf != nil || set != nil || !children.isEmpty { return }

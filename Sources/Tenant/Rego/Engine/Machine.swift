@@ -168,14 +168,18 @@ struct Machine {
     /// The scope that a `with` makes.
     func modified(_ modifiers: [ModifierCode], _ base: Int) throws(RegoError) -> Scope {
         let inner = Scope(in: scope)
+        // A scope of its own remembers every document anew, and what is replaced in is copied around the place.
+        try budget.work(64 * (program.groups.count + 1))
         for modifier in modifiers {
             switch (modifier.target, modifier.replacement) {
             case (.input(let path), .value(let operand)):
+                try budget.work(64 * (path.isEmpty ? 1 : inner.input?.count ?? 1))
                 let whole = (inner.input ?? .object(ObjectValue([]))).putting(load(operand, base), at: path[...])
                 let estimate = max(inner.inputHeight, height(operand, base) + Int32(path.count))
                 inner.inputHeight = try checked(whole, estimate)
                 inner.input = whole
             case (.data(let path), .value(let operand)):
+                try budget.work(64 * (path.isEmpty ? 1 : inner.data.count))
                 let whole = inner.data.putting(load(operand, base), at: path[...])
                 let estimate = max(inner.dataHeight, height(operand, base) + Int32(path.count))
                 inner.dataHeight = try checked(whole, estimate)
@@ -188,5 +192,17 @@ struct Machine {
             }
         }
         return inner
+    }
+}
+
+extension Value {
+    /// Members of a collection at its top, 1 for what is none.
+    fileprivate var count: Int {
+        switch self {
+        case .array(let members): members.count
+        case .object(let object): object.count
+        case .set(let set): set.count
+        default: 1
+        }
     }
 }

@@ -29,7 +29,10 @@ public struct EndorsementFiles: Sendable {
             let isEmpty =
                 result.tcbInfo == nil && result.qeIdentity == nil && result.pckRevocationList == nil
                 && result.rootRevocationList == nil
-            return isEmpty ? nil : result
+            guard isEmpty else { return result }
+            if signers.isEmpty { return nil }
+            throw WireError(
+                field: "endorsements", reason: "have certificates of Intel's signers and nothing that they signed")
         }
     }
 
@@ -103,6 +106,14 @@ public struct EndorsementFiles: Sendable {
             responses.append((member: "enclaveIdentity", body: bytes))
         } else if json["tcb_info"] != nil || json["qe_identity"] != nil || json["pck_crl"] != nil {
             let read = try IntelCollateral(json: json)
+            let isWhole =
+                (read.tcbInfo != nil) == (json["tcb_info"] != nil)
+                && (read.qeIdentity != nil) == (json["qe_identity"] != nil)
+                && (read.pckRevocationList != nil) == (json["pck_crl"] != nil)
+                && (read.rootRevocationList != nil) == (json["root_ca_crl"] != nil)
+            guard isWhole else {
+                throw WireError(field: name, reason: "has a member without value, signature or issuer chain")
+            }
             collateral.tcbInfo = read.tcbInfo ?? collateral.tcbInfo
             collateral.qeIdentity = read.qeIdentity ?? collateral.qeIdentity
             collateral.pckRevocationList = read.pckRevocationList ?? collateral.pckRevocationList

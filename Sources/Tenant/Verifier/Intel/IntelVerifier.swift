@@ -81,9 +81,32 @@ public struct IntelVerifier: Sendable {
         var verdict: TCBVerdict?
         switch endorsements {
         case .collateral(let collateral): verdict = try Self.evaluate(quote, chain, collateral, &record)
-        case .none(let reason): record.skip("TCB status", "unknown", because: reason)
+        case .none(let reason):
+            try Self.checkMaker(quote, technology, &record)
+            record.skip("TCB status", "unknown", because: reason)
         }
         return QuoteEndorsement(chain: chain, tcb: verdict, collateral: collateral, dated: dated)
+    }
+
+    /// Without published data the quoting enclave must still be Intel's: a platform's key signs the report of any enclave
+    /// that its owner grants the right to ask. What Intel publishes as its maker has never changed.
+    private static func checkMaker(
+        _ quote: Quote, _ technology: Technology, _ record: inout VerificationRecord
+    ) throws(EvidenceRefusal) {
+        guard technology.roots == .intel else {
+            record.skip("QE identity", "", because: "the root is that of a stand-in")
+            return
+        }
+        let report = quote.signature.qeReport
+        let isTDX = quote.header.tee == .tdx
+        let maker =
+            isTDX
+            ? "dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5"
+            : "8c4f5775d796503e96137f77c68a829a0056ac8ded70140b081b094490c57bff"
+        try record.require(
+            Hex.encode(report.mrSigner) == maker && report.productID == (isTDX ? 2 : 1) && !report.isDebug, .qeIdentity,
+            "QE identity", Hex.encode(report.mrSigner), passed: "Intel's quoting enclave",
+            failed: "the quoting enclave is not the one that Intel makes")
     }
 
     /// Refuses published data about something else, and a platform that it revokes.

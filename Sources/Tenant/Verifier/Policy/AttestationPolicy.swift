@@ -32,12 +32,22 @@ public struct AttestationPolicy: AppraisalPolicy {
     private let extensionList: PreparedQuery
 
     /// What one appraisal may spend.
-    private static let limits: Limits = {
+    private static func limits() -> Limits {
         var limits = Limits.standard
         limits.iterations = 2_000_000
         limits.values = 2_000_000
+        limits.clock = { monotonic() }
+        limits.deadline = monotonic() + 2_000_000_000
         return limits
-    }()
+    }
+
+    private static let start = ContinuousClock.now
+
+    /// Nanoseconds since the first appraisal.
+    private static func monotonic() -> Int64 {
+        let parts = (ContinuousClock.now - start).components
+        return parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000
+    }
 
     /// Compiles a policy.
     ///
@@ -64,7 +74,7 @@ public struct AttestationPolicy: AppraisalPolicy {
                 throw .type("operand 1 must be string but got \(arguments.first?.typeName ?? "nothing")")
             }
             guard let value = references.value(named: name.string) else { return .null }
-            do throws(RegoError) { return try Value(value) } catch { throw .fatal(error) }
+            return Value(value)
         }
     }
 
@@ -78,10 +88,10 @@ public struct AttestationPolicy: AppraisalPolicy {
     /// - Parameter evidence: Annotated evidence: claims by technology, `report_data`, `init_data` and what they stand for.
     public func judge(_ evidence: JSONValue) throws(WireError) -> PolicyVerdict {
         let (claims, extensions) = try refusing { () throws(RegoError) in
-            let input = try Value(evidence)
+            let input = Value(evidence)
             return (
-                try trustClaims.value(input: input, limits: Self.limits),
-                try extensionList.value(input: input, limits: Self.limits)
+                try trustClaims.value(input: input, limits: Self.limits()),
+                try extensionList.value(input: input, limits: Self.limits())
             )
         }
         return PolicyVerdict(
@@ -91,7 +101,7 @@ public struct AttestationPolicy: AppraisalPolicy {
     /// Why the trust claims are what they are: each rule body that was tried, for the policy's owner.
     public func explain(_ evidence: JSONValue) throws(WireError) -> String {
         try refusing { () throws(RegoError) in
-            try trustClaims.explain(input: try Value(evidence), limits: Self.limits).text
+            try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
         }
     }
 
@@ -144,8 +154,19 @@ public struct AttestationPolicy: AppraisalPolicy {
 }
 
 extension Value {
-    /// A JSON document as policies see it.
-    init(_ json: JSONValue) throws(RegoError) { self = try JSONReader.parse(json.canonicalBytes) }
+    /// A JSON document as policies see it; whole numbers of 64 bits stay exact.
+    init(_ json: JSONValue) {
+        switch json {
+        case .null: self = .null
+        case .bool(let flag): self = .bool(flag)
+        case .integer(let number): self = .number(Number(Int(number)))
+        case .number(let number): self = Number(exactly: number).map { .number($0) } ?? .null
+        case .string(let text): self = .string(text)
+        case .array(let elements): self = .array(elements.map { Value($0) })
+        case .object(let members):
+            self = .object(ObjectValue(members.map { (key: .string($0.key), value: Value($0.value)) }))
+        }
+    }
 
     /// The value as a document; sets become lists.
     func jsonValue() throws(WireError) -> JSONValue { try JSONValue.parse(json()) }

@@ -94,27 +94,17 @@ public enum DefaultPolicy {
     private static let intel = """
         tdx := object.get(input, "tdx", object.get(input, "soft-tdx", null))
 
-        executables := 3 if {
-        \tknown("mr_td", tdx.quote.body.mr_td)
-        \tknown("tdvfkernel", tdx_kernel)
-        \tknown("tdvfkernelparams", tdx_kernel_parameters)
-        } else := 4 if {
+        # The registers are signed; a log beside them is believed by whoever replays it, not here.
+        executables := 4 if {
         \tknown("mr_td", tdx.quote.body.mr_td)
         \tknown("rtmr_1", tdx.quote.body.rtmr_1)
         \tknown("rtmr_2", tdx.quote.body.rtmr_2)
         }
 
-        tdx_event(kind, words) := digest if {
-        \tsome event in tdx.uefi_event_logs
-        \tevent.event_type == kind
-        \tsome word in words
-        \tstartswith(object.get(event.details, "string", object.get(event.details, "unicode_name", "")), word)
-        \tdigest := event.digests[0].digest
-        }
+        # A service domain, such as one that migrates guests, is bound.
+        tdx_is_served if tdx.quote.body.mr_servicetd != tdx_no_service
 
-        tdx_kernel := tdx_event("EV_EFI_BOOT_SERVICES_APPLICATION", [""])
-
-        tdx_kernel_parameters := tdx_event("EV_EVENT_TAG", ["LOADED_IMAGE::LoadOptions"])
+        tdx_no_service := sprintf("%096d", [0])
 
         tdx_is_intels if {
         \ttdx.quote.header.tee_type == "81000000"
@@ -135,12 +125,18 @@ public enum DefaultPolicy {
 
         configuration := 2 if {
         \ttdx.td_attributes.debug == false
+        \ttdx.td_attributes.septve_disable == true
+        \tnot tdx_is_served
         \tknown("xfam", tdx.quote.body.xfam)
-        } else := 3 if tdx.td_attributes.debug == false
+        } else := 3 if {
+        \ttdx.td_attributes.debug == false
+        \tnot tdx_is_served
+        }
 
         runtime_opaque := 2 if {
         \tinput.tdx
         \ttdx.td_attributes.debug == false
+        \tnot tdx_is_served
         }
 
         executables := 3 if {
@@ -163,6 +159,8 @@ public enum DefaultPolicy {
 
         """
 
+    /// Register 11 is zero until software extends it, so it says what ran only beside register 4, the boot loader. The name
+    /// for the paravisor is its own: a guest of another kind could make up the report of one.
     private static let azure = """
         az_snp := input["az-snp-vtpm"]
 
@@ -170,6 +168,7 @@ public enum DefaultPolicy {
 
         executables := 3 if {
         \tknown("measurement", az_snp.measurement)
+        \tknown("snp_pcr4", az_snp.tpm.pcr04)
         \tknown("snp_pcr11", az_snp.tpm.pcr11)
         }
 
@@ -198,7 +197,8 @@ public enum DefaultPolicy {
         runtime_opaque := 2 if az_snp_is_closed
 
         executables := 3 if {
-        \tknown("mr_td", az_tdx.quote.body.mr_td)
+        \tknown("az_mr_td", az_tdx.quote.body.mr_td)
+        \tknown("tdx_pcr4", az_tdx.tpm.pcr04)
         \tknown("tdx_pcr11", az_tdx.tpm.pcr11)
         }
 

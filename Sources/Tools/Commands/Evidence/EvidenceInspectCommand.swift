@@ -19,19 +19,19 @@ struct EvidenceInspectCommand: ParsableCommand {
         do {
             evidence = try EvidenceFile(try PolicyFiles.bytes(at: file))
         } catch {
-            return PolicyReport(complaint: ShownText.lines("error: \(error)"), status: 2)
+            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
         let members = Self.members(evidence)
         if json {
             let fields = [("format", JSONValue.string(evidence.kind))] + members
             return PolicyReport(
-                output: JSONValue.object(Dictionary(fields, uniquingKeysWith: { first, _ in first })).prettyText)
+                output: ShownText.json(
+                    JSONValue.object(Dictionary(fields, uniquingKeysWith: { first, _ in first })).prettyText))
         }
         let lines = members.map { name, value in "\(name): \(value.stringValue ?? value.canonicalText)" }
         return PolicyReport(
-            output: ShownText.lines(
-                ([evidence.kind] + lines + ["not verified: `testudo evidence verify` says whether to believe it"])
-                    .joined(separator: "\n")))
+            output: ([evidence.kind] + lines + ["not verified: `testudo evidence verify` says whether to believe it"])
+                .map { ShownText.line($0) }.joined(separator: "\n"))
     }
 
     private static func members(_ evidence: EvidenceFile) -> [(String, JSONValue)] {

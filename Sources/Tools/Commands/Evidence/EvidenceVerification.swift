@@ -15,6 +15,8 @@ struct EvidenceVerification {
         var claims: JSONValue
         /// Whether the root is that of a software stand-in.
         var simulated = false
+        /// What kept the evidence from being accepted though nothing in it is wrong; nil when nothing did.
+        var reservation: String?
     }
 
     let technology: String
@@ -25,6 +27,8 @@ struct EvidenceVerification {
     let reportData: [UInt8]?
     let initData: [UInt8]?
     let allowsDebug: Bool
+    /// The key that a TPM is known to have, when it is known.
+    let attestationKey: [UInt8]?
     /// Seconds since 1970.
     let now: Int64
 
@@ -90,6 +94,7 @@ struct EvidenceVerification {
         switch field.field {
         case "report data" where reportData == nil: option = "--report-data"
         case "host data" where initData == nil: option = "--init-data"
+        case "extraData" where reportData == nil: option = "--report-data"
         default: return field
         }
         return FieldVerdict(
@@ -139,11 +144,19 @@ struct EvidenceVerification {
         let verifier = TPMQuoteVerifier()
         let signed = try verifier.authenticate(
             evidence.message, signature: try TPMSignature(parsing: evidence.signature),
-            key: try AttestationKey(parsing: evidence.key))
+            key: try AttestationKey(parsing: attestationKey ?? evidence.key))
         let verified = try verifier.verify(
-            signed, nonce: reportData ?? signed.attestation.extraData, registers: try PCRBanks(json: evidence.registers)
-        )
-        return Outcome(fields: verified.fields, claims: .object(["tpm": .object(Self.registers(verified.registers))]))
+            signed, nonce: reportData ?? signed.attestation.extraData,
+            registers: try PCRBanks(json: evidence.registers))
+        if let initData { try verified.requireInitData(digest: initData) }
+        var outcome = Outcome(
+            fields: verified.fields.map(notDemanded),
+            claims: .object(["tpm": .object(Self.registers(verified.registers))]))
+        // Whoever sends the evidence chose the key in it: software can sign as well as a TPM.
+        if attestationKey == nil {
+            outcome.reservation = "nobody vouches for the key that signed; --attestation-key FILE names the TPM's"
+        }
+        return outcome
     }
 
     private func verify(_ evidence: AzureVTPMEvidence) throws -> Outcome {
@@ -152,8 +165,9 @@ struct EvidenceVerification {
             let (anchors, now) = (try anchors(), now)
             let verified = try AzureTDXVerifier(hardware: IntelVerifier(anchors: anchors, clock: { now })).verify(
                 evidence, as: .tdx, try intel(.tdx, anchors), nonce: nonce)
+            if let initData { try verified.quote.requireInitData(digest: initData) }
             return Outcome(
-                tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue, fields: verified.fields,
+                tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue, fields: verified.fields.map(notDemanded),
                 claims: verified.hardware.claims)
         }
         let report = try SNPReport(parsing: try HCLReport(parsing: evidence.hclReport).hardwareReport)
@@ -163,7 +177,8 @@ struct EvidenceVerification {
             evidence,
             authorities: try endorsements.certificates(
                 for: SNPEvidence(report: report, certificates: certificates)), nonce: nonce)
-        return Outcome(fields: verified.fields, claims: verified.hardware.claims)
+        if let initData { try verified.quote.requireInitData(digest: initData) }
+        return Outcome(fields: verified.fields.map(notDemanded), claims: verified.hardware.claims)
     }
 
     private static func registers(_ banks: PCRBanks) -> [String: JSONValue] {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import EvidenceCases
 import Foundation
+import WireFormat
 
 /// `testudo evidence verify-cases`: a manifest of cases, one result a line.
 struct EvidenceVerifyCasesCommand: ParsableCommand {
@@ -23,7 +24,7 @@ struct EvidenceVerifyCasesCommand: ParsableCommand {
             throw ValidationError("\(manifest) has no case \(missing.sorted().joined(separator: ", ")).")
         }
         for known in found {
-            FileHandle.standardOutput.write(Data("\(CaseRunner.run(known).json.canonicalText)\n".utf8))
+            FileHandle.standardOutput.write(Data("\(ShownText.json(CaseRunner.run(known).json.canonicalText))\n".utf8))
         }
     }
 }

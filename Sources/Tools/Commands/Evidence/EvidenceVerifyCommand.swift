@@ -13,7 +13,7 @@ struct EvidenceVerifyCommand: ParsableCommand {
             out.
 
             Exit status: 0 when the evidence is accepted, 1 when it is refused, 2 when a file cannot be read, 3 when it is \
-            authentic but the vendor's status of the platform is not UpToDate.
+            authentic but the vendor's status of the platform is not UpToDate, or nobody vouches for a TPM's key.
             """)
 
     @Option(
@@ -33,6 +33,8 @@ struct EvidenceVerifyCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Verify as of this time (RFC 3339).", valueName: "time")) var time: String?
     @Option(help: ArgumentHelp("Trust this root certificate (DER) for soft-… technologies.", valueName: "file"))
     var softRoot: [String] = []
+    @Option(help: ArgumentHelp("The key that the TPM is known to sign with (PEM, DER or TPM2B).", valueName: "file"))
+    var attestationKey: String?
     @Flag(help: "Accept guests whose memory the host may read.") var allowDebug = false
     @Flag(help: "Fetch nothing (always so in this version).") var offline = false
     @Flag(help: "Print JSON instead of text.") var json = false
@@ -56,16 +58,18 @@ struct EvidenceVerifyCommand: ParsableCommand {
         } catch let error as ValidationError {
             throw error
         } catch {
-            return PolicyReport(complaint: ShownText.lines("error: \(error)"), status: 2)
+            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
         do {
             let outcome = try verification.verify(evidence)
-            let isGood = outcome.tcbStatus == nil || outcome.tcbStatus == TCBStatus.upToDate.rawValue
+            let isGood =
+                outcome.reservation == nil
+                && (outcome.tcbStatus == nil || outcome.tcbStatus == TCBStatus.upToDate.rawValue)
             return PolicyReport(output: text(outcome, isGood), status: isGood ? 0 : 3)
         } catch let refusal as EvidenceRefusal {
             return PolicyReport(output: text(refusal), status: 1)
         } catch let error as WireError {
-            return PolicyReport(complaint: ShownText.lines("error: \(error)"), status: 2)
+            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
     }
 
@@ -82,38 +86,46 @@ struct EvidenceVerifyCommand: ParsableCommand {
         return EvidenceVerification(
             technology: tee, endorsements: try EndorsementFiles(files), softRoots: Set(roots),
             reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
-            initData: try initData.map { try Hex.decode($0, field: "--init-data") }, allowsDebug: allowDebug, now: now)
+            initData: try initData.map { try Hex.decode($0, field: "--init-data") }, allowsDebug: allowDebug,
+            attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
     }
 
     private func text(_ outcome: EvidenceVerification.Outcome, _ isGood: Bool) -> String {
         let verdict = isGood ? "accepted" : "conditional"
         if json {
-            return JSONValue.object([
+            return Self.shown([
                 "verdict": .string(verdict), "tcb_status": outcome.tcbStatus.map { .string($0) } ?? .null,
-                "simulated": .bool(outcome.simulated), "checks": .array(outcome.fields.map(\.json)),
+                "simulated": .bool(outcome.simulated),
+                "reservation": outcome.reservation.map { .string($0) } ?? .null,
+                "checks": .array(outcome.fields.map(\.json)),
                 "claims": outcome.claims,
-            ]).prettyText
+            ])
         }
         var lines = outcome.fields.map(Self.line)
         if outcome.simulated {
             lines.append("simulated: a software stand-in signed this; it proves nothing of a machine")
         }
         if let status = outcome.tcbStatus { lines.append("TCB status: \(status)") }
-        lines.append(isGood ? "accepted" : "authentic, but the vendor's status is not UpToDate: policy decides")
-        return ShownText.lines(lines.joined(separator: "\n"))
+        let reservation = outcome.reservation ?? "the vendor's status is not UpToDate: policy decides"
+        lines.append(isGood ? "accepted" : "conditional: \(reservation)")
+        return lines.map { ShownText.line($0) }.joined(separator: "\n")
     }
 
     private func text(_ refusal: EvidenceRefusal) -> String {
         let status = refusal.fields.last { $0.field == "TCB status" && $0.verdict != .notChecked }?.value
         if json {
-            return JSONValue.object([
+            return Self.shown([
                 "verdict": "refused", "tcb_status": status.map { .string($0) } ?? .null,
                 "check": .string(refusal.check.rawValue), "reason": .string(refusal.reason),
                 "checks": .array(refusal.fields.map(\.json)),
-            ]).prettyText
+            ])
         }
-        return ShownText.lines(
-            (refusal.fields.map(Self.line) + ["refused: \(refusal.description)"]).joined(separator: "\n"))
+        return (refusal.fields.map(Self.line) + ["refused: \(refusal.description)"]).map { ShownText.line($0) }
+            .joined(separator: "\n")
+    }
+
+    private static func shown(_ members: [String: JSONValue]) -> String {
+        ShownText.json(JSONValue.object(members).prettyText)
     }
 
     private static func line(_ field: FieldVerdict) -> String {

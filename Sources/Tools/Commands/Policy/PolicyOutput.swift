@@ -11,7 +11,7 @@ indirect enum OrderedJSON {
     static func number(_ number: Int) -> OrderedJSON { .value(.int(number)) }
 
     /// The text, members on lines of their own, two spaces in.
-    var prettyText: String { text(indent: "") }
+    var prettyText: String { ShownText.json(text(indent: "")) }
 
     private func text(indent: String) -> String {
         let inner = indent + "  "
