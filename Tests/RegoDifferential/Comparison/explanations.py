@@ -166,7 +166,7 @@ EXPLANATIONS = [
         "A key may be given twice with equal values (policy-language, Object Comprehensions).",
         stopped("object keys must be unique", r"\{\w+: [^|\n]+ \| ")),
     Explanation(
-        "a local variable conflicts with the input", "ours", "`some k, v in false` is undefined.",
+        "`some k, v in` a scalar is refused", "ours", "`some k, v in false` is undefined.",
         stopped("Invalid scan source", r" in (false|true|-?\d|\"|`)")),
     Explanation(
         "errors in rules that a query does not need", "ours",
