@@ -166,7 +166,7 @@ EXPLANATIONS = [
         "A key may be given twice with equal values (policy-language, Object Comprehensions).",
         stopped("object keys must be unique", r"\{\w+: [^|\n]+ \| ")),
     Explanation(
-        "a local variable conflicts with the input", "ours", "`some k, v in false` is undefined.",
+        "`some k, v in` a scalar is refused", "ours", "`some k, v in false` is undefined.",
         stopped("Invalid scan source", r" in (false|true|-?\d|\"|`)")),
     Explanation(
         "errors in rules that a query does not need", "ours",
@@ -219,7 +219,7 @@ EXPLANATIONS = [
         "variables of an array pattern within comprehensions", "ours",
         "`[x, y] := [1, 2]` binds both for the rest of the body; in regopy a comprehension that uses them is empty.",
         lambda difference: difference.kinds == VALUES
-        and differs(r"\[\w+, \w+\] := .*[\[{][^\n]* \| ")(difference)),
+        and differs(r"\[\w+, \w+\] := .*[\[{][^\n]* \| |[\[{][^\n]* \| [^\n]*\[\w+, \w+\] := ")(difference)),
     Explanation(
         "defaults that are no constants are no error", "ours",
         "The value of a default is a constant, a comprehension or a call (policy-language, Default Keyword).",
@@ -249,7 +249,7 @@ EXPLANATIONS = [
         != set()),
     Explanation(
         "precedence of set operators", "ours", "In OPA's grammar `-` binds tighter than `&`, and `&` tighter than `|`.",
-        differs(r"\([^()|&]* - [^()|&]* & ")),
+        differs(r"\([^()|&]* - [^()|&]* & |\([^()|&]* \| [^()|&]* - ")),
     Explanation(
         "sprintf", "ours", "regopy puts quotes around strings that were computed, and knows `%x` and `%05d` otherwise.",
         differs(r"\bsprintf\(")),
