@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import TestSupport
 import Testing
@@ -96,6 +97,50 @@ struct EvidenceVerifyTests {
         #expect(open.status == 0, "\(open)")
         let other = try Self.verify(words + ["--report-data", "00"])
         #expect(other.status == 1)
+    }
+
+    @Test func `a TPM's quote is conditional until somebody names its key`() throws {
+        let stage = try PolicyStage([:])
+        let (key, quote) = (stage.path("ak.pem"), stage.path("quote.json"))
+        try run("openssl", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key])
+        let publicKey = try run("openssl", ["pkey", "-in", key, "-pubout", "-outform", "DER"])
+        // A quote made in software, the way an attacker would: TPMS_ATTEST over chosen values of all registers.
+        var message: [UInt8] = [0xFF, 0x54, 0x43, 0x47, 0x80, 0x18, 0, 0, 0, 4, 1, 2, 3, 4]
+        message += [UInt8](repeating: 0, count: 25)
+        message += [0, 0, 0, 1, 0, 0x0B, 3, 0xFF, 0xFF, 0xFF, 0, 32]
+        let registers = [[UInt8]](repeating: [UInt8](repeating: 7, count: 32), count: 24)
+        message += SHA256.hash(data: registers.flatMap { $0 })
+        try Data(message).write(to: URL(fileURLWithPath: stage.path("message")))
+        let bare = try run("openssl", ["dgst", "-sha256", "-sign", key, stage.path("message")])
+        let signature: [UInt8] = [0, 0x14, 0, 0x0B, 1, 0] + bare
+        let evidence: JSONValue = [
+            "ak_public": .string(Base64.encode(publicKey)),
+            "tpm_quote": [
+                "message": .string(Base64.encode(message)), "signature": .string(Base64.encode(signature)),
+                "pcrs": .array(registers.map { .string(Hex.encode($0)) }),
+            ],
+        ]
+        try Data(evidence.canonicalBytes).write(to: URL(fileURLWithPath: quote))
+        let alone = try Self.verify(["--tee", "tpm", quote])
+        #expect(alone.status == 3 && alone.output.contains("nobody vouches for the key"), "\(alone)")
+        try Data(publicKey).write(to: URL(fileURLWithPath: stage.path("known.der")))
+        let known = try Self.verify(["--tee", "tpm", quote, "--attestation-key", stage.path("known.der")])
+        #expect(known.status == 0, "\(known)")
+        let nonce = try Self.verify(
+            ["--tee", "tpm", quote, "--attestation-key", stage.path("known.der"), "--report-data", "01020305"])
+        #expect(nonce.status == 1 && nonce.output.contains("refused: tpm.nonce"), "\(nonce)")
+        let other = try Self.verify(
+            ["--tee", "tpm", quote, "--attestation-key", stage.path("known.der"), "--init-data", "00"])
+        #expect(other.status == 1, "\(other)")
+    }
+
+    @Test func `collateral without its signature is refused, not overlooked`() throws {
+        let stage = try PolicyStage(["empty.json": #"{"pck_crl": null}"#, "cut.json": #"{"tcb_info": "{}"}"#])
+        for name in ["empty.json", "cut.json"] {
+            let report = try Self.verify(
+                Array(Self.phala[0...2]) + ["--endorsement", stage.path(name)] + Self.phala.suffix(2))
+            #expect(report.status == 2 && report.complaint.contains("without value"), "\(report)")
+        }
     }
 
     @Test(arguments: ["snp/real/milan-v2-trustee/vcek.der", "launch/rtmr-event-constants.json", "/dev/null"])

@@ -52,19 +52,43 @@ struct AttestationPolicyTests {
         #expect(verdict.trustVector.status == .warning)
     }
 
-    @Test(arguments: [("UpToDate", false, 2), ("OutOfDate", false, 97), ("UpToDate", true, 2)])
-    func `the default policy on TDX`(status: String, debug: Bool, hardware: Int8) throws {
+    @Test(arguments: [
+        ("UpToDate", [:], 2, 2), ("OutOfDate", [:], 97, 2), ("UpToDate", ["debug": true], 2, 36),
+        ("UpToDate", ["septve_disable": false], 2, 3), ("UpToDate", ["service": true], 2, 36),
+    ])
+    func `the default policy on TDX`(
+        status: String, changes: [String: Bool], hardware: Int8, configuration: Int8
+    ) throws {
+        let zeros = String(repeating: "0", count: 96)
+        let service = changes["service"] == true ? String(zeros.dropLast()) + "1" : zeros
         let claims: JSONValue = [
             "quote": [
                 "header": ["tee_type": "81000000", "vendor_id": "939a7233f79c4ca9940a0db3957f0607"],
-                "body": ["mr_td": "cc", "rtmr_1": "dd", "rtmr_2": "ee", "xfam": "ff"],
+                "body": [
+                    "mr_td": "cc", "rtmr_1": "dd", "rtmr_2": "ee", "xfam": "ff", "mr_servicetd": .string(service),
+                ],
             ], "tcb_status": .string(status), "collateral_expiration_status": "0",
-            "td_attributes": ["debug": .bool(debug)],
+            "td_attributes": [
+                "debug": .bool(changes["debug"] ?? false), "septve_disable": .bool(changes["septve_disable"] ?? true),
+            ],
         ]
         let verdict = try Self.policy(DefaultPolicy.source).judge(["tdx": claims])
         #expect(verdict.trustVector.claims[.executables] == 4)
         #expect(verdict.trustVector.claims[.hardware] == hardware)
-        #expect(verdict.trustVector.claims[.configuration] == (debug ? 36 : 2))
+        #expect(verdict.trustVector.claims[.configuration] == configuration)
+        #expect(verdict.trustVector.claims[.runtimeOpaque] == (configuration == 36 ? nil : 2))
+    }
+
+    @Test func `numbers of 64 bits stay exact on their way into a policy`() throws {
+        let source = """
+            package policy
+
+            import rego.v1
+
+            trust_claims := {"hardware": 2} if input.snp.big == 9007199254740993
+            """
+        #expect(try Self.policy(source).judge(["snp": ["big": 9_007_199_254_740_993]]).trustVector.status == .affirming)
+        #expect(try Self.policy(source).judge(["snp": ["big": 9_007_199_254_740_992]]).trustVector.status == .none)
     }
 
     @Test func `a claim that is null is not known by a name without a value`() throws {
