@@ -73,4 +73,12 @@ struct FuzzFindingsTests {
         let errors = try #require(throws: RegoErrors.self) { try Term.parse(source) }
         #expect(errors.errors.map(\.message) == ["nesting too deep"])
     }
+
+    @Test func `keys within keys do not double with each level`() throws {
+        let key = String(repeating: "{", count: 18) + "[1]" + String(repeating: ": 1}", count: 18)
+        let value = try #require(try evaluate("p := \(key)"))
+        #expect(value.json().count < 2_000)
+        #expect(try evaluate("p := count(json.marshal(\(key))) < 2000") == .bool(true))
+        #expect(try evaluate("p := json.marshal({{[1]: 2}: 3})") == .string(#"{"{\"[1]\":2}":3}"#))
+    }
 }

@@ -28,21 +28,31 @@ extension Builtin {
     /// Charges for every member and byte before anything is written: a small value can be many times the same part.
     static func measure(_ value: Value, _ context: inout Context) throws(Failure) {
         var total = 0
-        try measure(value, &total, &context)
+        try measure(value, &total, 0, &context)
     }
 
-    private static func measure(_ value: Value, _ total: inout Int, _ context: inout Context) throws(Failure) {
+    /// `keyDepth`: within how many keys that are no strings the value is; each escapes what it holds once more.
+    private static func measure(
+        _ value: Value, _ total: inout Int, _ keyDepth: Int, _ context: inout Context
+    ) throws(Failure) {
         var size = 4
         switch value {
         case .null, .bool: break
         case .number(let number): size = number.int == nil ? number.description.utf8.count : 8
         case .string(let text): size = text.string.utf8.count + 2
-        case .array(let members): for member in members { try measure(member, &total, &context) }
-        case .set(let set): for member in set.members { try measure(member, &total, &context) }
+        case .array(let members): for member in members { try measure(member, &total, keyDepth, &context) }
+        case .set(let set): for member in set.members { try measure(member, &total, keyDepth, &context) }
         case .object(let object):
-            for key in object.keys { try measure(key, &total, &context) }
-            for member in object.values { try measure(member, &total, &context) }
+            for key in object.keys {
+                if case .string = key {
+                    try measure(key, &total, keyDepth, &context)
+                } else {
+                    try measure(key, &total, keyDepth + 1, &context)
+                }
+            }
+            for member in object.values { try measure(member, &total, keyDepth, &context) }
         }
+        size <<= min(keyDepth, JSONWriter.keyLimit + 1)
         total += size
         try context.grow(size)
         guard total <= maximumResult else { throw .tooLarge("result") }

@@ -14,6 +14,12 @@ struct JSONWriter {
     let isPretty: Bool
     let escapesHTML: Bool
     private var depth = 0
+    /// How many keys that are no strings the writer is within.
+    private var keyDepth = 0
+
+    /// Keys within keys that are written as JSON text; deeper ones are written as Rego writes them. Each level escapes
+    /// the one within: text doubles with each.
+    static let keyLimit = 4
 
     init(isPretty: Bool, escapesHTML: Bool) {
         self.isPretty = isPretty
@@ -50,15 +56,19 @@ struct JSONWriter {
                 if case .string(let key) = object.keys[index] { write(index, key.string, object.values[index]) }
             }
         } else {
-            let pairs = zip(object.keys, object.values).map { (Self.key($0), $1) }.sorted { $0.0 < $1.0 }
+            let pairs = zip(object.keys, object.values).map { (key($0), $1) }.sorted { $0.0 < $1.0 }
             for (index, pair) in pairs.enumerated() { write(index, pair.0.string, pair.1) }
         }
         close(UInt8(ascii: "}"), isEmpty: object.count == 0)
     }
 
-    private static func key(_ value: Value) -> Text {
+    private func key(_ value: Value) -> Text {
         if case .string(let text) = value { return text }
-        return Text(String(decoding: value.json(), as: UTF8.self))
+        if keyDepth >= Self.keyLimit { return Text(value.text) }
+        var writer = JSONWriter(isPretty: false, escapesHTML: true)
+        writer.keyDepth = keyDepth + 1
+        writer.write(value)
+        return Text(String(decoding: writer.bytes, as: UTF8.self))
     }
 
     private mutating func write(_ index: Int, _ key: String, _ value: Value) {
