@@ -58,6 +58,7 @@ struct EvidenceVerifyTests {
         ]
         let refused = try Self.verify(words)
         #expect(refused.status == 1 && refused.output.contains("refused: policy.debug: "), "\(refused)")
+        #expect(refused.output.contains("-       report data") && !refused.output.contains("ok      report data"))
         #expect(try Self.verify(words + ["--allow-debug"]).status == 0)
     }
 

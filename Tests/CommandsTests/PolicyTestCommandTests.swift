@@ -100,7 +100,11 @@ struct PolicyTestCommandTests {
         #expect(open.output.contains("because \"guess-guess\" == \"t0p-secret\" does not hold"))
         let hidden = try stage.explain(["--json", "--secret", "input.token"] + words)
         #expect(hidden.output.contains("redacted") && !hidden.output.contains("guess"))
-        #expect(throws: (any Error).self) { try stage.explain(["--secret", "token"] + words) }
+        for wrong in ["token", "input[", "input.", "input[x]", "x.y"] {
+            #expect(throws: (any Error).self, "\(wrong)") { try stage.explain(["--secret", wrong] + words) }
+        }
+        let quoted = try stage.explain(["--secret", "input[\"token\"]"] + words)
+        #expect(!quoted.output.contains("guess"))
     }
 
     @Test func `the example policy is strict, and its tests pass`() throws {

@@ -89,7 +89,8 @@ struct EvidenceVerification {
     }
 
     /// Bindings that nobody asked about were compared with themselves: they count as not checked.
-    private func notDemanded(_ field: FieldVerdict) -> FieldVerdict {
+    func notDemanded(_ field: FieldVerdict) -> FieldVerdict {
+        guard field.verdict == .passed else { return field }
         let option: String
         switch field.field {
         case "report data" where reportData == nil: option = "--report-data"

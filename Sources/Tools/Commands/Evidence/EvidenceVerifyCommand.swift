@@ -67,7 +67,7 @@ struct EvidenceVerifyCommand: ParsableCommand {
                 && (outcome.tcbStatus == nil || outcome.tcbStatus == TCBStatus.upToDate.rawValue)
             return PolicyReport(output: text(outcome, isGood), status: isGood ? 0 : 3)
         } catch let refusal as EvidenceRefusal {
-            return PolicyReport(output: text(refusal), status: 1)
+            return PolicyReport(output: text(refusal, refusal.fields.map(verification.notDemanded)), status: 1)
         } catch let error as WireError {
             return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
@@ -111,16 +111,16 @@ struct EvidenceVerifyCommand: ParsableCommand {
         return lines.map { ShownText.line($0) }.joined(separator: "\n")
     }
 
-    private func text(_ refusal: EvidenceRefusal) -> String {
+    private func text(_ refusal: EvidenceRefusal, _ fields: [FieldVerdict]) -> String {
         let status = refusal.fields.last { $0.field == "TCB status" && $0.verdict != .notChecked }?.value
         if json {
             return Self.shown([
                 "verdict": "refused", "tcb_status": status.map { .string($0) } ?? .null,
                 "check": .string(refusal.check.rawValue), "reason": .string(refusal.reason),
-                "checks": .array(refusal.fields.map(\.json)),
+                "checks": .array(fields.map(\.json)),
             ])
         }
-        return (refusal.fields.map(Self.line) + ["refused: \(refusal.description)"]).map { ShownText.line($0) }
+        return (fields.map(Self.line) + ["refused: \(refusal.description)"]).map { ShownText.line($0) }
             .joined(separator: "\n")
     }
 

@@ -18,8 +18,9 @@ struct PolicyExplainCommand: ParsableCommand {
 
     func validate() throws {
         guard (1...1_000_000).contains(attempts) else { throw ValidationError("--attempts is 1 to 1000000.") }
-        for path in secret where path.split(separator: ".").first.map({ $0 == "input" || $0 == "data" }) != true {
-            throw ValidationError("--secret \(path): a path begins with input or data.")
+        for path in secret where Self.path(path) == nil {
+            throw ValidationError(
+                "--secret \(path): a path is a reference such as input.token or input.parts[\"a.b\"].")
         }
     }
 
@@ -32,8 +33,25 @@ struct PolicyExplainCommand: ParsableCommand {
             let explanation = try policy.prepare(query: query).explain(
                 input: try options.inputValue(), data: files.data, limits: options.limits(),
                 context: options.context(),
-                secrets: secret.map { $0.split(separator: ".").map { .string(String($0)) } }, attempts: attempts)
+                secrets: secret.compactMap(Self.path), attempts: attempts)
             return PolicyReport(output: json ? Self.fields(explanation).prettyText : text(explanation))
+        }
+    }
+
+    /// The steps of a path: a reference of `input` or `data` whose operands are constants.
+    static func path(_ text: String) -> [Value]? {
+        guard let term = try? Term.parse(text) else { return nil }
+        switch term.kind {
+        case .variable(let name) where name == "input" || name == "data": return [.string(name)]
+        case .reference(let head, let operands):
+            guard case .variable(let name) = head.kind, name == "input" || name == "data" else { return nil }
+            var steps: [Value] = [.string(name)]
+            for operand in operands {
+                guard case .scalar(let value) = operand.kind else { return nil }
+                steps.append(value)
+            }
+            return steps
+        default: return nil
         }
     }
 
