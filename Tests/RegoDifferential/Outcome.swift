@@ -10,6 +10,8 @@ enum Outcome {
         do {
             var options = CompileOptions()
             options.v0 = policyCase.isV0
+            // regopy infers no types: what OPA's checker would refuse is compared by what it gives.
+            options.checksTypes = false
             let modules = policyCase.modules.enumerated().map { (name: "m\($0).rego", source: $1) }
             let policy = try Policy.compile(modules: modules, options: options)
             let input = try JSONReader.parse(Array(policyCase.input.utf8))
