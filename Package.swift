@@ -131,7 +131,7 @@ let tools: [Target] = [
 ]
 
 let suites: [Target] = [
-    .target(name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["WireFormat"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
         name: "FakeGuest",
         dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
