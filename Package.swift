@@ -10,14 +10,14 @@ let strict: [SwiftSetting] = [
 ]
 
 /// Set by `scripts/fuzz`: the fuzzer is part of the package, and what it feeds counts its branches. `-assert-config`
-/// keeps assertions and the bounds checks of unsafe buffers in optimised code.
+/// keeps assertions and the bounds checks of unsafe buffers in optimised code; inlined into other modules, code would not count.
 let isFuzzing = Context.environment["TESTUDO_FUZZ"] != nil
 let instrumented: [SwiftSetting] =
     isFuzzing
     ? [
         .unsafeFlags([
             "-sanitize=fuzzer", "-parse-as-library", "-assert-config", "Debug", "-profile-generate",
-            "-profile-coverage-mapping",
+            "-profile-coverage-mapping", "-disable-cmo",
         ])
     ] : []
 
@@ -234,7 +234,7 @@ let fuzzers: [Target] = [
         name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
         swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
     .executableTarget(
-        name: "evidence-fuzzer", 
+        name: "evidence-fuzzer",
         dependencies: ["Fuzzing", "CAllocations", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
         path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: fuzzerLinking),
