@@ -30,6 +30,7 @@ public struct AttestationPolicy: AppraisalPolicy {
     public let identifier: String
     private let trustClaims: PreparedQuery
     private let extensionList: PreparedQuery
+    private let references: any ReferenceValueSource
 
     /// What one appraisal may spend.
     private static func limits() -> Limits {
@@ -60,6 +61,7 @@ public struct AttestationPolicy: AppraisalPolicy {
         identifier: String, source: String, version0: Bool = false, references: any ReferenceValueSource
     ) throws(RegoErrors) {
         self.identifier = identifier
+        self.references = references
         var options = CompileOptions()
         options.v0 = version0
         options.functions = Builtin.documents + Builtin.cryptography + [Self.lookUp(references)]
@@ -73,6 +75,7 @@ public struct AttestationPolicy: AppraisalPolicy {
             guard case .string(let name)? = arguments.first else {
                 throw .type("operand 1 must be string but got \(arguments.first?.typeName ?? "nothing")")
             }
+            AskedNames.current?.add(name.string)
             guard let value = references.value(named: name.string) else { return .null }
             return Value(value)
         }
@@ -98,11 +101,20 @@ public struct AttestationPolicy: AppraisalPolicy {
             trustVector: try Self.vector(claims?.jsonValue()), extensions: try Self.extensions(extensions?.jsonValue()))
     }
 
-    /// Why the trust claims are what they are: each rule body that was tried, for the policy's owner.
+    /// Why the trust claims are what they are, for the policy's owner: each rule body that was tried, and why a reference
+    /// value that was asked for was not there.
     public func explain(_ evidence: JSONValue) throws(WireError) -> String {
-        try refusing { () throws(RegoError) in
-            try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
+        let asked = AskedNames()
+        let outcome = AskedNames.$current.withValue(asked) {
+            Result { () throws(RegoError) in
+                try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
+            }
         }
+        let text = try refusing { () throws(RegoError) in try outcome.get() }
+        let absent = asked.names.compactMap { name in
+            references.absence(of: name).map { "\(ShownText.cut(name, bytes: 512)): \($0)" }
+        }
+        return absent.isEmpty ? text : "\(text)\nreference values:\n  " + absent.joined(separator: "\n  ")
     }
 
     /// An evaluation whose errors refuse the evidence.
