@@ -126,8 +126,15 @@ struct ReferenceValueStoreTests {
         let json = try JSONValue.parse(store.json.canonicalBytes)
         #expect(try ReferenceValueStore(json: json) == store)
         let rows = store.all.map(\.json)
-        #expect(try ReferenceValueStore(entries: rows, marks: Array(store.issueRows.values)) == store)
-        #expect(throws: WireError.self) { try ReferenceValueStore(entries: rows + [rows[0]], marks: []) }
+        let signers: Set = [stage.releaseKey.identifier]
+        let marks = store.marks.values.map(\.json)
+        #expect(try ReferenceValueStore(entries: rows, marks: marks, signers: signers) == store)
+        #expect(throws: WireError.self) {
+            try ReferenceValueStore(entries: rows + [rows[0]], marks: [], signers: signers)
+        }
+        // What a key signed goes when the key is pinned no more.
+        let unpinned = try ReferenceValueStore(entries: rows, marks: marks, signers: [])
+        #expect(unpinned.all.map(\.name) == ["c"] && unpinned.marks == store.marks)
         var members = try #require(json.objectValue)
         members["surprise"] = 1
         #expect(throws: WireError.self) { try ReferenceValueStore(json: .object(members)) }

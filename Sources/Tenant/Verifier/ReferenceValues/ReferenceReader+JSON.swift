@@ -53,11 +53,17 @@ extension ReferenceReader {
             .values, entries, provenance, issues: [(source: source, sequence: issued ?? 0)])
     }
 
+    private static let reserved = [ReferenceProvenance.releasePrefix, "corim/", "comid/", "swid/"]
+
     private static func source(_ fields: inout JSONFields) throws(WireError) -> String {
         let source = try fields.string("source")
-        guard !source.isEmpty, source.utf8.count <= 256, ShownText.line(source) == source,
-            source != Self.statements
-        else { throw fields.refusal("source", "must be 1 to 256 bytes of text on one line") }
+        guard !source.isEmpty, source.utf8.count <= 256, ShownText.line(source) == source else {
+            throw fields.refusal("source", "must be 1 to 256 bytes of text on one line")
+        }
+        // Names that other kinds of documents have are not to be mistaken for them.
+        guard source != Self.statements, !reserved.contains(where: source.hasPrefix) else {
+            throw fields.refusal("source", "must not begin with \(reserved.joined(separator: ", "))")
+        }
         return source
     }
 
@@ -66,11 +72,16 @@ extension ReferenceReader {
         return min(first, second)
     }
 
+    /// The name of the document that publishes a version of the guest.
+    public static func source(ofGuest version: String) -> String {
+        "\(ReferenceProvenance.releasePrefix)\(ShownText.line(version))"
+    }
+
     /// The measurements of a guest under the names that policies ask for.
     public func read(
         release: ReleaseDocument, _ signer: String?, _ digest: String
     ) throws(WireError) -> ReferenceDocument {
-        let source = "testudo-guest/\(ShownText.line(release.version))"
+        let source = Self.source(ofGuest: release.version)
         let provenance = provenance(of: source, signer: signer, document: digest)
         var entries: [ReferenceValueEntry] = []
         for (name, value) in release.namedValues.sorted(by: { $0.key < $1.key }) {
@@ -80,8 +91,20 @@ extension ReferenceReader {
             .release, entries, provenance, issues: [(source: source, sequence: release.issuedAt ?? 0)])
     }
 
+    /// A document as a message for trustee's interface, by its first bytes; a message stays as it is.
+    public static func message(wrapping bytes: [UInt8]) -> JSONValue {
+        if let json = try? JSONValue.parse(bytes), json["payload"] != nil, json["type"] != nil { return json }
+        let type =
+            switch bytes.first {
+            case .some(0xC0...0xDF): "corim"
+            case .some(UInt8(ascii: "<")): "swid"
+            default: "testudo"
+            }
+        return ["version": "0.1.0", "type": .string(type), "payload": .string(Base64.encode(bytes))]
+    }
+
     /// A message of trustee's reference value service: `{"version"?, "type", "payload": base64}`.
-    func read(message json: JSONValue) throws(WireError) -> ReferenceDocument {
+    public func read(message json: JSONValue) throws(WireError) -> ReferenceDocument {
         var fields = try JSONFields(json, path: "")
         let version = try fields.optionalString("version") ?? "0.1.0"
         guard version == "0.1.0" else { throw fields.refusal("version", "is not 0.1.0") }

@@ -28,6 +28,11 @@ public struct ReferenceProvenance: Equatable, Sendable {
         self.note = note
     }
 
+    /// How the names of guest releases begin.
+    static let releasePrefix = "testudo-guest/"
+    /// Whether a signed release of the guest states the value.
+    public var isRelease: Bool { signer != nil && source.hasPrefix(Self.releasePrefix) }
+
     /// Whether two values have one author and one document, of whatever version.
     func isSameSource(as other: ReferenceProvenance) -> Bool { source == other.source && signer == other.signer }
 }

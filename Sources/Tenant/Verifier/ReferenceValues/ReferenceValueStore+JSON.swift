@@ -36,18 +36,19 @@ extension ReferenceValueStore {
     }
 
     /// Reads rows of a database: the JSON of entries and of marks.
-    public init(entries: [JSONValue], marks: [JSONValue]) throws(WireError) {
-        for entry in entries { try restore(try ReferenceValueEntry(json: entry, path: "entry")) }
+    ///
+    /// - Parameter signers: The keys that are still pinned: what others signed is left out.
+    public init(entries: [JSONValue], marks: [JSONValue], signers: Set<String>) throws(WireError) {
+        for row in entries {
+            let entry = try ReferenceValueEntry(json: row, path: "entry")
+            if entry.provenance.signer.map(signers.contains) ?? true { try restore(entry) }
+        }
         for mark in marks { try restore(try ReferenceMark(json: mark, path: "issue")) }
     }
 
-    /// The entries of one name as JSON.
-    public func rows(of name: String) -> [JSONValue] { (entries[name] ?? []).map(\.json) }
-
-    /// The issues of documents as JSON, by a key that tells them apart.
-    public var issueRows: [String: JSONValue] {
-        Dictionary(
-            marks.map { ("\($0.key.signer ?? "-") \($0.key.source)", $0.value.json) }, uniquingKeysWith: { $1 })
+    /// The entries of one name as JSON, but for those that a signed release document puts there each time it is read.
+    public func rows(of name: String) -> [JSONValue] {
+        (entries[name] ?? []).filter { !$0.provenance.isRelease }.map(\.json)
     }
 }
 
@@ -103,7 +104,8 @@ extension ReferenceMark {
         try fields.finish()
     }
 
-    var json: JSONValue {
+    /// The mark as a row of a database.
+    public var json: JSONValue {
         var members: [String: JSONValue] = [
             "source": .string(subject.source), "sequence": .integer(sequence), "document": .string(document),
         ]

@@ -104,6 +104,14 @@ public struct ReferenceValueStore: Equatable, Sendable {
         change.written.insert(entry.name)
     }
 
+    /// Forgets the values of one document; answers which. Its marks stay.
+    public mutating func remove(source: String, signer: String?) -> ReferenceChange {
+        var change = ReferenceChange()
+        drop(ReferenceProvenance(source: source, signer: signer, origin: "", taken: 0), &change)
+        change.settle(entries)
+        return change
+    }
+
     /// Forgets all that is known by a name; answers whether there was something. Marks stay, so that the removal of a
     /// value does not open the way for an older issue of its document.
     public mutating func remove(_ name: String) -> Bool { entries.removeValue(forKey: name) != nil }
@@ -142,6 +150,9 @@ public struct ReferenceMark: Equatable, Sendable {
     public let sequence: Int64
     /// The SHA-256 of the document in hexadecimal.
     public let document: String
+
+    /// What tells its subject from others, as one text.
+    public var key: String { "\(subject.signer ?? "-") \(subject.source)" }
 }
 
 /// What a lookup by name finds.
@@ -170,7 +181,11 @@ public struct ReferenceChange: Equatable, Sendable {
     /// Names that have none left: the document's former issue stated them.
     public fileprivate(set) var removed: Set<String> = []
 
+    /// Names of which something changed.
+    public private(set) var touched: Set<String> = []
+
     fileprivate mutating func settle(_ entries: [String: [ReferenceValueEntry]]) {
+        touched = written.union(removed)
         removed = removed.filter { entries[$0] == nil }
     }
 }
