@@ -204,7 +204,7 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
+            "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
             "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),

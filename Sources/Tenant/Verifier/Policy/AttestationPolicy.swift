@@ -104,17 +104,34 @@ public struct AttestationPolicy: AppraisalPolicy {
     /// Why the trust claims are what they are, for the policy's owner: each rule body that was tried, and why a reference
     /// value that was asked for was not there.
     public func explain(_ evidence: JSONValue) throws(WireError) -> String {
-        let asked = AskedNames()
-        let outcome = AskedNames.$current.withValue(asked) {
-            Result { () throws(RegoError) in
-                try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
-            }
+        let (text, asked) = try noting { () throws(RegoError) in
+            try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
         }
-        let text = try refusing { () throws(RegoError) in try outcome.get() }
-        let absent = asked.names.compactMap { name in
+        let absent = absences(asked)
+        return absent.isEmpty ? text : "\(text)\nreference values:\n  " + absent.joined(separator: "\n  ")
+    }
+
+    /// The reference values that the trust claims asked for and that are not there now, each with the reason.
+    public func absentReferences(_ evidence: JSONValue) throws(WireError) -> [String] {
+        let (_, asked) = try noting { () throws(RegoError) in
+            try trustClaims.value(input: Value(evidence), limits: Self.limits())
+        }
+        return absences(asked)
+    }
+
+    private func absences(_ asked: AskedNames) -> [String] {
+        asked.names.compactMap { name in
             references.absence(of: name).map { "\(ShownText.cut(name, bytes: 512)): \($0)" }
         }
-        return absent.isEmpty ? text : "\(text)\nreference values:\n  " + absent.joined(separator: "\n  ")
+    }
+
+    /// An evaluation that remembers which reference values it asked for.
+    private func noting<Answer>(
+        _ evaluation: () throws(RegoError) -> Answer
+    ) throws(WireError) -> (Answer, AskedNames) {
+        let asked = AskedNames()
+        let outcome = AskedNames.$current.withValue(asked) { Result { () throws(RegoError) in try evaluation() } }
+        return (try refusing { () throws(RegoError) in try outcome.get() }, asked)
     }
 
     /// An evaluation whose errors refuse the evidence.
