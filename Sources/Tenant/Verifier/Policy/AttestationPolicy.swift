@@ -31,6 +31,7 @@ public struct AttestationPolicy: AppraisalPolicy {
     private let trustClaims: PreparedQuery
     private let extensionList: PreparedQuery
     private let references: any ReferenceValueSource
+    private let source: (text: String, isVersion0: Bool)
 
     /// What one appraisal may spend.
     private static func limits() -> Limits {
@@ -62,12 +63,19 @@ public struct AttestationPolicy: AppraisalPolicy {
     ) throws(RegoErrors) {
         self.identifier = identifier
         self.references = references
-        var options = CompileOptions()
-        options.v0 = version0
-        options.functions = Builtin.documents + Builtin.cryptography + [Self.lookUp(references)]
-        let policy = try Policy.compile(modules: [(name: "\(identifier).rego", source: source)], options: options)
+        self.source = (source, version0)
+        let policy = try Self.compile(identifier, source, version0, references)
         trustClaims = try policy.prepare(query: "data.policy.trust_claims")
         extensionList = try policy.prepare(query: "data.policy.extensions")
+    }
+
+    private static func compile(
+        _ identifier: String, _ source: String, _ version0: Bool, _ references: any ReferenceValueSource
+    ) throws(RegoErrors) -> Policy {
+        var options = CompileOptions()
+        options.v0 = version0
+        options.functions = Builtin.documents + Builtin.cryptography + [lookUp(references)]
+        return try Policy.compile(modules: [(name: "\(identifier).rego", source: source)], options: options)
     }
 
     private static func lookUp(_ references: any ReferenceValueSource) -> Builtin {
@@ -75,7 +83,6 @@ public struct AttestationPolicy: AppraisalPolicy {
             guard case .string(let name)? = arguments.first else {
                 throw .type("operand 1 must be string but got \(arguments.first?.typeName ?? "nothing")")
             }
-            AskedNames.current?.add(name.string)
             guard let value = references.value(named: name.string) else { return .null }
             return Value(value)
         }
@@ -104,34 +111,37 @@ public struct AttestationPolicy: AppraisalPolicy {
     /// Why the trust claims are what they are, for the policy's owner: each rule body that was tried, and why a reference
     /// value that was asked for was not there.
     public func explain(_ evidence: JSONValue) throws(WireError) -> String {
-        let (text, asked) = try noting { () throws(RegoError) in
-            try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
+        let (text, absent) = try noting { (claims) throws(RegoError) in
+            try claims.explain(input: Value(evidence), limits: Self.limits()).text
         }
-        let absent = absences(asked)
         return absent.isEmpty ? text : "\(text)\nreference values:\n  " + absent.joined(separator: "\n  ")
     }
 
     /// The reference values that the trust claims asked for and that are not there now, each with the reason.
     public func absentReferences(_ evidence: JSONValue) throws(WireError) -> [String] {
-        let (_, asked) = try noting { () throws(RegoError) in
-            try trustClaims.value(input: Value(evidence), limits: Self.limits())
-        }
-        return absences(asked)
+        try noting { (claims) throws(RegoError) in
+            try claims.value(input: Value(evidence), limits: Self.limits())
+        }.absent
     }
 
-    private func absences(_ asked: AskedNames) -> [String] {
-        asked.names.compactMap { name in
+    /// An evaluation of the trust claims that remembers which reference values it asked for. It has a policy of its own: the
+    /// other is asked by any number of threads.
+    private func noting<Answer>(
+        _ evaluation: (PreparedQuery) throws(RegoError) -> Answer
+    ) throws(WireError) -> (answer: Answer, absent: [String]) {
+        let asked = NotedReferenceValues(references)
+        let claims: PreparedQuery
+        do {
+            claims = try Self.compile(identifier, source.text, source.isVersion0, asked)
+                .prepare(query: "data.policy.trust_claims")
+        } catch {
+            throw WireError(field: "policy \(identifier)", reason: error.description)
+        }
+        let answer = try refusing { () throws(RegoError) in try evaluation(claims) }
+        let absent = asked.names.compactMap { name in
             references.absence(of: name).map { "\(ShownText.cut(name, bytes: 512)): \($0)" }
         }
-    }
-
-    /// An evaluation that remembers which reference values it asked for.
-    private func noting<Answer>(
-        _ evaluation: () throws(RegoError) -> Answer
-    ) throws(WireError) -> (Answer, AskedNames) {
-        let asked = AskedNames()
-        let outcome = AskedNames.$current.withValue(asked) { Result { () throws(RegoError) in try evaluation() } }
-        return (try refusing { () throws(RegoError) in try outcome.get() }, asked)
+        return (answer, absent)
     }
 
     /// An evaluation whose errors refuse the evidence.
