@@ -172,4 +172,20 @@ struct CoRIMReferenceTests {
         let known = String(repeating: "02", count: 32)
         #expect(store.answer("ACME/boot/digests", at: now) == .value([.string(known)]))
     }
+
+    @Test func `NVIDIA's manifest gives trustee's names, and only when unsigned is allowed`() throws {
+        let text = String(
+            decoding: try Vectors.bytes("trustee/rvps/src/extractors/swid/test-rim.b64"), as: UTF8.self)
+        let message: JSONValue = ["type": "swid", "payload": .string(text.filter { !$0.isWhitespace })]
+        let reader = try stage.reader(allowsUnsigned: true)
+        let document = try reader.read(message.canonicalBytes)
+        #expect(document.kind == .swid)
+        let entry = try #require(document.entries.first { $0.name == "NVIDIA_Corporation.GPU.measurement_12" })
+        #expect(
+            entry.value[0]
+                == "758af96044c700f98a85347be27124d51c05b8784ba216b629b9aaab6d538c759aed9922a133e4ac473564d359b271d5")
+        let bytes = try Base64.decode(text.filter { !$0.isWhitespace }, field: "example")
+        #expect(try reader.read(bytes).entries.count == document.entries.count)
+        #expect(throws: WireError.self) { try stage.reader().read(bytes) }
+    }
 }
