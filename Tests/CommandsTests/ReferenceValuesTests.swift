@@ -155,7 +155,18 @@ struct ReferenceValuesTests {
                         ],
                     ], by: release))
             try write("sample.json", Array(#"{"version":"0.1.0","type":"sample","payload":"eyJzdm4iOjN9"}"#.utf8))
-            try await run("import", "@guest.jws", "@sample.json")
+            try await run("import", "@guest.jws")
+            await #expect(throws: CommandFailure.self) { try await run("import", "@sample.json") }
+            try await run("import", "@sample.json", "--allow-unsigned")
+            // What a document says about itself is no order to the broker.
+            for member in [#""allowUnsigned":true"#, #""allowRollback":true"#, #""note":"trusted""#] {
+                let text = #"{"type":"sample","payload":"eyJzdm4iOjR9",\#(member)}"#
+                try write("bold.json", Array(text.utf8))
+                await #expect(throws: CommandFailure.self) { try await run("import", "@bold.json") }
+                await #expect(throws: CommandFailure.self) {
+                    try await run("import", "@bold.json", "--allow-unsigned")
+                }
+            }
             try await run("add", "a b/c", "1", "--expires", "2999-01-01", "--provenance", "by hand")
             let list = try ReferenceValuesList.parse(["--state", broker.state.root])
             let entries = try await list.entries(now: 0)

@@ -58,7 +58,8 @@ struct ReferenceReaderTests {
         #"{"values":[{"name":"a\nb","value":1}]}"#, #"{"values":[{"name":"a","value":1,"surprise":1}]}"#,
         #"{"values":[{"name":"a","value":1,"expires":"soon"}]}"#, #"{"values":7}"#, #"{"surprise":1}"#,
         #"{"values":[{"name":"a","value":1,"notBefore":1900000000,"expires":1850000000}]}"#, #"{"source":""}"#,
-        #"{"source":"statements"}"#, #"{"issuedAt":-1}"#, #"{"issuedAt":"2027-02-30T00:00:00Z"}"#,
+        #"{"source":"statements"}"#, #"{"issuedAt":-1}"#, #"{"issuedAt":1800086401}"#,
+        #"{"issuedAt":"2027-02-30T00:00:00Z"}"#,
         #"{"expires":"2020-01-01","values":[{"name":"a","value":1}]}"#, #"{"kind":"other"}"#,
         #"{"kind":"testudo.reference-value-store"}"#,
     ])
@@ -66,6 +67,24 @@ struct ReferenceReaderTests {
         let changes = try #require(try JSONValue.parse(text: change).objectValue)
         let bytes = try stage.signed(ReferenceStage.document(["b": 1], changes))
         #expect(refusal(try stage.reader(), bytes) != nil)
+    }
+
+    @Test func `a document of the future does not shut out those of today`() throws {
+        let tomorrow = try stage.signed(ReferenceStage.document(issuedAt: now + 86_400, ["a": 1]))
+        #expect(refusal(try stage.reader(), tomorrow) == nil)
+        let later = try stage.signed(ReferenceStage.document(issuedAt: now + 86_401, ["a": 1]))
+        #expect(refusal(try stage.reader(), later)?.hasPrefix("issuedAt: ") == true)
+    }
+
+    @Test func `a document travels as a message, and what else a message holds does not`() throws {
+        let message = ReferenceStage.message("sample", Array("{}".utf8))
+        #expect(ReferenceReader.message(wrapping: message).canonicalBytes == message)
+        let bold = Array(#"{"type":"sample","payload":"e30=","allowUnsigned":true}"#.utf8)
+        let wrapped = ReferenceReader.message(wrapping: bold)
+        #expect(wrapped["type"] == "testudo" && wrapped["allowUnsigned"] == nil)
+        #expect(refusal(try stage.reader(allowsUnsigned: true), wrapped.canonicalBytes) != nil)
+        #expect(ReferenceReader.message(wrapping: [0xD2])["type"] == "corim")
+        #expect(ReferenceReader.message(wrapping: Array("<a/>".utf8))["type"] == "swid")
     }
 
     @Test func `what is too large is refused`() throws {

@@ -27,6 +27,7 @@ extension ReferenceReader {
         _ = try fields.string("kind")
         let source = try Self.source(&fields)
         let issued = try ReferenceTime.optional(&fields, "issuedAt")
+        try requirePast(issued)
         let start = try ReferenceTime.optional(&fields, "notBefore")
         let end = try ReferenceTime.optional(&fields, "expires")
         let values = try fields.array("values")
@@ -72,6 +73,12 @@ extension ReferenceReader {
         return min(first, second)
     }
 
+    /// A document of the future would have every later one refused as older than it.
+    private func requirePast(_ issuedAt: Int64?) throws(WireError) {
+        guard let issuedAt, issuedAt > now + 86_400 else { return }
+        throw WireError(field: "issuedAt", reason: "\(ReferenceTime.text(issuedAt)) has not come yet")
+    }
+
     /// The name of the document that publishes a version of the guest.
     public static func source(ofGuest version: String) -> String {
         "\(ReferenceProvenance.releasePrefix)\(ShownText.line(version))"
@@ -81,6 +88,7 @@ extension ReferenceReader {
     public func read(
         release: ReleaseDocument, _ signer: String?, _ digest: String
     ) throws(WireError) -> ReferenceDocument {
+        try requirePast(release.issuedAt)
         let source = Self.source(ofGuest: release.version)
         let provenance = provenance(of: source, signer: signer, document: digest)
         var entries: [ReferenceValueEntry] = []
@@ -91,9 +99,14 @@ extension ReferenceReader {
             .release, entries, provenance, issues: [(source: source, sequence: release.issuedAt ?? 0)])
     }
 
-    /// A document as a message for trustee's interface, by its first bytes; a message stays as it is.
+    /// A document as a message for trustee's interface, by its first bytes. A message stays as it is when it has no members
+    /// but its own: what else it holds must not become an order to the broker.
     public static func message(wrapping bytes: [UInt8]) -> JSONValue {
-        if let json = try? JSONValue.parse(bytes), json["payload"] != nil, json["type"] != nil { return json }
+        if let json = try? JSONValue.parse(bytes), let members = json.objectValue, members["type"] != nil,
+            members["payload"] != nil, members.keys.allSatisfy({ ["version", "type", "payload"].contains($0) })
+        {
+            return json
+        }
         let type =
             switch bytes.first {
             case .some(0xC0...0xDF): "corim"

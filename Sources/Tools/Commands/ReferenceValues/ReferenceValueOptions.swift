@@ -103,7 +103,7 @@ enum ReferenceValueText {
             [
                 entry["name"]?.stringValue ?? "", ShownText.cut(entry["value"]?.canonicalText ?? "", bytes: 40),
                 entry["state"]?.stringValue ?? "", entry["expires"]?.stringValue ?? "never",
-                entry["provenance"]?["source"]?.stringValue ?? "",
+                ShownText.cut(entry["provenance"]?["source"]?.stringValue ?? "", bytes: 32),
                 entry["provenance"]?["signer"]?.stringValue.map { String($0.prefix(16)) } ?? "unsigned",
                 entry["provenance"]?["note"]?.stringValue ?? "",
             ]

@@ -88,6 +88,11 @@ struct ReferenceValuesImport: AsyncParsableCommand {
                 continue
             }
             var message = ReferenceReader.message(wrapping: bytes).objectValue ?? [:]
+            // The broker takes a sample for what the administrator states; whose file it is only the user knows.
+            guard allowUnsigned || message["type"] != "sample" else {
+                throw CommandFailure(
+                    "\(path): nobody signed the document", hint: "say --allow-unsigned when the values are yours")
+            }
             message.merge(try life.members()) { $1 }
             if allowUnsigned { message["allowUnsigned"] = true }
             if allowRollback { message["allowRollback"] = true }
@@ -116,9 +121,8 @@ struct ReferenceValuesImport: AsyncParsableCommand {
 
     private func hint(_ error: WireError) -> String? {
         guard error.field == "signature" else { return nil }
-        return allowUnsigned
-            ? "name the key that signed it with --key"
-            : "name the key that signed it with --key, or say --allow-unsigned"
+        return error.reason.hasPrefix("nobody")
+            ? "say --allow-unsigned when you trust the way that it came" : "name the key that signed it with --key"
     }
 
     private func show(_ results: [(JSONValue, String)]) {
