@@ -21,7 +21,7 @@ let instrumented: [SwiftSetting] =
         ])
     ] : []
 
-/// The fuzzer reaches the verifier's own readers of certificates, which nobody else needs.
+/// The fuzzer reaches readers that are nobody else's, such as the verifier's of certificates.
 let testable: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-enable-testing"])] : []
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
@@ -67,7 +67,7 @@ let common: [Target] = [
     library("Common", "WireFormat"),
     library("Common", "Envelope", ["CLinux", "WireFormat", crypto, cryptoExtras]),
     library("Common", "Unsealing", ["CLinux", "WireFormat", "Envelope", "ImageFormat", crypto, cryptoExtras]),
-    library("Common", "Evidence", ["WireFormat", "Envelope", crypto], settings: strict + instrumented),
+    library("Common", "Evidence", ["WireFormat", "Envelope", crypto], settings: strict + instrumented + testable),
     library("Common", "PodManifest", ["WireFormat", "Envelope"]),
     library("Common", "ImageFormat", ["WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     library("Common", "AgentProtocol", ["WireFormat"]),
@@ -162,7 +162,10 @@ let suites: [Target] = [
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
-    tests("EvidenceTests", ["Evidence", "WireFormat", "Envelope", crypto]),
+    .target(
+        name: "EvidenceSamples", dependencies: ["WireFormat", crypto], path: "Tests/EvidenceSamples",
+        swiftSettings: strict),
+    tests("EvidenceTests", ["Evidence", "EvidenceSamples", "WireFormat", "Envelope", crypto]),
     tests("PodManifestTests", ["PodManifest", "WireFormat", "Envelope"]),
     tests("ImageFormatTests", ["ImageFormat", "Unsealing", "WireFormat", "Envelope", crypto, cryptoExtras]),
     tests("AgentProtocolTests", ["AgentProtocol", "WireFormat"]),
@@ -231,7 +234,8 @@ let fuzzers: [Target] = [
         name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
         swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
     .executableTarget(
-        name: "evidence-fuzzer", dependencies: ["Fuzzing", "CAllocations", "WireFormat", "Evidence", "Verifier"],
+        name: "evidence-fuzzer", 
+        dependencies: ["Fuzzing", "CAllocations", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
         path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: fuzzerLinking),
 ]
