@@ -124,7 +124,8 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementSources", "EvidenceCases", "Rego",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementSources", "EvidenceCases",
+            "Rego",
             "RegoCrypto", "GuestImage",
             arguments,
             yams,

@@ -37,12 +37,10 @@ public struct WebSource: EndorsementSource {
         let seconds = max(1, Int(policy.attemptLimit.components.seconds))
         exchangers = mirrors.map {
             HTTPExchanger(
-                endpoint: $0.endpoint, dialer: dialer, eventLoopGroup: eventLoopGroup, maxBody: Self.bodyLimit,
+                endpoint: $0.endpoint, dialer: dialer, eventLoopGroup: eventLoopGroup,
                 timeoutSeconds: seconds, connectSeconds: min(seconds, 5))
         }
     }
-
-    private static let bodyLimit = 1 << 20
 
     /// What is to be done after an answer.
     private enum Step {
@@ -93,10 +91,9 @@ public struct WebSource: EndorsementSource {
         let answer: ExchangeResponse
         do {
             answer = try await Self.limited(to: policy.attemptLimit) {
-                try await exchanger.send(
-                    ExchangeRequest(method: "GET", path: target, headers: [("Accept", "*/*")]))
+                try await Self.collect(exchanger, target, limit: item.sizeLimit)
             }
-        } catch let error as ExchangeError where error.phase == .body || error.phase == .address {
+        } catch let error as AnswerTooLong {
             return .next(.init(place: address, reason: error.description))
         } catch {
             return .again(reason: "\(error)", after: nil)
@@ -122,6 +119,18 @@ public struct WebSource: EndorsementSource {
         }
     }
 
+    private static func collect(
+        _ exchanger: HTTPExchanger, _ target: String, limit: Int
+    ) async throws -> ExchangeResponse {
+        var body: [UInt8] = []
+        let request = ExchangeRequest(method: "GET", path: target, headers: [("Accept", "*/*")])
+        let head = try await exchanger.stream(request) { chunk in
+            guard body.count + chunk.readableBytes <= limit else { throw AnswerTooLong(limit: limit) }
+            body.append(contentsOf: chunk.readableBytesView)
+        }
+        return ExchangeResponse(status: head.status, headers: head.headers, body: body)
+    }
+
     /// Runs `work`, which is cancelled when it takes longer: a server may send a byte now and then for ever.
     private static func limited<Result: Sendable>(
         to limit: Duration, _ work: @escaping @Sendable () async throws -> Result
@@ -137,6 +146,12 @@ public struct WebSource: EndorsementSource {
             return first
         }
     }
+}
+
+/// An answer of more bytes than what was asked for can have.
+private struct AnswerTooLong: Error, CustomStringConvertible {
+    let limit: Int
+    var description: String { "the answer is longer than \(limit) bytes" }
 }
 
 /// An answer that did not come whole in time.

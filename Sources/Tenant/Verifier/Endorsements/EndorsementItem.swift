@@ -76,7 +76,8 @@ public enum EndorsementItem: Hashable, Sendable {
         case .amdRevocationList(let line, _): "AMD's list of revoked certificates for \(line.rawValue)"
         case .tcbInfo(let tee, let fmspc): "Intel's TCB info for \(tee.name.uppercased()), FMSPC \(Hex.encode(fmspc))"
         case .enclaveIdentity(let tee): "Intel's QE identity for \(tee.name.uppercased())"
-        case .platformRevocationList(let authority): "the list of revoked certificates of the PCK \(authority.rawValue) CA"
+        case .platformRevocationList(let authority):
+            "the list of revoked certificates of the PCK \(authority.rawValue) CA"
         case .rootRevocationList: "the list of revoked certificates of Intel's root"
         }
     }
@@ -104,7 +105,8 @@ extension TCBVersion.Components {
         var levels: [(name: String, short: String, value: UInt8)] = []
         if let fmc { levels.append(("fmcSPL", "fmc", fmc)) }
         return levels + [
-            ("blSPL", "bl", bootLoader), ("teeSPL", "tee", tee), ("snpSPL", "snp", snp), ("ucodeSPL", "ucode", microcode),
+            ("blSPL", "bl", bootLoader), ("teeSPL", "tee", tee), ("snpSPL", "snp", snp),
+            ("ucodeSPL", "ucode", microcode),
         ]
     }
 }

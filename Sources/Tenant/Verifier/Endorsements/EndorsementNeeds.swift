@@ -37,7 +37,9 @@ extension EndorsementFiles {
         if report.signingKey == .vlek {
             return EndorsementNeed(
                 [], isEssential: true,
-                obstacle: "a provider's key signed (VLEK): its certificate comes with the evidence, AMD gives it to nobody else")
+                obstacle:
+                    "a provider's key signed (VLEK): its certificate comes with the evidence, AMD gives it to nobody else"
+            )
         }
         guard report.chipID.contains(where: { $0 != 0 }) else {
             return EndorsementNeed(
@@ -58,7 +60,9 @@ extension EndorsementFiles {
     /// What a quote needs beside these files to know Intel's status of its platform; nothing when the quote does not name
     /// its platform.
     public func missing(for quote: Quote) -> [EndorsementNeed] {
-        guard let platform = QuoteInspection(quote).platform, let authority = Self.authority(of: quote) else { return [] }
+        guard let platform = QuoteInspection(quote).platform, let authority = Self.authority(of: quote) else {
+            return []
+        }
         let tee = quote.header.tee
         var items: [EndorsementItem] = []
         if !hasDocument("tcbInfo") { items.append(.tcbInfo(tee, fmspc: platform.fmspc)) }
