@@ -7,6 +7,7 @@ struct EndorsementChain: Sendable {
     let productLine: ProductLine
     let simulated: Bool
     let rootFingerprint: [UInt8]
+    let rootKeyFingerprint: [UInt8]
     let endorsedUntil: Int64
     let key: EndorsedKey
     let publicKey: P384.Signing.PublicKey
@@ -52,6 +53,7 @@ struct EndorsementChain: Sendable {
         productLine = match.productLine
         simulated = match.simulated
         rootFingerprint = root.fingerprint
+        rootKeyFingerprint = root.publicKeyFingerprint
         endorsedUntil = min(root.notAfter, intermediate.notAfter, leaf.notAfter)
     }
 
