@@ -90,6 +90,8 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case policy
     /// The attestation key is not one that only signs what its TPM made.
     case tpmAttestationKey = "tpm.attestation-key"
+    /// A certificate of a TPM's key is for another purpose.
+    case tpmCertificate = "tpm.certificate"
     /// The TPM's signature rests on a hash that is not accepted.
     case tpmSignatureHash = "tpm.signature-hash"
     /// Bytes follow the TPM's statement.

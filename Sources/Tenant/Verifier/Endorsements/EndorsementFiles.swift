@@ -158,7 +158,7 @@ public struct EndorsementFiles: Sendable {
     }
 
     /// The DER of all blocks of a PEM file, certificates and lists alike.
-    private static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
+    static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         var blocks: [[UInt8]] = []
         var body: String?
