@@ -62,14 +62,14 @@ public struct VerifiedEvidence: Sendable {
     let record: VerificationRecord
 
     init(
-        technology: Technology, report: SNPReport, chain: EndorsementChain, record: VerificationRecord
+        report: SNPReport, chain: EndorsementChain, match: TrustAnchors.Match, record: VerificationRecord
     ) {
-        self.technology = technology
+        self.technology = chain.technology
         self.report = report
-        self.productLine = chain.productLine
-        self.simulated = chain.simulated
-        self.rootFingerprint = chain.rootFingerprint
-        self.rootKeyFingerprint = chain.rootKeyFingerprint
+        self.productLine = match.productLine
+        self.simulated = match.simulated
+        self.rootFingerprint = chain.root.fingerprint
+        self.rootKeyFingerprint = chain.root.publicKeyFingerprint
         self.endorsedUntil = chain.endorsedUntil
         self.endorsement = chain.key
         self.record = record

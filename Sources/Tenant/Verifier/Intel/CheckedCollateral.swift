@@ -139,10 +139,11 @@ public struct CheckedCollateral: Sendable {
 
     /// Refuses unless every part is current.
     static func check(_ dated: [Dated], _ now: Int64, _ record: inout VerificationRecord) throws(EvidenceRefusal) {
+        let moment = CalendarTime(seconds: now).text
         for item in dated {
             let reason = now < item.from ? "is not valid yet" : "has expired"
             try record.require(
-                item.from <= now && now <= item.until, item.check, "validity", "\(now)",
+                item.from <= now && now <= item.until, item.check, "validity", moment,
                 passed: item.name, failed: "\(item.name) \(reason)")
         }
     }
