@@ -74,7 +74,8 @@ public struct EndorsementChain: Sendable {
         }
         for list in lists {
             try record.require(
-                list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list", CalendarTime(seconds: now).text,
+                list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list",
+                CalendarTime(seconds: now).text,
                 passed: "current", failed: "the list of revoked certificates is not current")
             try record.require(
                 !list.serials.contains(intermediate.serial), .revocation, "revocation",

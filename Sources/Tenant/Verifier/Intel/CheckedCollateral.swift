@@ -141,7 +141,10 @@ public struct CheckedCollateral: Sendable {
     static func check(_ dated: [Dated], _ now: Int64, _ record: inout VerificationRecord) throws(EvidenceRefusal) {
         let moment = CalendarTime(seconds: now).text
         for item in dated {
-            let reason = now < item.from ? "is not valid yet" : "has expired"
+            let reason =
+                now < item.from
+                ? "is not valid yet: from \(CalendarTime(seconds: item.from).text)"
+                : now > item.until ? "has expired, on \(CalendarTime(seconds: item.until).text)" : ""
             try record.require(
                 item.from <= now && now <= item.until, item.check, "validity", moment,
                 passed: item.name, failed: "\(item.name) \(reason)")
