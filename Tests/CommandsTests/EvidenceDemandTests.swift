@@ -110,7 +110,7 @@ struct EvidenceDemandTests {
         for path in ["/nonexistent/manifest.json", "empty.json", "list.json", "text.json"] {
             let file = path.hasPrefix("/") ? path : stage.path(path)
             let failure = #expect(throws: CommandFailure.self) {
-                try EvidenceVerifyCasesCommand.parse([file]).run()
+                try EvidenceVerifyCasesCommand.parse([file]).read()
             }
             #expect(failure?.what.contains(file) == true, "\(String(describing: failure))")
         }

@@ -100,19 +100,15 @@ struct EvidenceVerifyTests {
         #expect(other.status == 1)
     }
 
-    @Test func `a TPM's quote is conditional until somebody names its key`() async throws {
-        let stage = try PolicyStage([:])
-        let (key, quote) = (stage.path("ak.pem"), stage.path("quote.json"))
-        try run("openssl", ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key])
-        let publicKey = try run("openssl", ["pkey", "-in", key, "-pubout", "-outform", "DER"])
-        // A quote made in software, the way an attacker would: TPMS_ATTEST over chosen values of all registers.
+    /// A quote made in software by the key `ak`, the way an attacker would: TPMS_ATTEST over chosen values of all registers.
+    private static func quote(_ stage: CertificateWorkshop, _ publicKey: [UInt8]) throws {
         var message: [UInt8] = [0xFF, 0x54, 0x43, 0x47, 0x80, 0x18, 0, 0, 0, 4, 1, 2, 3, 4]
         message += [UInt8](repeating: 0, count: 25)
         message += [0, 0, 0, 1, 0, 0x0B, 3, 0xFF, 0xFF, 0xFF, 0, 32]
         let registers = [[UInt8]](repeating: [UInt8](repeating: 7, count: 32), count: 24)
         message += SHA256.hash(data: registers.flatMap { $0 })
         try Data(message).write(to: URL(fileURLWithPath: stage.path("message")))
-        let bare = try run("openssl", ["dgst", "-sha256", "-sign", key, stage.path("message")])
+        let bare = try run("openssl", ["dgst", "-sha256", "-sign", stage.path("ak.key"), stage.path("message")])
         let signature: [UInt8] = [0, 0x14, 0, 0x0B, 1, 0] + bare
         let evidence: JSONValue = [
             "ak_public": .string(Base64.encode(publicKey)),
@@ -121,7 +117,43 @@ struct EvidenceVerifyTests {
                 "pcrs": .array(registers.map { .string(Hex.encode($0)) }),
             ],
         ]
-        try Data(evidence.canonicalBytes).write(to: URL(fileURLWithPath: quote))
+        try Data(evidence.canonicalBytes).write(to: URL(fileURLWithPath: stage.path("quote.json")))
+    }
+
+    @Test func `a certificate of the TPM's key, under a root of the user's, is accepted`() async throws {
+        let stage = try CertificateWorkshop()
+        try stage.key("root")
+        try stage.key("ak", "rsa:2048")
+        try stage.certificate("root", extensions: CertificateWorkshop.authority())
+        try stage.certificate("ak", issuer: "root", extensions: CertificateWorkshop.attestationKey)
+        try Self.quote(stage, try stage.publicKey("ak"))
+        let words = ["--tee", "tpm", stage.path("quote.json"), "--time", Self.soon]
+        let known = try await Self.verify(
+            words + ["--endorsement", stage.path("ak.pem"), "--tpm-root", stage.path("root.der")])
+        #expect(known.status == 0 && known.output.contains("ak <- root"), "\(known)")
+        let rootless = try await Self.verify(words + ["--endorsement", stage.path("ak.pem")])
+        #expect(rootless.status == 1 && rootless.output.contains("refused: root: "), "\(rootless)")
+        #expect(rootless.output.contains("ok      signature"))
+        try stage.key("ek")
+        try stage.certificate("ek", issuer: "root", subject: "/", extensions: CertificateWorkshop.endorsementKey())
+        let endorsed = try await Self.verify(
+            words + ["--endorsement", stage.path("ek.der"), "--tpm-root", stage.path("root.pem")])
+        #expect(endorsed.status == 3 && endorsed.output.contains("TPM2_MakeCredential"), "\(endorsed)")
+        try stage.certificate("other", key: "ak", extensions: CertificateWorkshop.authority())
+        let other = try await Self.verify(
+            words + ["--endorsement", stage.path("ak.pem"), "--tpm-root", stage.path("other.pem")])
+        #expect(other.status == 1 && other.output.contains("refused: root: "), "\(other)")
+    }
+
+    /// A minute from now, when certificates that were just made are valid.
+    private static var soon: String { Date(timeIntervalSinceNow: 60).formatted(.iso8601) }
+
+    @Test func `a TPM's quote is conditional until somebody names its key`() async throws {
+        let stage = try CertificateWorkshop()
+        let quote = stage.path("quote.json")
+        try stage.key("ak", "rsa:2048")
+        let publicKey = try stage.publicKey("ak")
+        try Self.quote(stage, publicKey)
         let alone = try await Self.verify(["--tee", "tpm", quote])
         #expect(alone.status == 3 && alone.output.contains("nobody vouches for the key"), "\(alone)")
         try Data(publicKey).write(to: URL(fileURLWithPath: stage.path("known.der")))

@@ -58,8 +58,8 @@ public struct TPMEndorsements: Sendable {
     public func examine(
         _ key: AttestationKey, at now: Int64, fields: inout [FieldVerdict]
     ) throws(EvidenceRefusal) -> Finding {
-        var record = VerificationRecord()
-        defer { fields += record.fields }
+        var record = VerificationRecord(fields)
+        defer { fields = record.fields }
         guard !certificates.isEmpty else { return .nothing }
         if let leaf = certificates.first(where: { $0.key.hasSameKey(as: key) }) {
             try checkPurpose(ofAttestation: leaf, &record)
