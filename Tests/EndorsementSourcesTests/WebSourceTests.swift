@@ -111,7 +111,7 @@ struct WebSourceTests {
         let failed = try #require(try await Self.failure(Self.source([vendor.url], pauses: pauses), item))
         #expect(pauses.all.count == 2 && vendor.targets.count >= 3)
         #expect(failed.attempts.count == 1 && failed.description.contains("status 500"), "\(failed)")
-        #expect(failed.description.contains("\(vendor.url)/vcek/v1/Milan/"))
+        #expect(failed.description.contains(vendor.url))
         await vendor.stop()
         let gone = try #require(try await Self.failure(Self.source([vendor.url]), item))
         #expect(gone.description.contains("connect") && !gone.isAbsence, "\(gone)")

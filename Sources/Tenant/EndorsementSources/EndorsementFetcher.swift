@@ -91,6 +91,9 @@ public actor EndorsementFetcher: EndorsementSource {
                 attempts += error.attempts
             }
         }
-        return known.map { .success($0) } ?? .failure(EndorsementFailure(item, attempts))
+        // That nothing was kept explains nothing where somebody else was asked.
+        let telling = attempts.filter { attempt in attempt.place != cache?.path(of: item) || !attempt.isAbsence }
+        return known.map { .success($0) }
+            ?? .failure(EndorsementFailure(item, telling.isEmpty ? attempts : telling))
     }
 }

@@ -57,7 +57,7 @@ public struct WebSource: EndorsementSource {
         let end = ContinuousClock.now + policy.totalLimit
         var attempts: [EndorsementFailure.Attempt] = []
         for (mirror, exchanger) in zip(mirrors, exchangers) where service.isServed(item, at: mirror) {
-            let address = mirror.text + path
+            let address = mirror.text
             var random = SystemRandomNumberGenerator()
             asking: for attempt in 0..<max(1, policy.attempts) {
                 guard ContinuousClock.now < end, !Task.isCancelled else {

@@ -29,9 +29,9 @@ public struct EndorsementChain: Sendable {
         kind = raw.evidence.report.signingKey
         technology = raw.technology
         let leafKind: CertificateTable.Kind = kind == .vlek ? .vlek : .vcek
-        root = try Self.certificate(.ark, in: raw, record)
-        intermediate = try Self.certificate(.ask, in: raw, record)
         leaf = try Self.certificate(leafKind, in: raw, record)
+        intermediate = try Self.certificate(.ask, in: raw, record)
+        root = try Self.certificate(.ark, in: raw, record)
 
         guard let match = anchors.match(root, for: raw.technology) else {
             throw Self.untrusted(root, technology, record)
