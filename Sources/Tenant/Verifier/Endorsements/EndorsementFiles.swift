@@ -36,6 +36,9 @@ public struct EndorsementFiles: Sendable {
         }
     }
 
+    /// No file: what is built in is all there is.
+    public init() {}
+
     /// Sorts files by what they are.
     public init(_ files: [(name: String, bytes: [UInt8])]) throws(WireError) {
         guard files.count <= Self.fileLimit else {
