@@ -37,7 +37,8 @@ extension SubmissionVerifier {
 
     /// Evidence of an Arm realm: `{"token": [bytes]}`, or the token in base64.
     func verify(realm submission: Submission) throws(EvidenceRefusal) -> VerifiedSubmission {
-        let token = try Self.parsed { () throws(WireError) in try CCAToken(parsing: try Self.token(submission.evidence)) }
+        let token = try Self.parsed { () throws(WireError) in try CCAToken(parsing: try Self.token(submission.evidence))
+        }
         let challenge = try Self.padded(submission.reportData, 64, .reportData, "challenge")
         let verified = try CCAVerifier(endorsements: settings.platforms).verify(
             token, challenge: challenge ?? token.realm.challenge)

@@ -58,7 +58,8 @@ public struct SubmissionVerifier: Sendable {
         guard let bytes else { return nil }
         guard bytes.count <= length else {
             throw VerificationRecord().refusal(
-                check, field, "\(bytes.count) bytes", "what is expected is longer than the \(length) bytes of the field")
+                check, field, "\(bytes.count) bytes", "what is expected is longer than the \(length) bytes of the field"
+            )
         }
         return bytes + [UInt8](repeating: 0, count: length - bytes.count)
     }

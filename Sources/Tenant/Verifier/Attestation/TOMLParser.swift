@@ -116,7 +116,8 @@ struct TOMLParser {
         if skip("\"") { return try basic(isMultiline: false) }
         if skip("'") { return try literal(isMultiline: false) }
         let start = position
-        while let scalar = next, scalar.isASCII, scalar.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains(scalar)
+        while let scalar = next, scalar.isASCII,
+            scalar.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains(scalar)
         { position += 1 }
         guard position > start else { throw refusal("a key is missing") }
         return string(text[start..<position])
