@@ -34,7 +34,7 @@ extension KeyBroker {
         case "testudo":
             switch path.dropFirst().first {
             case "manifests": path.count == 2 || path.count == 3
-            case "reference-values", "audit", "log-keys": path.count == 2
+            case "reference-values", "audit", "log-keys", "token-key": path.count == 2
             case "keys": path.count == 5
             default: false
             }
@@ -54,6 +54,7 @@ extension KeyBroker {
             }
             try store.putResource(name, SecretBytes(request.body))
             return .empty
+        case ("POST", "token-key", 0): return .json(["kid": .string(try tokens.rotate())])
         case ("DELETE", "resource", 3):
             metrics.count(.resourceDeletes)
             guard try store.deleteResource(try Self.resourcePath(tail)) else {

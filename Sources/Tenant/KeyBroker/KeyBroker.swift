@@ -38,7 +38,9 @@ public final class KeyBroker: Sendable {
         self.policy = policy
         sessions = SessionTable(capacity: configuration.maxSessions, clock: clock)
         released = try ReleasedMeasurements(store: store, keys: try configuration.keys(configuration.releaseKeys))
-        tokens = try TokenAuthority(store: store, minutes: configuration.tokenMinutes, clock: clock)
+        tokens = try TokenAuthority(
+            store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
+            keyDays: configuration.tokenKeyDays, clock: clock)
         authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
@@ -46,7 +48,7 @@ public final class KeyBroker: Sendable {
         if let appraiser {
             judge = appraiser
         } else {
-            judge = try ReportAppraiser(
+            judge = try configuration.attestation.appraiser(
                 softRoots: configuration.softRoots, revocationLists: configuration.revocationLists, clock: clock)
         }
         handshake = Handshake(

@@ -56,7 +56,7 @@ extension ProtectionView {
     }
 
     /// What a realm is protected from.
-    init(_ verified: VerifiedCCAToken) {
+    public init(_ verified: VerifiedCCAToken) {
         self.init(.cca)
         setDebugging(!verified.platform.isSecured)
         set(.migrationOff, true, "the realm management monitor has no migration")
@@ -65,7 +65,7 @@ extension ProtectionView {
     /// What a machine with nothing but a TPM is protected from.
     ///
     /// - Parameter isKnown: Whether somebody vouches that the key is one of a TPM; software can sign as well.
-    init(tpm isKnown: Bool) {
+    public init(tpm isKnown: Bool) {
         self.init(.tpm)
         if !isKnown { set(.attested, false, "nobody vouches that the key that signed is one of a TPM") }
     }

@@ -18,6 +18,22 @@ public final class TokenKeyring: Sendable {
         /// Since when the current key signs.
         var since: Int64
         var retired: [Retired]
+
+        var sealedForm: JSONValue {
+            let current = Self.entry(current).merging(["since": .integer(since)]) { $1 }
+            let retired = retired.map { old in
+                JSONValue.object(
+                    Self.entry(old.key).merging(["since": .integer(old.since), "until": .integer(old.until)]) { $1 })
+            }
+            return ["current": .object(current), "retired": .array(retired)]
+        }
+
+        private static func entry(_ key: TokenSigningKey) -> [String: JSONValue] {
+            [
+                "algorithm": .string(key.algorithm.rawValue), "secret": .string(Base64.encode(key.secret)),
+                "certificates": .array(key.certificates.map { .string(Base64.encode($0)) }),
+            ]
+        }
     }
 
     private let keys: Mutex<Keys>
@@ -44,17 +60,31 @@ public final class TokenKeyring: Sendable {
     public var since: Int64 { keys.withLock(\.since) }
 
     /// Lets `key` sign from now on; the former key stays known until its last token has expired.
-    public func rotate(to key: TokenSigningKey, now: Int64) {
-        keys.withLock { keys in
-            keys.retired = keys.retired.filter { $0.until > now && $0.key.identifier != key.identifier }
-                .suffix(Self.retiredLimit - 1)
+    ///
+    /// - Parameters:
+    ///   - key: The new key.
+    ///   - now: The present, in seconds since 1970.
+    ///   - save: Stores ``sealedForm`` as it is going to be; when it throws, nothing changes.
+    public func rotate<Failure: Error>(
+        to key: TokenSigningKey, now: Int64, saving save: (JSONValue) throws(Failure) -> Void
+    ) throws(Failure) {
+        try keys.withLock { (keys) throws(Failure) in
+            var next = keys
+            next.retired = Array(
+                keys.retired.filter { $0.until > now && $0.key.identifier != key.identifier }
+                    .suffix(Self.retiredLimit - 1))
             if keys.current.identifier != key.identifier {
-                keys.retired.append(Retired(key: keys.current, since: now, until: now + lifetime))
+                next.retired.append(Retired(key: keys.current, since: now, until: now + lifetime))
             }
-            keys.current = key
-            keys.since = now
+            next.current = key
+            next.since = now
+            try save(next.sealedForm)
+            keys = next
         }
     }
+
+    /// The same for keys that are stored nowhere.
+    public func rotate(to key: TokenSigningKey, now: Int64) { rotate(to: key, now: now) { _ in } }
 
     /// All keys whose tokens are still good, as a JWK set, the signing one first.
     public func keySet(now: Int64) -> JSONValue {
@@ -91,22 +121,7 @@ public final class TokenKeyring: Sendable {
     }
 
     /// All keys with their secrets, for sealed storage.
-    public var sealedForm: JSONValue {
-        keys.withLock { keys in
-            func entry(_ key: TokenSigningKey) -> [String: JSONValue] {
-                [
-                    "algorithm": .string(key.algorithm.rawValue), "secret": .string(Base64.encode(key.secret)),
-                    "certificates": .array(key.certificates.map { .string(Base64.encode($0)) }),
-                ]
-            }
-            let current = entry(keys.current).merging(["since": .integer(keys.since)]) { $1 }
-            let retired = keys.retired.map { old in
-                JSONValue.object(
-                    entry(old.key).merging(["since": .integer(old.since), "until": .integer(old.until)]) { $1 })
-            }
-            return ["current": .object(current), "retired": .array(retired)]
-        }
-    }
+    public var sealedForm: JSONValue { keys.withLock(\.sealedForm) }
 
     /// Restores what ``sealedForm`` gave.
     public init(restoring form: JSONValue, lifetime: Int64) throws(WireError) {
