@@ -8,9 +8,9 @@ import WireFormat
 /// A Rego policy judges what runs, because launch measurements alone say it of none of them. Nothing passes whose
 /// executables the policy does not affirm, and no reservation counts as minor but that a stand-in or a TPM isolates nothing.
 public struct SubmissionAppraiser: EvidenceAppraiser {
-    private let service: AttestationService
+    private let service: AttestationEvaluator
     /// The same for guests whose manifest asks for debugging.
-    private let debugging: AttestationService
+    private let debugging: AttestationEvaluator
 
     /// Creates an appraiser.
     ///
@@ -23,8 +23,8 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
     ) throws(WireError) {
         var relaxed = settings
         relaxed.allowDebugging()
-        service = try AttestationService(SubmissionVerifier(settings), references: references)
-        debugging = try AttestationService(SubmissionVerifier(relaxed), references: references)
+        service = try AttestationEvaluator(SubmissionVerifier(settings), references: references)
+        debugging = try AttestationEvaluator(SubmissionVerifier(relaxed), references: references)
         if let policy {
             try service.setPolicy(DefaultPolicy.identifier, source: policy)
             try debugging.setPolicy(DefaultPolicy.identifier, source: policy)

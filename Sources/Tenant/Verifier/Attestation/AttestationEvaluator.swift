@@ -5,7 +5,7 @@ import WireFormat
 ///
 /// Policies are named as trustee names them: `default` for a machine is `default_cpu`. The built-in policy answers to
 /// `default` until another is set under that name.
-public final class AttestationService: Sendable {
+public final class AttestationEvaluator: Sendable {
     /// The most policies that are kept.
     public static let policyLimit = 1024
     /// The largest policy, in bytes.

@@ -8,15 +8,15 @@ import WireFormat
 @testable import Verifier
 
 @Suite("Attestation service", .enabled(if: Vectors.available))
-struct AttestationServiceTests {
+struct AttestationEvaluatorTests {
     private static func sample(_ tee: String) throws -> SubmissionBench.Sample {
         try #require(SubmissionBench.samples.first { $0.tee == tee })
     }
 
     private static func service(
         _ sample: SubmissionBench.Sample, _ references: [String: JSONValue] = [:]
-    ) throws -> AttestationService {
-        try AttestationService(
+    ) throws -> AttestationEvaluator {
+        try AttestationEvaluator(
             SubmissionVerifier(sample.settings), references: FixedReferenceValues(references))
     }
 
