@@ -33,6 +33,16 @@ struct EvidenceVerifyTests {
         #expect(report.output.contains("-       report data"))
     }
 
+    @Test func `what the machine protects is said, and demanded by name`() throws {
+        let report = try Self.verify(Self.phala)
+        #expect(report.output.contains("protections: attested, debug-off, firmware-currency, "))
+        #expect(try Self.verify(Self.phala + ["--protection", "memory-confidentiality"]).status == 0)
+        let refused = try Self.verify(Self.phala + ["--protection", "interrupt-protection"])
+        #expect(refused.status == 1)
+        #expect(refused.output.contains("interrupt-protection is demanded and missing"))
+        #expect(throws: (any Error).self) { try Self.verify(Self.phala + ["--protection", "amd"]) }
+    }
+
     @Test func `another nonce, another chip, another time are refused by name`() throws {
         let nonce = try Self.verify(Self.milan + ["--report-data", String(repeating: "5a", count: 64)])
         #expect(nonce.status == 1 && nonce.output.contains("refused: report-data: "), "\(nonce)")

@@ -13,6 +13,8 @@ struct EvidenceVerification {
         var fields: [FieldVerdict]
         /// The claims, under the names that attestation policies know.
         var claims: JSONValue
+        /// What the machine protects.
+        var protections: ProtectionView
         /// Whether the root is that of a software stand-in.
         var simulated = false
         /// What kept the evidence from being accepted though nothing in it is wrong; nil when nothing did.
@@ -85,7 +87,7 @@ struct EvidenceVerification {
                 launch: hostData.allSatisfy { $0 == 0 } ? .unbound : .initData(digest: hostData)))
         return Outcome(
             fields: appraisal.fields.filter { $0.field != "status" }.map(notDemanded), claims: verified.claims,
-            simulated: verified.simulated)
+            protections: ProtectionView(verified, firmware: requirements.firmware), simulated: verified.simulated)
     }
 
     /// Bindings that nobody asked about were compared with themselves: they count as not checked.
@@ -128,7 +130,7 @@ struct EvidenceVerification {
         let fields = try quoteRequirements(.mrConfigID, 48).check(verified)
         return Outcome(
             tcbStatus: verified.endorsement.tcb?.status.rawValue, fields: fields, claims: verified.claims,
-            simulated: verified.simulated)
+            protections: ProtectionView(verified), simulated: verified.simulated)
     }
 
     private func verify(enclave quote: Quote, as technology: Technology) throws -> Outcome {
@@ -138,7 +140,7 @@ struct EvidenceVerification {
         let fields = try quoteRequirements(.configurationID, 64).check(verified)
         return Outcome(
             tcbStatus: verified.endorsement.tcb?.status.rawValue, fields: fields, claims: verified.claims,
-            simulated: verified.simulated)
+            protections: ProtectionView(verified), simulated: verified.simulated)
     }
 
     private func verify(_ evidence: EvidenceFile.TPMEvidence) throws -> Outcome {
@@ -152,7 +154,8 @@ struct EvidenceVerification {
         if let initData { try verified.requireInitData(digest: initData) }
         var outcome = Outcome(
             fields: verified.fields.map(notDemanded),
-            claims: .object(["tpm": .object(Self.registers(verified.registers))]))
+            claims: .object(["tpm": .object(Self.registers(verified.registers))]),
+            protections: ProtectionView(tpm: attestationKey != nil))
         // Whoever sends the evidence chose the key in it: software can sign as well as a TPM.
         if attestationKey == nil {
             outcome.reservation = "nobody vouches for the key that signed; --attestation-key FILE names the TPM's"
@@ -169,7 +172,7 @@ struct EvidenceVerification {
             if let initData { try verified.quote.requireInitData(digest: initData) }
             return Outcome(
                 tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue, fields: verified.fields.map(notDemanded),
-                claims: verified.hardware.claims)
+                claims: verified.hardware.claims, protections: ProtectionView(verified.hardware))
         }
         let report = try SNPReport(parsing: try HCLReport(parsing: evidence.hclReport).hardwareReport)
         var certificates: [CertificateTable.Kind: [UInt8]] = [:]
@@ -179,7 +182,9 @@ struct EvidenceVerification {
             authorities: try endorsements.certificates(
                 for: SNPEvidence(report: report, certificates: certificates)), nonce: nonce)
         if let initData { try verified.quote.requireInitData(digest: initData) }
-        return Outcome(fields: verified.fields.map(notDemanded), claims: verified.hardware.claims)
+        return Outcome(
+            fields: verified.fields.map(notDemanded), claims: verified.hardware.claims,
+            protections: ProtectionView(verified.hardware, firmware: EvidenceRequirements.strict.firmware))
     }
 
     private static func registers(_ banks: PCRBanks) -> [String: JSONValue] {

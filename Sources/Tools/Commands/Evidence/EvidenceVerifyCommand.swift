@@ -1,5 +1,6 @@
 import ArgumentParser
 import Crypto
+import Evidence
 import Foundation
 import Verifier
 import WireFormat
@@ -35,6 +36,11 @@ struct EvidenceVerifyCommand: ParsableCommand {
     var softRoot: [String] = []
     @Option(help: ArgumentHelp("The key that the TPM is known to sign with (PEM, DER or TPM2B).", valueName: "file"))
     var attestationKey: String?
+    @Option(
+        name: .customLong("protection"),
+        help: ArgumentHelp(
+            "Refuse unless the machine gives this, such as memory-integrity; may be given often.", valueName: "name"))
+    var protections: [String] = []
     @Flag(help: "Accept guests whose memory the host may read.") var allowDebug = false
     @Flag(help: "Fetch nothing (always so in this version).") var offline = false
     @Flag(help: "Print JSON instead of text.") var json = false
@@ -44,6 +50,10 @@ struct EvidenceVerifyCommand: ParsableCommand {
         guard EvidenceVerification.technologies.contains(tee) else {
             throw ValidationError(
                 "--tee \(tee): known are \(EvidenceVerification.technologies.joined(separator: ", ")).")
+        }
+        for name in protections where Protection(rawValue: name) == nil {
+            let known = Protection.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--protection \(name): known are \(known).")
         }
     }
 
@@ -62,6 +72,7 @@ struct EvidenceVerifyCommand: ParsableCommand {
         }
         do {
             let outcome = try verification.verify(evidence)
+            try outcome.protections.require(protections)
             let isGood =
                 outcome.reservation == nil
                 && (outcome.tcbStatus == nil || outcome.tcbStatus == TCBStatus.upToDate.rawValue)
@@ -98,13 +109,15 @@ struct EvidenceVerifyCommand: ParsableCommand {
                 "simulated": .bool(outcome.simulated),
                 "reservation": outcome.reservation.map { .string($0) } ?? .null,
                 "checks": .array(outcome.fields.map(\.json)),
-                "claims": outcome.claims,
+                "protections": outcome.protections.json, "claims": outcome.claims,
             ])
         }
         var lines = outcome.fields.map(Self.line)
         if outcome.simulated {
             lines.append("simulated: a software stand-in signed this; it proves nothing of a machine")
         }
+        let given = outcome.protections.names
+        lines.append("protections: \(given.isEmpty ? "none" : given.joined(separator: ", "))")
         if let status = outcome.tcbStatus { lines.append("TCB status: \(status)") }
         let reservation = outcome.reservation ?? "the vendor's status is not UpToDate: policy decides"
         lines.append(isGood ? "accepted" : "conditional: \(reservation)")
