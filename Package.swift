@@ -195,9 +195,11 @@ let suites: [Target] = [
             "Envelope", "WireFormat", "Evidence", "PodManifest",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
-    tests(
-        "AttestationServiceTests",
-        ["AttestationService", "testudo-attestation", "Verifier", "Evidence", "WireFormat", "Envelope", crypto]),
+    .testTarget(
+        name: "AttestationServiceTests",
+        dependencies: [
+            "AttestationService", "testudo-attestation", "Verifier", "WireFormat", "Envelope", "TestSupport", crypto,
+        ], path: "Tests/AttestationServiceTests", exclude: ["Client"], swiftSettings: strict),
     tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
     tests(
         "SoftTEETests",

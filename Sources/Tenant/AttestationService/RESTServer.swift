@@ -145,6 +145,11 @@ struct RESTServer {
     }
 
     private static func submissions(_ body: JSONValue) throws(WireError) -> [Submission] {
+        // Older clients send one piece of evidence without a list around it.
+        if body["verification_requests"] == nil, var members = body.objectValue, members["evidence"] != nil {
+            members["policy_ids"] = nil
+            return [try Submission(json: .object(members), path: "")]
+        }
         guard let list = body["verification_requests"]?.arrayValue,
             list.count <= AttestationEvaluator.submissionLimit
         else {

@@ -32,9 +32,13 @@ struct AttestationProgram: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The key that signs tokens (PEM, 0600); made when it is not there.", valueName: "file"))
     var signingKey: String
     @Option(help: ArgumentHelp("The certificates of that key (PEM).", valueName: "file")) var signingChain: String?
+    @Option(
+        help: ArgumentHelp("A key that signed before (PEM, 0600); known until its tokens expired.", valueName: "file"))
+    var formerKey: [String] = []
     @Option(help: "The signature of a key that is made: ES256 or ES384.") var algorithm = "ES256"
     @Option(help: "The life of a token in minutes.") var tokenMinutes: Int64 = 5
     @Option(help: "The issuer that tokens name.") var issuer = "testudo-attestation"
+    @Flag(help: "Let guests pass that the host may debug; policies see that it may.") var allowDebug = false
     @Flag(help: "Tokens explain each claim.") var explain = false
     @Option(help: ArgumentHelp("A policy to begin with; often.", valueName: "id=file")) var policy: [String] = []
     @Option(help: ArgumentHelp("Reference values to begin with (JSON object).", valueName: "file"))
@@ -97,7 +101,8 @@ struct AttestationProgram: AsyncParsableCommand {
             throw WireError(field: "TLS", reason: "needs --certificate and --private-key")
         }
         return try ServerConfiguration(
-            grpc: grpc == "none" ? nil : try .init(parsing: grpc), rest: rest == "none" ? nil : try .init(parsing: rest),
+            grpc: grpc == "none" ? nil : try .init(parsing: grpc),
+            rest: rest == "none" ? nil : try .init(parsing: rest),
             tls: tls,
             authorizer: try CallAuthorizer(clients: clients, administrators: administrators, anonymous: anonymous),
             allowsCleartext: insecureCleartext)

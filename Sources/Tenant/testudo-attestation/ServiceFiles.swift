@@ -19,6 +19,7 @@ struct ServiceFiles {
         var settings = VerificationSettings(
             anchors: try TrustAnchors(softRootFingerprints: options.softRoot),
             endorsements: try EndorsementFiles(files), clock: clock)
+        if options.allowDebug { settings.allowDebugging() }
         for path in options.attestationKey {
             settings.attestationKeys.insert(try AttestationKey(parsing: try Self.bytes(path)).publicKeyInfo)
         }
@@ -35,9 +36,7 @@ struct ServiceFiles {
         let service = try EvaluationService(
             settings: settings, references: MemoryReferenceValues(values, clock: clock),
             issuer: AttestationTokenIssuer(
-                keyring: TokenKeyring(
-                    try signingKey(), since: clock(), lifetime: max(1, min(options.tokenMinutes, 1440)) * 60),
-                issuer: options.issuer, build: "testudo-attestation 0.1.0"),
+                keyring: try keyring(now: clock()), issuer: options.issuer, build: "testudo-attestation 0.1.0"),
             explains: options.explain)
         for option in options.policy {
             let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
@@ -45,6 +44,22 @@ struct ServiceFiles {
             try await service.setPolicy(parts[0], encoded: Base64.encodeURL(try Self.bytes(parts[1])))
         }
         return service
+    }
+
+    /// The key that signs, and those that signed before: their last tokens are as old as this start at most.
+    private func keyring(now: Int64) throws -> TokenKeyring {
+        guard (1...1440).contains(options.tokenMinutes) else {
+            throw WireError(field: "--token-minutes", reason: "must be 1 to 1440")
+        }
+        let lifetime = options.tokenMinutes * 60
+        var keys: [TokenSigningKey] = []
+        for path in options.formerKey {
+            keys.append(try TokenSigningKey(pem: String(decoding: try Self.secret(path), as: UTF8.self)))
+        }
+        keys.append(try signingKey())
+        let keyring = TokenKeyring(keys[0], since: now, lifetime: lifetime)
+        for key in keys.dropFirst() { keyring.rotate(to: key, now: now) }
+        return keyring
     }
 
     /// The key of the file; a new one where there is no file.
