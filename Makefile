@@ -18,7 +18,7 @@ bench: $(if $(filter rego% measure%,$(ONLY)),,programs guest)
 	scripts/bench $(ONLY)
 
 fuzz: setup
-	scripts/fuzz $(INPUTS)
+	scripts/fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(ONLY)
 
 lint:
 	scripts/lint

@@ -21,6 +21,9 @@ let instrumented: [SwiftSetting] =
         ])
     ] : []
 
+/// The fuzzer reaches the verifier's own readers of certificates, which nobody else needs.
+let testable: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-enable-testing"])] : []
+
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
 
 let crypto = product("Crypto", "swift-crypto")
@@ -68,7 +71,7 @@ let common: [Target] = [
     library("Common", "WireFormat"),
     library("Common", "Envelope", ["CLinux", "WireFormat", crypto, cryptoExtras]),
     library("Common", "Unsealing", ["CLinux", "WireFormat", "Envelope", "ImageFormat", crypto, cryptoExtras]),
-    library("Common", "Evidence", ["WireFormat", "Envelope", crypto]),
+    library("Common", "Evidence", ["WireFormat", "Envelope", crypto], settings: strict + instrumented),
     library("Common", "PodManifest", ["WireFormat", "Envelope"]),
     library("Common", "ImageFormat", ["WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     library("Common", "AgentProtocol", ["WireFormat"]),
@@ -84,7 +87,8 @@ let tenant: [Target] = [
     library("Tenant", "RegoCrypto", ["Rego", crypto, cryptoExtras, asn1], settings: strict + instrumented),
     library(
         "Tenant", "Verifier",
-        ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1]),
+        ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1],
+        settings: strict + instrumented + testable),
     library(
         "Tenant", "KeyBroker",
         [
@@ -144,7 +148,7 @@ let tools: [Target] = [
 ]
 
 let suites: [Target] = [
-    .target(name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "TestSupport", dependencies: ["WireFormat"], path: "Tests/TestSupport", swiftSettings: strict),
     .target(
         name: "FakeGuest",
         dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
@@ -165,7 +169,9 @@ let suites: [Target] = [
         name: "rego-bench", dependencies: ["Rego", "CAllocations"], path: "Benchmarks/RegoBench",
         swiftSettings: strict),
     .executableTarget(
-        name: "evidence-bench", dependencies: ["Evidence"], path: "Benchmarks/EvidenceBench", swiftSettings: strict),
+        name: "evidence-bench",
+        dependencies: ["CAllocations", "Evidence", "Verifier", "WireFormat", crypto, cryptoExtras],
+        path: "Benchmarks/EvidenceBench", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
@@ -222,8 +228,8 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
-            "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
+            "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
@@ -235,11 +241,17 @@ let suites: [Target] = [
         ]),
 ]
 
+let fuzzerLinking: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-profile-generate"])]
+
 let fuzzers: [Target] = [
+    .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: strict),
     .executableTarget(
-        name: "rego-fuzzer", dependencies: ["Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
-        swiftSettings: strict + instrumented,
-        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-profile-generate"])])
+        name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
+        swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
+    .executableTarget(
+        name: "evidence-fuzzer", dependencies: ["Fuzzing", "CAllocations", "WireFormat", "Evidence", "Verifier"],
+        path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+        linkerSettings: fuzzerLinking),
 ]
 
 /// The inner loop on two cores: `TESTUDO_ONLY=EvidenceTests swift test` builds that suite and what it stands on.

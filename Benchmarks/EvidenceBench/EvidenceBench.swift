@@ -3,7 +3,8 @@
 #endif
 
 /// Measures evidence on one core, for scripts/bench: `evidence-bench measure SECONDS FILE` computes the launch digest of the
-/// pages of a firmware again and again. Prints one JSON object.
+/// pages of a firmware again and again, `evidence-bench verify SECONDS VECTORS` verifies genuine evidence. Prints one JSON
+/// object.
 @main
 enum EvidenceBench {
     static func main() throws {
@@ -12,7 +13,11 @@ enum EvidenceBench {
         case ("measure", 3):
             guard let seconds = Double(arguments[1]), seconds > 0 else { throw Failure("SECONDS must be positive") }
             print(try LaunchDigests(firmware: try read(arguments[2])).measure(seconds: seconds))
-        default: throw Failure("usage: evidence-bench measure SECONDS FILE")
+        case ("verify", 3):
+            guard let seconds = Double(arguments[1]), seconds > 0 else { throw Failure("SECONDS must be positive") }
+            let folder = "\(arguments[2])/evidence"
+            print(try Verifications(file: { try read("\(folder)/\($0)") }).measure(seconds: seconds))
+        default: throw Failure("usage: evidence-bench measure SECONDS FILE | verify SECONDS VECTORS")
         }
     }
 

@@ -16,15 +16,8 @@ struct TechnologyTests {
     /// A broker whose attestation policy knows the TPM's kernel and, unless told otherwise, its key.
     private static func bench(
         _ tpm: SoftwareTPM, knowsKey: Bool = true, policy: String? = nil
-    ) throws -> BrokerBench {
+    ) async throws -> BrokerBench {
         let bench = try BrokerBench { folder, configuration in
-            var values: [String: JSONValue] = [
-                "tpm_pcr11": [.string(Hex.encode(tpm.registers[11]))],
-                "tpm_pcr7": [.string(Hex.encode(tpm.registers[7]))],
-            ]
-            if knowsKey { values["trusted_aks"] = [.string(tpm.publicKey)] }
-            configuration.attestation.referenceValues = folder + "/values.json"
-            try Data(JSONValue.object(values).canonicalBytes).write(to: URL(fileURLWithPath: folder + "/values.json"))
             try Data(tpm.key.publicKey.derRepresentation).write(to: URL(fileURLWithPath: folder + "/ak.der"))
             if knowsKey { configuration.attestation.attestationKeys = [folder + "/ak.der"] }
             if let policy {
@@ -32,6 +25,15 @@ struct TechnologyTests {
                 try Data(policy.utf8).write(to: URL(fileURLWithPath: folder + "/policy.rego"))
             }
         }
+        var values: [String: JSONValue] = [
+            "tpm_pcr11": [.string(Hex.encode(tpm.registers[11]))],
+            "tpm_pcr7": [.string(Hex.encode(tpm.registers[7]))],
+        ]
+        if knowsKey { values["trusted_aks"] = [.string(tpm.publicKey)] }
+        let message: JSONValue = [
+            "type": "sample", "payload": .string(Base64.encode(JSONValue.object(values).canonicalBytes)),
+        ]
+        #expect(try await bench.administer("POST", "reference-value", message.canonicalBytes).status == 200)
         return bench
     }
 
@@ -64,7 +66,7 @@ struct TechnologyTests {
     @Test func `a machine with a known TPM gets what it is registered for`() async throws {
         let guest = FakeGuest(technology: "tpm", initData: Self.initData)
         let tpm = SoftwareTPM(initData: Self.initData)
-        let bench = try Self.bench(tpm)
+        let bench = try await Self.bench(tpm)
         try await Self.register(bench, guest, tpm)
         let response = try await Self.attest(bench, tpm, guest)
         #expect(response.status == 200, "\(Self.refusal(response))")
@@ -82,7 +84,7 @@ struct TechnologyTests {
     @Test func `other nonces, init-data, keys and kernels are refused`() async throws {
         let guest = FakeGuest(technology: "tpm", initData: Self.initData)
         let tpm = SoftwareTPM(initData: Self.initData)
-        let bench = try Self.bench(tpm)
+        let bench = try await Self.bench(tpm)
         try await Self.register(bench, guest, tpm)
         let nonce = Base64.encode([UInt8](repeating: 1, count: 32))
         #expect(try await Self.attest(bench, tpm, guest, nonce: nonce).status == 401)
@@ -91,7 +93,7 @@ struct TechnologyTests {
         launched = SoftwareTPM(initData: Self.initData)
         let stranger = try await Self.attest(bench, launched, guest)
         #expect(Self.refusal(stranger).contains("hardware: contraindicated"))
-        let unknown = try Self.bench(SoftwareTPM(initData: Self.initData, kernel: 12))
+        let unknown = try await Self.bench(SoftwareTPM(initData: Self.initData, kernel: 12))
         try await Self.register(unknown, guest, tpm)
         #expect(Self.refusal(try await Self.attest(unknown, tpm, guest)).contains("does not know what runs"))
     }
@@ -100,7 +102,7 @@ struct TechnologyTests {
         let guest = FakeGuest(technology: "tpm", initData: Self.initData)
         let tpm = SoftwareTPM(initData: Self.initData)
         for measurements: JSONValue in ["any-reference", [.string(BrokerBench.measurement)]] {
-            let bench = try Self.bench(tpm)
+            let bench = try await Self.bench(tpm)
             try await Self.register(bench, guest, tpm, measurements: measurements)
             let response = try await Self.attest(bench, tpm, guest)
             #expect(response.status == 403)
@@ -118,7 +120,7 @@ struct TechnologyTests {
             default hardware := 97
             hardware := 2 if "memory-confidentiality" in input.protections
             """
-        let bench = try Self.bench(tpm, policy: policy)
+        let bench = try await Self.bench(tpm, policy: policy)
         try await Self.register(bench, guest, tpm)
         let response = try await Self.attest(bench, tpm, guest)
         #expect(Self.refusal(response).contains("hardware: contraindicated"))
@@ -135,7 +137,7 @@ struct TechnologyTests {
             let text = try InitData(try PodManifest(parsing: .object(changed))).text
             let guest = FakeGuest(technology: "tpm", initData: text)
             let tpm = SoftwareTPM(initData: text)
-            let bench = try Self.bench(tpm)
+            let bench = try await Self.bench(tpm)
             try await Self.register(bench, guest, tpm)
             let response = try await Self.attest(bench, tpm, guest)
             if let missing {

@@ -1,12 +1,5 @@
 import Foundation
-
-/// libFuzzer's own entry; ours is first because seeds are written by the same program.
-@_silgen_name("LLVMFuzzerRunDriver")
-private func runDriver(
-    _ count: UnsafeMutablePointer<CInt>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
+import Fuzzing
 
 /// Feeds any bytes to the Rego parser and evaluator: `rego-fuzzer [libFuzzer's options] [corpus]`, to replay
 /// `rego-fuzzer FILE`. `rego-fuzzer seeds VECTORS FOLDER` writes the first corpus; `rego-fuzzer show FILE` prints an
@@ -19,10 +12,7 @@ struct RegoFuzzer {
         case "seeds" where words.count == 4: try Seeds.write(vectors: words[2], folder: words[3])
         case "show" where words.count == 3:
             print(FuzzCase(decoding: Array(try Data(contentsOf: URL(fileURLWithPath: words[2])))).text)
-        default:
-            var count = CommandLine.argc
-            var arguments = CommandLine.unsafeArgv
-            exit(runDriver(&count, &arguments, testOneInput))
+        default: LibFuzzer.run(testOneInput)
         }
     }
 }
@@ -41,7 +31,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
 public func customMutator(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ room: Int, _ seed: UInt32) -> Int {
     var mutator = Mutator(seed: seed)
     let old = Array(UnsafeBufferPointer(start: data, count: size))
-    return put(mutator.mutate(old, room: room), in: data, room: room)
+    return LibFuzzer.put(mutator.mutate(old, room: room), in: data, room: room)
 }
 
 /// Makes an input of two.
@@ -54,11 +44,5 @@ public func customCrossOver(
     let crossed = mutator.cross(
         Array(UnsafeBufferPointer(start: first, count: firstSize)),
         Array(UnsafeBufferPointer(start: second, count: secondSize)))
-    return put(crossed, in: output, room: room)
-}
-
-private func put(_ bytes: [UInt8], in memory: UnsafeMutablePointer<UInt8>, room: Int) -> Int {
-    let count = min(bytes.count, room)
-    for index in 0..<count { memory[index] = bytes[index] }
-    return count
+    return LibFuzzer.put(crossed, in: output, room: room)
 }

@@ -1,6 +1,4 @@
-/// libFuzzer's own mutation, of bytes.
-@_silgen_name("LLVMFuzzerMutate")
-private func mutateBytes(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ room: Int) -> Int
+import Fuzzing
 
 /// Changes cases with an eye for what they are made of: tokens, lines, calls, documents.
 struct Mutator {
@@ -10,11 +8,11 @@ struct Mutator {
 
     /// Another input of `room` bytes at most.
     mutating func mutate(_ bytes: [UInt8], room: Int) -> [UInt8] {
-        if random.chance(1, in: 12) { return byBytes(bytes, room: room) }
+        if random.chance(1, in: 12) { return ByteMutation.mutate(bytes, room: room) }
         var test = FuzzCase(decoding: bytes)
         for _ in 0...random.below(4) { edit(&test, room: room) }
         let changed = test.encoded
-        return changed.count <= room ? changed : byBytes(bytes, room: room)
+        return changed.count <= room ? changed : ByteMutation.mutate(bytes, room: room)
     }
 
     /// The first input with parts of the second.
@@ -33,14 +31,6 @@ struct Mutator {
             test.modules[index] = tokens.bytes
         }
         return test.encoded
-    }
-
-    private mutating func byBytes(_ bytes: [UInt8], room: Int) -> [UInt8] {
-        var changed = bytes + [UInt8](repeating: 0, count: max(room - bytes.count, 0))
-        let size = changed.withUnsafeMutableBufferPointer { buffer in
-            buffer.baseAddress.map { mutateBytes($0, min(bytes.count, room), room) } ?? 0
-        }
-        return Array(changed.prefix(size))
     }
 
     private mutating func edit(_ test: inout FuzzCase, room: Int) {
@@ -123,25 +113,5 @@ struct Mutator {
             let bytes = tokens.bytes(range)
             tokens.insert(Array(repeatElement(bytes, count: times).joined()), at: range.upperBound)
         }
-    }
-}
-
-/// Random numbers by the seed that libFuzzer gives.
-struct Xorshift: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-
-    mutating func below(_ bound: Int) -> Int { bound <= 1 ? 0 : Int(next() >> 33) % bound }
-
-    mutating func chance(_ count: Int, in all: Int) -> Bool { below(all) < count }
-
-    mutating func pick<Element>(_ elements: [Element]) -> Element? {
-        elements.isEmpty ? nil : elements[below(elements.count)]
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Fuzzing
 import Rego
 
 /// The first corpus: the cases of the vectors, and a call of each builtin.

@@ -1,3 +1,5 @@
+import Fuzzing
+
 /// A source or document cut into tokens, each with the space before it. Only as exact as mutation needs.
 struct Tokens {
     private var tokens: [ArraySlice<UInt8>] = []

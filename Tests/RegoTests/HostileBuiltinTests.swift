@@ -32,11 +32,6 @@ struct HostileBuiltinTests {
         }
     }
 
-    private func expect(_ attack: Attack) throws {
-        let end = try Self.end(attack.query)
-        #expect(end.hasPrefix(attack.end), "\(attack.query) ended in \(end.prefix(200))")
-    }
-
     private static let numbers = [
         Attack("1e1000000000 + 1", "rego_parse_error: number too big"),
         Attack("1 / 1e-1000000000", "rego_parse_error: number too big"),
@@ -64,7 +59,9 @@ struct HostileBuiltinTests {
         Attack("rand.intn(\"a\", 1e400)", "eval_type_error"),
     ]
 
-    @Test(arguments: numbers) func `huge numbers end`(attack: Attack) throws { try expect(attack) }
+    @Test(arguments: numbers) func `huge numbers end`(attack: Attack) throws {
+        #expect(try Self.end(attack.query).hasPrefix(attack.end))
+    }
 
     private static let times = [
         Attack("time.parse_ns(\"2006-01-02\", \"99999999999-01-01\")", "eval_builtin_error"),
@@ -77,7 +74,9 @@ struct HostileBuiltinTests {
         Attack("time.diff(9223372036854775807, -9223372036854775808)", "[584, "),
     ]
 
-    @Test(arguments: times) func `times beyond the calendar end`(attack: Attack) throws { try expect(attack) }
+    @Test(arguments: times) func `times beyond the calendar end`(attack: Attack) throws {
+        #expect(try Self.end(attack.query).hasPrefix(attack.end))
+    }
 
     private static let a100 = String(repeating: "a", count: 100)
 
@@ -97,7 +96,9 @@ struct HostileBuiltinTests {
         Attack("glob.match(\"\(String(repeating: "{", count: 5_000))\", [], \"a\")", "eval_builtin_error"),
     ]
 
-    @Test(arguments: patterns) func `patterns do not blow up`(attack: Attack) throws { try expect(attack) }
+    @Test(arguments: patterns) func `patterns do not blow up`(attack: Attack) throws {
+        #expect(try Self.end(attack.query).hasPrefix(attack.end))
+    }
 
     private static let growth = [
         Attack("net.cidr_expand(\"0.0.0.0/0\")", "eval_limit_error: block 0.0.0.0/0 is too large"),
@@ -128,7 +129,9 @@ struct HostileBuiltinTests {
                 + "{\"x\": numbers.range(1, 300)})", "eval_limit_error"),
     ]
 
-    @Test(arguments: growth) func `growth is bounded`(attack: Attack) throws { try expect(attack) }
+    @Test(arguments: growth) func `growth is bounded`(attack: Attack) throws {
+        #expect(try Self.end(attack.query).hasPrefix(attack.end))
+    }
 
     /// A document in a query, nested `count` times.
     private static func nest(_ open: String, _ close: String, _ count: Int) -> String {
@@ -153,7 +156,9 @@ struct HostileBuiltinTests {
         Attack("\(String(repeating: "f(", count: 5_000))", "rego_parse_error: nesting too deep"),
     ]
 
-    @Test(arguments: nests) func `what nests is refused`(attack: Attack) throws { try expect(attack) }
+    @Test(arguments: nests) func `what nests is refused`(attack: Attack) throws {
+        #expect(try Self.end(attack.query).hasPrefix(attack.end))
+    }
 
     @Test func `virtual documents multiplied end`() {
         let rules = (0..<40).map { "a\($0) contains x if some x in numbers.range(1, 40)" }.joined(separator: "\n")

@@ -7,11 +7,13 @@ import WireFormat
 
 @Suite("Certificates of P-256")
 struct P256CertificateTests {
-    private func refused(_ comment: Comment, _ change: (inout CertificateRecipe) -> Void) throws {
+    /// A change to a certificate, by what it is.
+    private typealias Change = (what: Comment, make: (inout CertificateRecipe) -> Void)
+
+    private func certificate(_ change: Change) throws -> [UInt8] {
         var recipe = CertificateRecipe()
-        change(&recipe)
-        let der = try recipe.der()
-        #expect(throws: WireError.self, comment) { try P256Certificate(der: der, "test") }
+        change.make(&recipe)
+        return try recipe.der()
     }
 
     @Test func `a certificate is read, and its issuer recognised`() throws {
@@ -44,68 +46,123 @@ struct P256CertificateTests {
     }
 
     @Test func `whatever can be read in two ways is refused`() throws {
-        try refused("version 1") { $0.version = [] }
-        try refused("version 2") { $0.version = [0xA0, 0x03, 0x02, 0x01, 0x01] }
-        try refused("padded serial") { $0.serial = [0x02, 0x02, 0x00, 0x07] }
-        try refused("padded negative serial") { $0.serial = [0x02, 0x02, 0xFF, 0x87] }
-        try refused("empty serial") { $0.serial = [0x02, 0x00] }
-        try refused("another algorithm inside") { $0.innerAlgorithm[11] = 0x03 }
-        try refused("another algorithm outside") { $0.outerAlgorithm[11] = 0x03 }
-        try refused("an algorithm with parameters") {
-            $0.innerAlgorithm = TestDER.sequence(Array(CertificateRecipe.algorithm[2...]), [0x05, 0x00])
-        }
-        try refused("no common name") { $0.subject = [0x30, 0x00] }
-        try refused("two common names") {
-            $0.subject = TestDER.element(0x30, Array((TestDER.name("A")[2...])) + Array(TestDER.name("B")[2...]))
-        }
-        try refused("a malformed time") {
-            $0.validity = TestDER.sequence(TestDER.time("240230000000Z"), TestDER.time("340101000000Z"))
-        }
-        try refused("a time without seconds") {
-            $0.validity = TestDER.sequence(TestDER.time("2402010000Z"), TestDER.time("340101000000Z"))
-        }
-        try refused("an extension twice") { $0.extensions.append($0.extensions[0]) }
-        try refused("a critical extension that is not known") {
-            $0.extensions.append(TestDER.extension([0x55, 0x1D, 0x1E], [0x30, 0x00], isCritical: true))
-        }
-        try refused("a default value spelled out") {
-            $0.extensions.append(TestDER.sequence([0x06, 0x03, 0x55, 0x1D, 0x0E, 0x01, 0x01, 0x00, 0x04, 0x00]))
-        }
-        try refused("a truth value of one") {
-            $0.extensions[0] = TestDER.extension(CertificateRecipe.basicConstraints, [0x30, 0x03, 0x01, 0x01, 0x01])
-        }
-        try refused("constraints that say no") {
-            $0.extensions[0] = TestDER.extension(CertificateRecipe.basicConstraints, [0x30, 0x03, 0x01, 0x01, 0x00])
-        }
-        try refused("usage with bits that are not in use") {
-            $0.extensions[1] = TestDER.extension(CertificateRecipe.keyUsage, [0x03, 0x02, 0x02, 0x06])
-        }
-        try refused("an element too many") { $0.trailer = [0x05, 0x00] }
-        try refused("too many extensions") { recipe in
-            for number in 0..<40 { recipe.extensions.append(TestDER.extension([0x2A, UInt8(number)], [])) }
+        let changes: [Change] = [
+            ("version 1", { $0.version = [] }),
+            ("version 2", { $0.version = [0xA0, 0x03, 0x02, 0x01, 0x01] }),
+            ("padded serial", { $0.serial = [0x02, 0x02, 0x00, 0x07] }),
+            ("padded negative serial", { $0.serial = [0x02, 0x02, 0xFF, 0x87] }),
+            ("empty serial", { $0.serial = [0x02, 0x00] }),
+            ("another algorithm inside", { $0.innerAlgorithm[11] = 0x03 }),
+            ("another algorithm outside", { $0.outerAlgorithm[11] = 0x03 }),
+            (
+                "an algorithm with parameters",
+                {
+                    $0.innerAlgorithm = TestDER.sequence(Array(CertificateRecipe.algorithm[2...]), [0x05, 0x00])
+                }
+            ),
+            ("no common name", { $0.subject = [0x30, 0x00] }),
+            (
+                "two common names",
+                {
+                    $0.subject = TestDER.element(
+                        0x30, Array((TestDER.name("A")[2...])) + Array(TestDER.name("B")[2...]))
+                }
+            ),
+            (
+                "a malformed time",
+                {
+                    $0.validity = TestDER.sequence(TestDER.time("240230000000Z"), TestDER.time("340101000000Z"))
+                }
+            ),
+            (
+                "a time without seconds",
+                {
+                    $0.validity = TestDER.sequence(TestDER.time("2402010000Z"), TestDER.time("340101000000Z"))
+                }
+            ),
+            ("an extension twice", { $0.extensions.append($0.extensions[0]) }),
+            (
+                "a critical extension that is not known",
+                {
+                    $0.extensions.append(TestDER.extension([0x55, 0x1D, 0x1E], [0x30, 0x00], isCritical: true))
+                }
+            ),
+            (
+                "a default value spelled out",
+                {
+                    $0.extensions.append(
+                        TestDER.sequence([0x06, 0x03, 0x55, 0x1D, 0x0E, 0x01, 0x01, 0x00, 0x04, 0x00]))
+                }
+            ),
+            (
+                "a truth value of one",
+                {
+                    $0.extensions[0] = TestDER.extension(
+                        CertificateRecipe.basicConstraints, [0x30, 0x03, 0x01, 0x01, 0x01])
+                }
+            ),
+            (
+                "constraints that say no",
+                {
+                    $0.extensions[0] = TestDER.extension(
+                        CertificateRecipe.basicConstraints, [0x30, 0x03, 0x01, 0x01, 0x00])
+                }
+            ),
+            (
+                "usage with bits that are not in use",
+                {
+                    $0.extensions[1] = TestDER.extension(CertificateRecipe.keyUsage, [0x03, 0x02, 0x02, 0x06])
+                }
+            ),
+            ("an element too many", { $0.trailer = [0x05, 0x00] }),
+            (
+                "too many extensions",
+                { recipe in
+                    for number in 0..<40 { recipe.extensions.append(TestDER.extension([0x2A, UInt8(number)], [])) }
+                }
+            ),
+        ]
+        for change in changes {
+            let der = try certificate(change)
+            #expect(throws: WireError.self, change.what) { try P256Certificate(der: der, "test") }
         }
     }
 
     @Test func `keys that are not points of P-256 are refused`() throws {
         let other = P384.Signing.PrivateKey().publicKey
-        try refused("P-384") { $0.publicKeyInfo = Array(other.derRepresentation) }
-        try refused("RSA") {
-            $0.publicKeyInfo = TestDER.sequence(
-                TestDER.sequence(
-                    [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01], [0x05, 0x00]),
-                TestDER.element(0x03, [0x00, 0x30, 0x06, 0x02, 0x01, 0x0F, 0x02, 0x01, 0x03]))
-        }
         let key = P256.Signing.PrivateKey().publicKey
         let info = Array(key.derRepresentation)
-        try refused("a point beside the curve") {
-            var changed = info
-            changed[info.count - 1] ^= 1
-            $0.publicKeyInfo = changed
-        }
-        try refused("the compressed form") {
-            let algorithm = Array(info[2..<23])
-            $0.publicKeyInfo = TestDER.sequence(
-                algorithm, TestDER.element(0x03, [0] + Array(key.compressedRepresentation)))
+        let changes: [Change] = [
+            ("P-384", { $0.publicKeyInfo = Array(other.derRepresentation) }),
+            (
+                "RSA",
+                {
+                    $0.publicKeyInfo = TestDER.sequence(
+                        TestDER.sequence(
+                            [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01], [0x05, 0x00]),
+                        TestDER.element(0x03, [0x00, 0x30, 0x06, 0x02, 0x01, 0x0F, 0x02, 0x01, 0x03]))
+                }
+            ),
+            (
+                "a point beside the curve",
+                {
+                    var changed = info
+                    changed[info.count - 1] ^= 1
+                    $0.publicKeyInfo = changed
+                }
+            ),
+            (
+                "the compressed form",
+                {
+                    let algorithm = Array(info[2..<23])
+                    $0.publicKeyInfo = TestDER.sequence(
+                        algorithm, TestDER.element(0x03, [0] + Array(key.compressedRepresentation)))
+                }
+            ),
+        ]
+        for change in changes {
+            let der = try certificate(change)
+            #expect(throws: WireError.self, change.what) { try P256Certificate(der: der, "test") }
         }
     }
 
@@ -119,7 +176,10 @@ struct P256CertificateTests {
             TestDER.sequence([0x02, 0x02, 0x00, 0x01], one), TestDER.sequence([0x02, 0x01, 0x81], one),
             TestDER.sequence(TestDER.element(0x02, [1] + order), one), TestDER.sequence(one),
             TestDER.sequence(one, one, one), [0x30, 0x81, 0x06] + one + one, TestDER.sequence(one, one) + [0],
-        ] { try refused("\(signature)") { $0.signature = signature } }
+        ] {
+            let der = try certificate(("\(signature)", { $0.signature = signature }))
+            #expect(throws: WireError.self, "\(signature)") { try P256Certificate(der: der, "test") }
+        }
         // These are numbers, but never a signature.
         for scalar in [[0x02, 0x01, 0x00], one, TestDER.element(0x02, [0] + order)] {
             var recipe = CertificateRecipe()

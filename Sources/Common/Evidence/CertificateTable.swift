@@ -18,7 +18,7 @@ public struct CertificateTable: Sendable {
         case crl = "CRL"
 
         /// The GUID in a table.
-        var guid: [UInt8] {
+        public var guid: [UInt8] {
             switch self {
             case .vcek: GUID.bytes(0x63da_758d, 0xe664, 0x4564, 0xadc5_f4b9_3be8_accd)
             case .ask: GUID.bytes(0x4ab7_b379, 0xbbac, 0x4fe4, 0xa02f_05ae_f327_c782)

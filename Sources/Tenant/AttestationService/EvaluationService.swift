@@ -6,7 +6,7 @@ import WireFormat
 /// What the servers of both wires do: evaluate evidence, keep policies and reference values, publish keys.
 public struct EvaluationService: Sendable {
     private let evaluator: AttestationEvaluator
-    private let references: any ReferenceValueRegistry
+    private let references: ReferenceValueRegistry
     private let issuer: AttestationTokenIssuer
     private let explains: Bool
     private let clock: @Sendable () -> Int64
@@ -22,7 +22,7 @@ public struct EvaluationService: Sendable {
     ///   - explains: Whether tokens say of each claim what stands behind it.
     ///   - threads: How many evaluations run at once.
     public init(
-        settings: VerificationSettings, references: any ReferenceValueRegistry, issuer: AttestationTokenIssuer,
+        settings: VerificationSettings, references: ReferenceValueRegistry, issuer: AttestationTokenIssuer,
         explains: Bool = false, threads: Int = 4
     ) throws(WireError) {
         evaluator = try AttestationEvaluator(SubmissionVerifier(settings), references: references)

@@ -6,8 +6,6 @@ import WireFormat
 public struct AttestationFiles: Sendable, Equatable {
     /// The tenant's attestation policy in Rego; nil for the default one.
     public var policy: String?
-    /// A JSON object of reference values by name (`query_reference_value`); nil for none.
-    public var referenceValues: String?
     /// Certificates, revocation lists and Intel's published data.
     public var endorsements: [String]
     /// The keys of TPMs that are known (PEM, DER or TPM2B).
@@ -22,7 +20,6 @@ public struct AttestationFiles: Sendable, Equatable {
             return
         }
         policy = try fields.optionalString("policy").map(absolute)
-        referenceValues = try fields.optionalString("referenceValues").map(absolute)
         endorsements = try fields.optionalStrings("endorsements").map(absolute)
         attestationKeys = try fields.optionalStrings("attestationKeys").map(absolute)
         platforms = try fields.optionalString("platforms").map(absolute)
@@ -31,7 +28,7 @@ public struct AttestationFiles: Sendable, Equatable {
 
     /// The appraisers of all technologies, with what the files hold now.
     func appraiser(
-        softRoots: [String], revocationLists: [String], clock: BrokerClock
+        softRoots: [String], revocationLists: [String], references: any ReferenceValueSource, clock: BrokerClock
     ) throws(BrokerError) -> AppraiserTable {
         func read(_ path: String, _ what: String) throws(BrokerError) -> [UInt8] {
             try PrivateFile.readPublic(path, what: what)
@@ -43,7 +40,6 @@ public struct AttestationFiles: Sendable, Equatable {
         for path in revocationLists { files.append((name: path, bytes: try read(path, "revocation list"))) }
         var keys: [[UInt8]] = []
         for path in attestationKeys { keys.append(try read(path, "attestation key")) }
-        let values = try referenceValues.map { (path) throws(BrokerError) in try read(path, "reference values") }
         let arm = try platforms.map { (path) throws(BrokerError) in try read(path, "platforms") }
         do throws(WireError) {
             var settings = VerificationSettings(
@@ -51,7 +47,6 @@ public struct AttestationFiles: Sendable, Equatable {
                 clock: { clock.seconds })
             for key in keys { settings.attestationKeys.insert(try AttestationKey(parsing: key).publicKeyInfo) }
             if let arm { settings.platforms = try CCAEndorsement.list(json: try JSONValue.parse(arm)) }
-            let references = FixedReferenceValues(try values.map(Self.values) ?? [:])
             let others = try SubmissionAppraiser(settings: settings, references: references, policy: source)
             let tenant = try source.map { (text) throws(WireError) in try Self.compile(text, references) }
             return AppraiserTable([
@@ -62,15 +57,8 @@ public struct AttestationFiles: Sendable, Equatable {
         }
     }
 
-    private static func values(_ document: [UInt8]) throws(WireError) -> [String: JSONValue] {
-        guard let members = try JSONValue.parse(document).objectValue else {
-            throw WireError(field: "referenceValues", reason: "must be an object of values by name")
-        }
-        return members
-    }
-
     private static func compile(
-        _ source: String, _ references: FixedReferenceValues
+        _ source: String, _ references: any ReferenceValueSource
     ) throws(WireError) -> AttestationPolicy {
         do {
             return try AttestationPolicy(identifier: "tenant", source: source, references: references)

@@ -2,35 +2,40 @@ import Crypto
 import Evidence
 import WireFormat
 
-/// A report key with certificates up to a trusted root; made only by checking them.
-struct EndorsementChain: Sendable {
-    let productLine: ProductLine
-    let simulated: Bool
-    let rootFingerprint: [UInt8]
-    let endorsedUntil: Int64
+/// A report key with certificates up to a trusted root, and the lists of revoked certificates of that root; made only by
+/// checking them (``SNPVerifier/endorse(_:)``). One chain vouches for all reports of its key, so whoever verifies many keeps it.
+///
+/// What depends on the time, on the reports and on the verifier's own trust is looked at each time.
+public struct EndorsementChain: Sendable {
+    let technology: Technology
+    let kind: SNPReport.SigningKey
+    let root: EndorsementCertificate
+    let intermediate: EndorsementCertificate
+    let leaf: EndorsementCertificate
     let key: EndorsedKey
     let publicKey: P384.Signing.PublicKey
+    let lists: [RevocationList]
+    let record: VerificationRecord
 
-    /// Checks leaf, intermediate and root of `raw`.
+    /// When the first certificate or list expires, in seconds since 1970: fetch anew before.
+    public var expires: Int64 { min(endorsedUntil, lists.map(\.nextUpdate).min() ?? .max) }
+    /// When the first certificate expires, in seconds since 1970.
+    var endorsedUntil: Int64 { min(root.notAfter, intermediate.notAfter, leaf.notAfter) }
+
+    /// Checks leaf, intermediate and root of `raw`, and the lists of its root.
     init(
-        _ raw: RawEvidence, anchors: TrustAnchors, collateral: CollateralPolicy, revocationLists: [[UInt8]],
-        now: Int64, record: inout VerificationRecord
+        _ raw: RawEvidence, anchors: TrustAnchors, revocationLists: [[UInt8]], record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
-        let kind = raw.evidence.report.signingKey
+        kind = raw.evidence.report.signingKey
+        technology = raw.technology
         let leafKind: CertificateTable.Kind = kind == .vlek ? .vlek : .vcek
-        let root = try Self.certificate(.ark, in: raw, record)
-        let intermediate = try Self.certificate(.ask, in: raw, record)
-        let leaf = try Self.certificate(leafKind, in: raw, record)
+        root = try Self.certificate(.ark, in: raw, record)
+        intermediate = try Self.certificate(.ask, in: raw, record)
+        leaf = try Self.certificate(leafKind, in: raw, record)
 
         guard let match = anchors.match(root, for: raw.technology) else {
-            throw record.refusal(
-                .root, "root", Hex.encode(root.fingerprint),
-                "\(root.commonName) is not a root that this verifier trusts for \(raw.technology.rawValue)")
+            throw Self.untrusted(root, technology, record)
         }
-        record.pass(
-            "root", Hex.encode(root.fingerprint),
-            match.simulated ? "\(root.commonName) of a pinned software stand-in" : "AMD's \(root.commonName)")
-        try Self.checkValidity([root, intermediate, leaf], now, &record)
         try Self.checkIssuance(root, intermediate, leaf, &record)
         let line = match.productLine.rawValue
         try record.require(
@@ -38,8 +43,7 @@ struct EndorsementChain: Sendable {
                 && leaf.commonName == "SEV-\(leafKind.rawValue)",
             .chain, "chain", "\(leaf.commonName) <- \(intermediate.commonName) <- \(root.commonName)",
             passed: "every certificate is signed by the next", failed: "the certificates have the wrong roles")
-        try Self.checkRevocation(raw, revocationLists, root, intermediate, collateral, now, &record)
-
+        lists = try Self.lists(raw, revocationLists, root, &record)
         guard let publicKey = try? P384.Signing.PublicKey(derRepresentation: leaf.publicKeyInfo) else {
             throw record.refusal(.certificate, leafKind.rawValue, "", "the report key is not a P-384 key")
         }
@@ -49,10 +53,43 @@ struct EndorsementChain: Sendable {
             throw record.refusal(.certificate, error.field, "", error.description)
         }
         self.publicKey = publicKey
-        productLine = match.productLine
-        simulated = match.simulated
-        rootFingerprint = root.fingerprint
-        endorsedUntil = min(root.notAfter, intermediate.notAfter, leaf.notAfter)
+        self.record = record
+    }
+
+    /// Looks at what may have changed since the chain was made: the verifier's trust, the time, what is revoked.
+    func check(
+        anchors: TrustAnchors, collateral: CollateralPolicy, now: Int64, record: inout VerificationRecord
+    ) throws(EvidenceRefusal) -> TrustAnchors.Match {
+        guard let match = anchors.match(root, for: technology) else { throw Self.untrusted(root, technology, record) }
+        record.pass(
+            "root", Hex.encode(root.fingerprint),
+            match.simulated ? "\(root.commonName) of a pinned software stand-in" : "AMD's \(root.commonName)")
+        try Self.checkValidity([root, intermediate, leaf], now, &record)
+        if lists.isEmpty {
+            switch collateral {
+            case .revocationListRequired:
+                throw record.refusal(.revocation, "revocation", "none", "no list of revoked certificates is at hand")
+            case .revocationListOptional(let reason): record.skip("revocation", "none", because: reason)
+            }
+        }
+        for list in lists {
+            try record.require(
+                list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list", "\(now)",
+                passed: "current", failed: "the list of revoked certificates is not current")
+            try record.require(
+                !list.serials.contains(intermediate.serial), .revocation, "revocation",
+                "\(list.serials.count) entries", passed: "no certificate of the chain is listed",
+                failed: "\(intermediate.commonName) was revoked")
+        }
+        return match
+    }
+
+    private static func untrusted(
+        _ root: EndorsementCertificate, _ technology: Technology, _ record: VerificationRecord
+    ) -> EvidenceRefusal {
+        record.refusal(
+            .root, "root", Hex.encode(root.fingerprint),
+            "\(root.commonName) is not a root that this verifier trusts for \(technology.rawValue)")
     }
 
     private static func certificate(
@@ -94,10 +131,10 @@ struct EndorsementChain: Sendable {
             failed: "the report key's certificate claims to be an authority")
     }
 
-    private static func checkRevocation(
-        _ raw: RawEvidence, _ own: [[UInt8]], _ root: EndorsementCertificate, _ intermediate: EndorsementCertificate,
-        _ policy: CollateralPolicy, _ now: Int64, _ record: inout VerificationRecord
-    ) throws(EvidenceRefusal) {
+    /// The verifier's own lists of the root and the one that came with the evidence, each of them the root's.
+    private static func lists(
+        _ raw: RawEvidence, _ own: [[UInt8]], _ root: EndorsementCertificate, _ record: inout VerificationRecord
+    ) throws(EvidenceRefusal) -> [RevocationList] {
         var lists: [RevocationList] = []
         do throws(WireError) {
             for der in own {
@@ -108,31 +145,14 @@ struct EndorsementChain: Sendable {
         } catch {
             throw record.refusal(.revocation, "revocation", "", error.description)
         }
-        if lists.isEmpty {
-            switch policy {
-            case .revocationListRequired:
-                throw record.refusal(.revocation, "revocation", "none", "no list of revoked certificates is at hand")
-            case .revocationListOptional(let reason): record.skip("revocation", "none", because: reason)
-            }
+        for list in lists {
+            let isGenuine =
+                list.issuer == root.subject && root.isAuthority(forLists: true)
+                && PSSSignature.isValid(list.signature, over: list.signedPart, by: root.publicKeyInfo)
+            try record.require(
+                isGenuine, .revocation, "revocation list", "", passed: "the root's",
+                failed: "the list of revoked certificates is not the root's")
         }
-        for list in lists { try check(list, root, intermediate, now, &record) }
-    }
-
-    private static func check(
-        _ list: RevocationList, _ root: EndorsementCertificate, _ intermediate: EndorsementCertificate, _ now: Int64,
-        _ record: inout VerificationRecord
-    ) throws(EvidenceRefusal) {
-        let isGenuine =
-            list.issuer == root.subject && root.isAuthority(forLists: true)
-            && PSSSignature.isValid(list.signature, over: list.signedPart, by: root.publicKeyInfo)
-        try record.require(
-            isGenuine, .revocation, "revocation list", "", passed: "the root's",
-            failed: "the list of revoked certificates is not the root's")
-        try record.require(
-            list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list", "\(now)",
-            passed: "current", failed: "the list of revoked certificates is not current")
-        try record.require(
-            !list.serials.contains(intermediate.serial), .revocation, "revocation", "\(list.serials.count) entries",
-            passed: "no certificate of the chain is listed", failed: "\(intermediate.commonName) was revoked")
+        return lists
     }
 }

@@ -60,13 +60,13 @@ public struct VerifiedEvidence: Sendable {
     let record: VerificationRecord
 
     init(
-        technology: Technology, report: SNPReport, chain: EndorsementChain, record: VerificationRecord
+        report: SNPReport, chain: EndorsementChain, match: TrustAnchors.Match, record: VerificationRecord
     ) {
-        self.technology = technology
+        self.technology = chain.technology
         self.report = report
-        self.productLine = chain.productLine
-        self.simulated = chain.simulated
-        self.rootFingerprint = chain.rootFingerprint
+        self.productLine = match.productLine
+        self.simulated = match.simulated
+        self.rootFingerprint = chain.root.fingerprint
         self.endorsedUntil = chain.endorsedUntil
         self.endorsement = chain.key
         self.record = record

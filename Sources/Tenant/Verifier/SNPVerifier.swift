@@ -35,26 +35,45 @@ public struct SNPVerifier: Sendable {
 
     /// Checks certificates and signature, and that both speak of one processor.
     public func verify(_ raw: RawEvidence) throws(EvidenceRefusal) -> VerifiedEvidence {
+        try verify(raw.evidence.report, endorsedBy: try endorse(raw))
+    }
+
+    /// Checks the certificates that came with evidence, for its report and all others that the same key signed.
+    public func endorse(_ raw: RawEvidence) throws(EvidenceRefusal) -> EndorsementChain {
         var record = VerificationRecord()
-        let report = raw.evidence.report
         guard raw.technology.givesSNPReports else {
             throw record.refusal(
                 .technology, "technology", raw.technology.rawValue, "this technology gives no report of this kind")
         }
         record.pass(
             "technology", raw.technology.rawValue, "roots of the set \(raw.technology.roots.rawValue) may vouch")
+        try Self.checkKind(raw.evidence.report, record)
+        return try EndorsementChain(raw, anchors: anchors, revocationLists: revocationLists, record: &record)
+    }
+
+    /// Checks a report against a chain that was made before: its time, what is revoked, and the report's signature.
+    public func verify(
+        _ report: SNPReport, endorsedBy chain: EndorsementChain
+    ) throws(EvidenceRefusal) -> VerifiedEvidence {
+        var record = chain.record
+        try Self.checkKind(report, record)
+        guard report.signingKey == chain.kind else {
+            throw record.refusal(
+                .chain, "signing key", "\(report.signingKey)", "the certificates are of another kind of key")
+        }
+        let match = try chain.check(anchors: anchors, collateral: collateral, now: clock(), record: &record)
+        try Self.checkSignature(report, chain, &record)
+        try Self.checkProcessor(report, chain, match.productLine, &record)
+        return VerifiedEvidence(report: report, chain: chain, match: match, record: record)
+    }
+
+    private static func checkKind(_ report: SNPReport, _ record: VerificationRecord) throws(EvidenceRefusal) {
         guard report.signingKey != .none else {
             throw record.refusal(.unsigned, "signing key", "none", "the report is not signed")
         }
         guard report.signingKey != .vcek || !report.masksChipKey else {
             throw record.refusal(.unsigned, "signing key", "masked", "the chip's key is masked, so nothing was signed")
         }
-        let chain = try EndorsementChain(
-            raw, anchors: anchors, collateral: collateral, revocationLists: revocationLists, now: clock(),
-            record: &record)
-        try Self.checkSignature(report, chain, &record)
-        try Self.checkProcessor(report, chain, &record)
-        return VerifiedEvidence(technology: raw.technology, report: report, chain: chain, record: record)
     }
 
     private static func checkSignature(
@@ -72,9 +91,8 @@ public struct SNPVerifier: Sendable {
     }
 
     private static func checkProcessor(
-        _ report: SNPReport, _ chain: EndorsementChain, _ record: inout VerificationRecord
+        _ report: SNPReport, _ chain: EndorsementChain, _ line: ProductLine, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) {
-        let line = chain.productLine
         let named = report.version < 3 ? line : report.productLine
         try record.require(
             chain.key.productLine == line && named == line, .product, "product", chain.key.productName,

@@ -43,6 +43,10 @@ struct AttestationProgram: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A policy to begin with; often.", valueName: "id=file")) var policy: [String] = []
     @Option(help: ArgumentHelp("Reference values to begin with (JSON object).", valueName: "file"))
     var referenceValues: String?
+    @Option(
+        help: ArgumentHelp("A public key that signs documents of reference values (PEM); often.", valueName: "file"))
+    var referenceKey: [String] = []
+    @Flag(help: "Take documents of reference values that nobody signed.") var allowUnsigned = false
     @Option(help: ArgumentHelp("Certificates, revocation lists, Intel's data; often.", valueName: "file"))
     var endorsement: [String] = []
     @Option(help: ArgumentHelp("The fingerprint of a stand-in's root; often.", valueName: "hex"))

@@ -33,8 +33,14 @@ struct ServiceFiles {
             }
             values = members
         }
+        var keys: [ReferenceSigningKey] = []
+        for path in options.referenceKey {
+            keys.append(try ReferenceSigningKey(pem: String(decoding: try Self.bytes(path), as: UTF8.self)))
+        }
         let service = try EvaluationService(
-            settings: settings, references: MemoryReferenceValues(values, clock: clock),
+            settings: settings,
+            references: try ReferenceValueRegistry(
+                values, keys: keys, allowsUnsigned: options.allowUnsigned, clock: clock),
             issuer: AttestationTokenIssuer(
                 keyring: try keyring(now: clock()), issuer: options.issuer, build: "testudo-attestation 0.1.0"),
             explains: options.explain)

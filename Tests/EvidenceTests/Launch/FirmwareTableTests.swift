@@ -6,14 +6,14 @@ import WireFormat
 @Suite("Firmware tables")
 struct FirmwareTableTests {
     /// What every parser of firmware makes of an image; only that it comes back counts.
-    private func readAll(_ image: [UInt8]) {
-        _ = try? SNPLaunch(
+    /// How many of the readers of an image take it.
+    private func readers(of image: [UInt8]) -> Int {
+        let snp = try? SNPLaunch(
             firmware: MeasuredFirmware(image: image), kernel: nil, processors: 1, signature: 0
         ).measurement()
-        if let launch = try? TDXLaunch(firmware: image) { _ = try? launch.measurement() }
-        if let metadata = try? TDVFMetadata(firmware: image) {
-            _ = try? HandoffBlocks(metadata: metadata, memory: 4 << 30).bytes
-        }
+        let tdx = try? TDXLaunch(firmware: image).measurement()
+        let blocks = try? HandoffBlocks(metadata: TDVFMetadata(firmware: image), memory: 4 << 30).bytes
+        return (snp == nil ? 0 : 1) + (tdx == nil ? 0 : 1) + (blocks == nil ? 0 : 1)
     }
 
     @Test func `what an image says is read`() throws {
@@ -34,7 +34,7 @@ struct FirmwareTableTests {
             let begin = Array(image.prefix(length))
             #expect(throws: WireError.self) { try OVMFTables(firmware: begin) }
             #expect(throws: WireError.self) { try TDVFMetadata(firmware: begin) }
-            readAll(Array(image.suffix(length)))
+            #expect(readers(of: Array(image.suffix(length))) <= 3)
         }
         // From the front all may go that comes before the descriptions; not one byte of them.
         let descriptions = image.count / 2
@@ -87,13 +87,16 @@ struct FirmwareTableTests {
 
     @Test func `no changed byte makes a parser trap`() throws {
         let image = try FirmwareImage().bytes()
+        var refused = 0
         for index in image.indices where image[index] != 0xF4 {
             for pattern: UInt8 in [0x01, 0x10, 0x80, 0xFF] {
                 var changed = image
                 changed[index] ^= pattern
-                readAll(changed)
+                if readers(of: changed) < 3 { refused += 1 }
             }
         }
+        // Addresses may become others; lengths, counts and signatures may not.
+        #expect(readers(of: image) == 3 && refused > 100)
     }
 
     @Test func `overlapping memory has no list`() throws {

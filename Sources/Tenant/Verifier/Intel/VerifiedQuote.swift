@@ -34,14 +34,14 @@ public struct QuoteEndorsement: Sendable {
     }
 }
 
-/// The quote of a trust domain, made on a platform that a trusted root vouches for. Only ``IntelVerifier`` makes it.
-public struct VerifiedTDXQuote: Sendable {
+/// A quote, made on a platform that a trusted root vouches for. Only ``IntelVerifier`` makes it.
+public struct VerifiedQuote<Report: Sendable>: Sendable {
     /// The technology, confirmed by the root.
     public let technology: Technology
     /// The quote.
     public let quote: Quote
-    /// The trust domain.
-    public let report: TDReport
+    /// What the processor reported: a trust domain or an enclave.
+    public let report: Report
     /// What vouches for it.
     public let endorsement: QuoteEndorsement
     let record: VerificationRecord
@@ -52,7 +52,7 @@ public struct VerifiedTDXQuote: Sendable {
     public var fields: [FieldVerdict] { record.fields }
 
     init(
-        technology: Technology, quote: Quote, report: TDReport, endorsement: QuoteEndorsement,
+        technology: Technology, quote: Quote, report: Report, endorsement: QuoteEndorsement,
         record: VerificationRecord
     ) {
         self.technology = technology
@@ -63,31 +63,8 @@ public struct VerifiedTDXQuote: Sendable {
     }
 }
 
-/// The quote of an enclave, made on a platform that a trusted root vouches for. Only ``IntelVerifier`` makes it.
-public struct VerifiedSGXQuote: Sendable {
-    /// The technology, confirmed by the root.
-    public let technology: Technology
-    /// The quote.
-    public let quote: Quote
-    /// The enclave.
-    public let report: SGXReportBody
-    /// What vouches for it.
-    public let endorsement: QuoteEndorsement
-    let record: VerificationRecord
+/// The verified quote of a trust domain.
+public typealias VerifiedTDXQuote = VerifiedQuote<TDReport>
 
-    /// Whether the root is one of a software stand-in.
-    public var simulated: Bool { technology.isSimulated }
-    /// All that was looked at, in order.
-    public var fields: [FieldVerdict] { record.fields }
-
-    init(
-        technology: Technology, quote: Quote, report: SGXReportBody, endorsement: QuoteEndorsement,
-        record: VerificationRecord
-    ) {
-        self.technology = technology
-        self.quote = quote
-        self.report = report
-        self.endorsement = endorsement
-        self.record = record
-    }
-}
+/// The verified quote of an enclave.
+public typealias VerifiedSGXQuote = VerifiedQuote<SGXReportBody>

@@ -21,6 +21,15 @@ struct EvidenceVerification {
         var reservation: String?
     }
 
+    /// The claims as attestation policies get them: below the technology's name.
+    func policyInput(_ outcome: Outcome) -> JSONValue {
+        switch technology {
+        case "tpm": outcome.claims
+        case "sev-snp": .object(["snp": outcome.claims])
+        default: .object([technology: outcome.claims])
+        }
+    }
+
     let technology: String
     let endorsements: EndorsementFiles
     /// SHA-256 of the roots of stand-ins that are trusted.

@@ -41,6 +41,11 @@ struct EvidenceVerifyCommand: ParsableCommand {
         help: ArgumentHelp(
             "Refuse unless the machine gives this, such as memory-integrity; may be given often.", valueName: "name"))
     var protections: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Appraise the claims with the default policy and these reference values (testudo reference-values --file).",
+            valueName: "file"))
+    var referenceValues: String?
     @Flag(help: "Accept guests whose memory the host may read.") var allowDebug = false
     @Flag(help: "Fetch nothing (always so in this version).") var offline = false
     @Flag(help: "Print JSON instead of text.") var json = false
@@ -55,9 +60,21 @@ struct EvidenceVerifyCommand: ParsableCommand {
             let known = Protection.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--protection \(name): known are \(known).")
         }
+        if referenceValues != nil, !EvidenceAppraisal.technologies.contains(tee) {
+            throw ValidationError("--reference-values does not go with --tee \(tee) yet.")
+        }
     }
 
     func run() throws { try report().finish() }
+
+    private func appraisal(
+        _ outcome: EvidenceVerification.Outcome, _ verification: EvidenceVerification
+    ) throws -> EvidenceAppraisal? {
+        try referenceValues.map {
+            try EvidenceAppraisal(
+                verification.policyInput(outcome), referenceValues: $0, now: verification.now)
+        }
+    }
 
     func report() throws -> PolicyReport {
         let evidence: EvidenceFile
@@ -71,15 +88,21 @@ struct EvidenceVerifyCommand: ParsableCommand {
             return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
         do {
-            let outcome = try verification.verify(evidence)
+            var outcome = try verification.verify(evidence)
             try outcome.protections.require(protections)
+            let appraisal = try self.appraisal(outcome, verification)
+            if let appraisal, !appraisal.isAffirming, outcome.reservation == nil {
+                outcome.reservation = "the default policy does not affirm it with these reference values"
+            }
             let isGood =
                 outcome.reservation == nil
                 && (outcome.tcbStatus == nil || outcome.tcbStatus == TCBStatus.upToDate.rawValue)
-            return PolicyReport(output: text(outcome, isGood), status: isGood ? 0 : 3)
+            return PolicyReport(output: text(outcome, appraisal, isGood), status: isGood ? 0 : 3)
         } catch let refusal as EvidenceRefusal {
             return PolicyReport(output: text(refusal, refusal.fields.map(verification.notDemanded)), status: 1)
         } catch let error as WireError {
+            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
+        } catch let error as CommandFailure {
             return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
     }
@@ -101,16 +124,20 @@ struct EvidenceVerifyCommand: ParsableCommand {
             attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
     }
 
-    private func text(_ outcome: EvidenceVerification.Outcome, _ isGood: Bool) -> String {
+    private func text(
+        _ outcome: EvidenceVerification.Outcome, _ appraisal: EvidenceAppraisal?, _ isGood: Bool
+    ) -> String {
         let verdict = isGood ? "accepted" : "conditional"
         if json {
-            return Self.shown([
+            var members: [String: JSONValue] = [
                 "verdict": .string(verdict), "tcb_status": outcome.tcbStatus.map { .string($0) } ?? .null,
                 "simulated": .bool(outcome.simulated),
                 "reservation": outcome.reservation.map { .string($0) } ?? .null,
                 "checks": .array(outcome.fields.map(\.json)),
                 "protections": outcome.protections.json, "claims": outcome.claims,
-            ])
+            ]
+            members["appraisal"] = appraisal?.json
+            return Self.shown(members)
         }
         var lines = outcome.fields.map(Self.line)
         if outcome.simulated {
@@ -119,6 +146,7 @@ struct EvidenceVerifyCommand: ParsableCommand {
         let given = outcome.protections.names
         lines.append("protections: \(given.isEmpty ? "none" : given.joined(separator: ", "))")
         if let status = outcome.tcbStatus { lines.append("TCB status: \(status)") }
+        lines += appraisal?.lines ?? []
         let reservation = outcome.reservation ?? "the vendor's status is not UpToDate: policy decides"
         lines.append(isGood ? "accepted" : "conditional: \(reservation)")
         return lines.map { ShownText.line($0) }.joined(separator: "\n")

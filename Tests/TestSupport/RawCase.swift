@@ -1,25 +1,24 @@
 import Foundation
-import TestSupport
 import Testing
 import WireFormat
 
 /// A case of the evidence manifest as JSON, for suites that need parameters of their own.
-struct RawCase: Sendable, CustomTestStringConvertible {
-    var id: String
-    var tee: String
-    var files: [String: String]
-    var params: JSONValue
-    var expect: JSONValue
-    var claims: JSONValue?
+public struct RawCase: Sendable, CustomTestStringConvertible {
+    public var id: String
+    public var tee: String
+    public var files: [String: String]
+    public var params: JSONValue
+    public var expect: JSONValue
+    public var claims: JSONValue?
 
-    var testDescription: String { id }
+    public var testDescription: String { id }
 
-    func bytes(_ role: String) throws -> [UInt8] {
+    public func bytes(_ role: String) throws -> [UInt8] {
         guard let path = files[role] else { throw WireError(field: role, reason: "is not among the files") }
         return try Vectors.bytes("evidence/\(path)")
     }
 
-    static let all: [RawCase] = {
+    public static let all: [RawCase] = {
         guard Vectors.available, let bytes = try? Vectors.bytes("evidence/manifest.json"),
             let manifest = try? JSONValue.parse(bytes, limits: JSONLimits(depth: 64, size: 64 << 20))
         else { return [] }
@@ -32,7 +31,7 @@ struct RawCase: Sendable, CustomTestStringConvertible {
     }()
 
     /// Cases with a file in a role, of genuine or at least well-formed evidence.
-    static func accepted(_ tee: String, with role: String) -> [RawCase] {
+    public static func accepted(_ tee: String, with role: String) -> [RawCase] {
         all.filter { $0.tee == tee && $0.files[role] != nil && $0.expect["verdict"] != "reject" }
     }
 }

@@ -1,0 +1,113 @@
+import Evidence
+import WireFormat
+
+@testable import Verifier
+
+enum SNPParsing {
+    static func report(_ bytes: [UInt8]) throws(WireError) {
+        let report = try SNPReport(parsing: bytes)
+        require(report.bytes == bytes, "a report is not given back")
+        _ = (report.policy.rawValue, report.signingKey)
+        let again = try? SNPReport(trusteeJSON: report.trusteeJSON)
+        require(again == nil || again?.measurement == report.measurement, "a report written as JSON is another")
+        for layout in [TCBVersion.Layout.turin, .genoa] {
+            let parts = report.reportedTCB.components(layout)
+            _ = (report.reportedTCB.reservedIsZero(layout), parts.meets(parts), TCBVersion(parts))
+        }
+    }
+}
+
+enum TPMParsing {
+    static func key(_ bytes: [UInt8]) throws(WireError) {
+        if let area = try? TPMPublicArea(parsing: bytes) {
+            require(area.bytes == bytes, "a public area is not given back")
+        }
+        let key = try AttestationKey(parsing: bytes)
+        let zeros = [UInt8](repeating: 1, count: 32)
+        for signature in [
+            TPMSignature.ecdsa(hash: .sha256, r: zeros, s: zeros), .rsaSSA(hash: .sha256, bytes: zeros),
+            .rsaPSS(hash: .sha384, bytes: zeros),
+        ] {
+            require(!key.isValid(signature, over: [1, 2, 3]), "a signature of nobody is valid")
+        }
+    }
+
+    static func banks(_ bytes: [UInt8]) throws(WireError) {
+        var banks = try PCRBanks(json: try JSONValue.parse(bytes))
+        for (bank, registers) in banks.values {
+            require(registers.allSatisfy { $0.value.count == bank.length }, "a register has another length")
+            require(banks.leading(bank).count <= registers.count, "more registers than there are")
+            require(banks.restricted(to: [0]).values[bank, default: [:]].count <= 1, "more registers than asked for")
+        }
+        try banks.set(.sha256, 0, [UInt8](repeating: 0, count: 32))
+        _ = banks[.sha256, 0]
+    }
+}
+
+enum CertificateParsing {
+    static func certificates(_ bytes: [UInt8]) throws(WireError) {
+        guard bytes.first == 0x30 else {
+            let blocks = try PEMBlocks(bytes, "chain")
+            for index in 0..<min(blocks.count, 4) { try? certificates(try blocks.der(index)) }
+            return
+        }
+        var failure: WireError?
+        do throws(WireError) {
+            let certificate = try P256Certificate(der: bytes, "certificate")
+            require(certificate.notBefore > -10_000_000_000, "a date before all dates")
+            _ = (certificate.isAuthority(below: 1), certificate.claimsAuthority, certificate.maySignLists)
+            _ = (certificate.isIssued(by: certificate), certificate.maySignDocuments, certificate.fingerprint)
+            require(
+                CalendarTime(text: CalendarTime(seconds: certificate.notAfter).text)?.seconds == certificate.notAfter,
+                "a date written is another")
+            _ = try EndorsedPlatform(certificate, "platform")
+        } catch {
+            failure = error
+        }
+        let certificate = try EndorsementCertificate(der: bytes, "certificate")
+        _ = (certificate.isAuthority(forLists: true), certificate.claimsAuthority, certificate.fingerprint)
+        _ = certificate.publicKeyFingerprint
+        // Verifying RSA takes longer than all the rest.
+        if bytes.count % 64 == 0 { _ = certificate.isIssued(by: certificate) }
+        if let failure { throw failure }
+    }
+
+    static func lists(_ bytes: [UInt8]) throws(WireError) {
+        var failure: WireError?
+        do throws(WireError) {
+            _ = try P256RevocationList(der: bytes, "list").number
+        } catch {
+            failure = error
+        }
+        _ = try RevocationList(der: bytes)
+        if let failure { throw failure }
+    }
+}
+
+enum CollateralParsing {
+    static func collateral(_ bytes: [UInt8]) throws(WireError) {
+        let json = try JSONValue.parse(bytes)
+        if json["tcbInfo"] != nil || json["enclaveIdentity"] != nil {
+            let member = json["tcbInfo"] == nil ? "enclaveIdentity" : "tcbInfo"
+            let document = try IntelCollateral.SignedDocument(response: bytes, member: member, issuerChain: [])
+            return try read(member == "tcbInfo" ? document : nil, member == "tcbInfo" ? nil : document)
+        }
+        let collateral = try IntelCollateral(json: json)
+        try read(collateral.tcbInfo, collateral.qeIdentity)
+    }
+
+    private static func read(
+        _ info: IntelCollateral.SignedDocument?, _ identity: IntelCollateral.SignedDocument?
+    ) throws(WireError) {
+        if let info {
+            let info = try TCBInfo(parsing: info.content)
+            for major in 0...3 { _ = info.moduleIdentity(major: UInt8(major))?.levels.status(of: 1) }
+        }
+        if let identity {
+            let identity = try EnclaveIdentity(parsing: identity.content)
+            if let report = try? SGXReportBody(bytes: [UInt8](repeating: 0, count: SGXReportBody.length)) {
+                _ = identity.mismatch(report)
+            }
+        }
+    }
+}
