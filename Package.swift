@@ -90,6 +90,9 @@ let tenant: [Target] = [
         ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1],
         settings: strict + instrumented + testable),
     library(
+        "Tenant", "EndorsementSources",
+        ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, crypto]),
+    library(
         "Tenant", "KeyBroker",
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", crypto, cryptoExtras, asn1,
@@ -138,8 +141,9 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EvidenceCases", "Rego", "RegoCrypto",
-            "GuestImage",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementSources", "EvidenceCases",
+            "Rego",
+            "RegoCrypto", "GuestImage",
             arguments,
             yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
@@ -153,6 +157,9 @@ let suites: [Target] = [
         name: "FakeGuest",
         dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
         path: "Tests/FakeGuest", swiftSettings: strict),
+    .target(
+        name: "FakeVendor", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL], path: "Tests/FakeVendor",
+        swiftSettings: strict),
     .executableTarget(
         name: "hostile-node",
         dependencies: [
@@ -198,6 +205,12 @@ let suites: [Target] = [
         ]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
+        "EndorsementSourcesTests",
+        [
+            "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
+            nioPosix,
+        ]),
+    tests(
         "KeyBrokerTests",
         [
             "KeyBroker", "testudo-keybroker", "Verifier", "SoftTEE", "AttestedChannel", "HTTPExchange", "Unsealing",
@@ -232,7 +245,8 @@ let suites: [Target] = [
         "CommandsTests",
         [
             "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
-            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
+            lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

@@ -25,6 +25,7 @@ public struct Appraiser: Sendable {
         _ verified: VerifiedEvidence, expecting expectations: Expectations
     ) throws(EvidenceRefusal) -> Appraisal {
         var record = verified.record
+        try requirements.distrust.check(verified, &record)
         try Self.checkReportData(verified.report, expectations, &record)
         try Self.checkLaunch(verified.report, expectations.launch, &record)
         try checkGuestPolicy(verified.report, &record)
