@@ -44,6 +44,10 @@ let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
 let grdb = product("GRDB", "GRDB.swift")
 let yams = product("Yams", "Yams")
 let arguments = product("ArgumentParser", "swift-argument-parser")
+let grpcCore = product("GRPCCore", "grpc-swift-2")
+let grpcProtobuf = product("GRPCProtobuf", "grpc-swift-protobuf")
+let grpcTransport = product("GRPCNIOTransportHTTP2Posix", "grpc-swift-nio-transport")
+let protobuf = product("SwiftProtobuf", "swift-protobuf")
 
 func library(
     _ realm: String, _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
@@ -95,6 +99,15 @@ let tenant: [Target] = [
             x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
+    // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
+    .target(
+        name: "AttestationService",
+        dependencies: [
+            "WireFormat", "Envelope", "Evidence", "Verifier", crypto, hummingbird, hummingbirdCore, hummingbirdTLS,
+            lifecycle, logging, nioCore, nioPosix, nioSSL, grpcCore, grpcProtobuf, grpcTransport, protobuf,
+        ], path: "Sources/Tenant/AttestationService", exclude: ["Protocol"], swiftSettings: strict),
+    program(
+        "Tenant", "testudo-attestation", ["AttestationService", "WireFormat", arguments, logging, lifecycle]),
 ]
 
 let host: [Target] = [
@@ -204,6 +217,11 @@ let suites: [Target] = [
             "Envelope", "WireFormat", "Evidence", "PodManifest",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
+    .testTarget(
+        name: "AttestationServiceTests",
+        dependencies: [
+            "AttestationService", "testudo-attestation", "Verifier", "WireFormat", "Envelope", "TestSupport", crypto,
+        ], path: "Tests/AttestationServiceTests", exclude: ["Client"], swiftSettings: strict),
     tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
     tests(
         "SoftTEETests",
@@ -290,6 +308,10 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", exact: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", exact: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", exact: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0"),
     ],
     targets: chosen,
     swiftLanguageModes: [.v6]

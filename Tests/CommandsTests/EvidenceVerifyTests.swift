@@ -33,6 +33,16 @@ struct EvidenceVerifyTests {
         #expect(report.output.contains("-       report data"))
     }
 
+    @Test func `what the machine protects is said, and demanded by name`() async throws {
+        let report = try await Self.verify(Self.phala)
+        #expect(report.output.contains("protections: attested, debug-off, firmware-currency, "))
+        #expect(try await Self.verify(Self.phala + ["--protection", "memory-confidentiality"]).status == 0)
+        let refused = try await Self.verify(Self.phala + ["--protection", "interrupt-protection"])
+        #expect(refused.status == 1)
+        #expect(refused.output.contains("interrupt-protection is demanded and missing"))
+        await #expect(throws: (any Error).self) { try await Self.verify(Self.phala + ["--protection", "amd"]) }
+    }
+
     @Test func `another nonce, another chip, another time are refused by name`() async throws {
         let nonce = try await Self.verify(Self.milan + ["--report-data", String(repeating: "5a", count: 64)])
         #expect(nonce.status == 1 && nonce.output.contains("refused: report-data: "), "\(nonce)")
@@ -69,7 +79,8 @@ struct EvidenceVerifyTests {
         try await add("snp_launch_measurement", "measurement", expires: "2029-01-01")
         let known = try await Self.verify(words)
         #expect(known.status == 0 && known.output.contains("affirming, by policy default"), "\(known)")
-        let late = try await Self.verify(words.dropLast(4) + ["--time", "2029-06-01T00:00:00Z", "--reference-values", file])
+        let late = try await Self.verify(
+            words.dropLast(4) + ["--time", "2029-06-01T00:00:00Z", "--reference-values", file])
         #expect(late.status == 3, "\(late)")
         #expect(late.output.contains("snp_launch_measurement: expired at 2029-01-01T00:00:00Z"), "\(late)")
         try Data("[]".utf8).write(to: URL(fileURLWithPath: file))

@@ -50,6 +50,8 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case identityKey = "policy.identity-key"
     /// The guest is a debug build and a release was asked for.
     case debugGuest = "policy.debug-guest"
+    /// The machine lacks a protection that is demanded.
+    case protection
     /// The quoting enclave is not of a known maker.
     case qeVendor = "qe-vendor"
     /// The quoting enclave's report was not signed by the platform's key.

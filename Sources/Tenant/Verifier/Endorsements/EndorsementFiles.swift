@@ -36,6 +36,9 @@ public struct EndorsementFiles: Sendable {
         }
     }
 
+    /// No file: what is built in is all there is.
+    public init() {}
+
     func hasDocument(_ member: String) -> Bool {
         responses.contains { $0.member == member }
             || (member == "tcbInfo" ? collateral.tcbInfo : collateral.qeIdentity) != nil

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Evidence
 import Foundation
 import Verifier
 import WireFormat
@@ -24,6 +25,19 @@ struct AppraisalOptions: ParsableArguments {
             valueName: "what"))
     var distrust: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Refuse unless the machine gives this, such as memory-integrity; may be given often.", valueName: "name"))
+    var protection: [String] = []
+
+    /// Refuses names that no protection has.
+    func checkProtections() throws {
+        for name in protection where Protection(rawValue: name) == nil {
+            let known = Protection.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--protection \(name): known are \(known).")
+        }
+    }
+
     /// The measurements that would do.
     func measurements() throws(WireError) -> Set<[UInt8]> {
         var found: Set<[UInt8]> = []
@@ -33,17 +47,18 @@ struct AppraisalOptions: ParsableArguments {
 
     /// The policy that is asked for; nil when none is.
     ///
-    /// - Parameter now: Seconds since 1970; what has expired then is not known.
-    func attestationPolicy(at now: Int64) throws -> AttestationPolicy? {
+    /// - Parameter now: When reference values must hold, in seconds since 1970.
+    func attestationPolicy(now: Int64) throws -> AttestationPolicy? {
         guard policy != nil || referenceValues != nil else { return nil }
         return try AttestationPolicy(
             identifier: policy.map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent }
                 ?? DefaultPolicy.identifier,
             source: try policy.map { try PolicyFiles.text(at: $0) } ?? DefaultPolicy.source,
-            references: try references(at: now))
+            references: try references(now: now))
     }
 
-    private func references(at now: Int64) throws -> any ReferenceValueSource {
+    /// The values of the file: a store, whose values end, or an object of names and values.
+    private func references(now: Int64) throws -> any ReferenceValueSource {
         guard let referenceValues else { return FixedReferenceValues([:]) }
         let bytes = try PolicyFiles.bytes(at: referenceValues)
         if ReferenceValueFile.isStore(bytes) {

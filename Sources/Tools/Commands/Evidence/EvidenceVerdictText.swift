@@ -16,13 +16,16 @@ struct EvidenceVerdictText {
                 "simulated": .bool(outcome.simulated),
                 "reservation": outcome.reservation.map { .string($0) } ?? .null,
                 "not_compared": .array(open.map { .string($0) }),
-                "checks": .array(outcome.fields.map(\.json)), "claims": outcome.claims,
+                "checks": .array(outcome.fields.map(\.json)), "protections": outcome.protections.json,
+                "claims": outcome.claims,
             ])
         }
         var lines = outcome.fields.map(Self.line) + advice
         if outcome.simulated {
             lines.append("simulated: a software stand-in signed this; it proves nothing of a machine")
         }
+        let given = outcome.protections.names
+        lines.append("protections: \(given.isEmpty ? "none" : given.joined(separator: ", "))")
         if let status = outcome.tcbStatus { lines.append("TCB status: \(status)") }
         let reservation = outcome.reservation ?? "the vendor's status is not UpToDate: policy decides"
         let rest = open.isEmpty ? "" : "; not compared: \(open.joined(separator: ", "))"

@@ -13,6 +13,8 @@ struct EvidenceVerification {
         var fields: [FieldVerdict]
         /// The claims, under the names that attestation policies know.
         var claims: JSONValue
+        /// What the machine protects.
+        var protections: ProtectionView
         /// Whether the root is that of a software stand-in.
         var simulated = false
         /// What kept the evidence from being accepted though nothing in it is wrong; nil when nothing did.
@@ -24,15 +26,6 @@ struct EvidenceVerification {
 
         /// Whether nothing speaks against accepting it.
         var isGood: Bool { reservation == nil && (tcbStatus == nil || tcbStatus == TCBStatus.upToDate.rawValue) }
-    }
-
-    /// The claims as attestation policies get them: below the technology's name.
-    func policyInput(_ outcome: Outcome) -> JSONValue {
-        switch technology {
-        case "tpm": outcome.claims
-        case "sev-snp": .object(["snp": outcome.claims])
-        default: .object([technology: outcome.claims])
-        }
     }
 
     let technology: String
@@ -54,6 +47,8 @@ struct EvidenceVerification {
     let policy: AttestationPolicy?
     /// What is not trusted though its vendor vouches for it.
     let distrust: Distrust
+    /// What the machine must protect.
+    let protections: [String]
     let allowsDebug: Bool
     /// The key that a TPM is known to have, when it is known.
     let attestationKey: [UInt8]?
@@ -76,6 +71,7 @@ struct EvidenceVerification {
             }
             outcome.fields = try DemandedValues.measurement(found, among: measurements, after: outcome.fields)
         }
+        try outcome.protections.require(protections)
         if let policy {
             let (fields, tier) = try DemandedValues.policy(policy, judges: outcome.annotated, after: outcome.fields)
             outcome.fields = fields
@@ -174,7 +170,8 @@ struct EvidenceVerification {
                 launch: hostData.allSatisfy { $0 == 0 } ? .unbound : .initData(digest: hostData)))
         return Outcome(
             fields: appraisal.fields.filter { $0.field != "status" }.map(notDemanded), claims: verified.claims,
-            simulated: verified.simulated, measurement: report.measurement.bytes,
+            protections: ProtectionView(verified, firmware: requirements.firmware), simulated: verified.simulated,
+            measurement: report.measurement.bytes,
             annotated: appraisal.annotatedEvidence)
     }
 
@@ -224,7 +221,7 @@ struct EvidenceVerification {
         let fields = try quoteRequirements(.mrConfigID, 48).check(verified)
         return Outcome(
             tcbStatus: verified.endorsement.tcb?.status.rawValue, fields: fields, claims: verified.claims,
-            simulated: verified.simulated, measurement: verified.report.mrTD,
+            protections: ProtectionView(verified), simulated: verified.simulated, measurement: verified.report.mrTD,
             annotated: annotated(technology.rawValue, verified.claims))
     }
 
@@ -235,7 +232,8 @@ struct EvidenceVerification {
         let fields = try quoteRequirements(.configurationID, 64).check(verified)
         return Outcome(
             tcbStatus: verified.endorsement.tcb?.status.rawValue, fields: fields, claims: verified.claims,
-            simulated: verified.simulated, measurement: verified.report.mrEnclave,
+            protections: ProtectionView(verified), simulated: verified.simulated,
+            measurement: verified.report.mrEnclave,
             annotated: annotated(technology.rawValue, verified.claims))
     }
 
@@ -250,12 +248,13 @@ struct EvidenceVerification {
         if let initData { try verified.requireInitData(digest: initData) }
         var outcome = Outcome(
             fields: verified.fields.map(notDemanded),
-            claims: .object(["tpm": .object(Self.registers(verified.registers))]))
+            claims: .object(["tpm": .object(Self.registers(verified.registers))]),
+            protections: ProtectionView(tpm: attestationKey != nil))
         outcome.annotated = annotated("tpm", verified.claims)
         let finding = try tpm.examine(signed.key, at: now, fields: &outcome.fields)
         guard attestationKey == nil else { return outcome }
         switch finding {
-        case .attestationKey: break
+        case .attestationKey: outcome.protections = ProtectionView(tpm: true)
         case .endorsementKeyOnly:
             outcome.reservation =
                 "the endorsement key's certificate is genuine, but whether the key that signed lives in the same TPM cannot be "
@@ -281,7 +280,8 @@ struct EvidenceVerification {
             return Outcome(
                 tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue,
                 fields: verified.fields.map(notDemanded) + distrusted, claims: verified.hardware.claims,
-                measurement: verified.hardware.report.mrTD, annotated: annotated(technology, verified.claims))
+                protections: ProtectionView(verified.hardware), measurement: verified.hardware.report.mrTD,
+                annotated: annotated(technology, verified.claims))
         }
         let report = try SNPReport(parsing: try HCLReport(parsing: evidence.hclReport).hardwareReport)
         var certificates: [CertificateTable.Kind: [UInt8]] = [:]
@@ -294,6 +294,7 @@ struct EvidenceVerification {
         let distrusted = try distrust.check(verified.hardware)
         return Outcome(
             fields: verified.fields.map(notDemanded) + distrusted, claims: verified.hardware.claims,
+            protections: ProtectionView(verified.hardware, firmware: EvidenceRequirements.strict.firmware),
             measurement: verified.hardware.report.measurement.bytes, annotated: annotated(technology, verified.claims))
     }
 

@@ -53,6 +53,7 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--tee \(tee): known are \(EvidenceVerification.technologies.joined(separator: ", ")).")
         }
+        try appraisal.checkProtections()
         guard tee != "tpm" || appraisal.measurement.isEmpty else {
             throw ValidationError("A TPM's quote has no launch measurement: --reference-values has names of registers.")
         }
@@ -109,8 +110,10 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
             softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
             initData: try initData.map { try Hex.decode($0, field: "--init-data") },
-            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(at: now), distrust: distrust,
-            allowsDebug: allowDebug, attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
+            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(now: now),
+            distrust: distrust,
+            protections: appraisal.protection, allowsDebug: allowDebug,
+            attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
     }
 
     private static func read(_ paths: [String]) throws -> [(name: String, bytes: [UInt8])] {
