@@ -162,3 +162,28 @@ enum CollateralParsing {
         }
     }
 }
+
+enum ReferenceParsing {
+    static func corim(_ bytes: [UInt8]) throws(WireError) {
+        guard try SignedCoRIM.isSigned(bytes) else {
+            let manifest = try CoRIM(parsing: bytes)
+            require(bytes.suffix(manifest.bytes.count) == manifest.bytes[...], "a manifest is not given back")
+            return
+        }
+        let signed = try SignedCoRIM(parsing: bytes)
+        require(bytes.suffix(signed.bytes.count) == signed.bytes[...], "a signed manifest is not given back")
+        _ = try CoRIM(payload: signed.message.payload)
+    }
+
+    /// Documents that nobody signed: what a signature covers is read in the same way.
+    static func document(_ bytes: [UInt8]) throws(WireError) {
+        let now: Int64 = 1_800_000_000
+        let reader = ReferenceReader(allowsUnsigned: true, origin: "fuzzer", now: now)
+        let document = try reader.read(bytes)
+        var store = ReferenceValueStore()
+        let change = try store.take(document)
+        require(change.written.count == document.entries.count, "a value is lost")
+        for name in change.written { _ = store.answer(name, at: now) }
+        require(try ReferenceValueStore(json: store.json) == store, "a store written as JSON is another")
+    }
+}
