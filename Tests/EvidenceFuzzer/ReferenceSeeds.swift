@@ -80,11 +80,18 @@ enum ReferenceSeeds {
             + #"{"technology":"snp","measurement":"\#(measurement)","vcpus":1,"debug":false,"#
             + #""minimumTCB":{"Turin":{"fmc":1,"bootloader":1,"tee":0,"snp":2,"microcode":3}}},"#
             + #"{"technology":"tdx","measurement":"\#(measurement)","vcpus":2,"debug":true}]}"#
+        let store =
+            #"{"kind":"testudo.reference-value-store","issues":[{"source":"s","signer":"ab","sequence":5,"document":"cd"},"#
+            + #"{"source":"t","sequence":0,"document":"cd"}],"values":[{"name":"a","value":1,"notBefore":"2020-01-01T00:00:00Z","#
+            + #""expires":"2026-01-01T00:00:00Z","provenance":{"source":"s","signer":"ab","document":"cd","origin":"o","#
+            + #""taken":5,"note":"n"}},{"name":"a","value":[2],"provenance":{"source":"t","signer":"ab","origin":"o","taken":5}},"#
+            + #"{"name":"b","value":1,"notBefore":1900000000,"provenance":{"source":"statements","origin":"o","taken":5}}]}"#
         func message(_ type: String, _ payload: [UInt8]) -> [UInt8] {
             text("{\"version\":\"0.1.0\",\"type\":\"\(type)\",\"payload\":\"\(Base64.encode(payload))\"}")
         }
         return [
-            text(own), text(release), message("sample", text(#"{"a":1,"b":[2]}"#)), message("testudo", text(own)),
+            text(own), text(release), text(store), message("sample", text(#"{"a":1,"b":[2]}"#)),
+            message("testudo", text(own)),
             message("corim", corim[0]), message("swid", swid[0]), corim[0], swid[0], text("eyJ9.e30.AA"),
         ]
     }
