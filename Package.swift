@@ -10,14 +10,14 @@ let strict: [SwiftSetting] = [
 ]
 
 /// Set by `scripts/fuzz`: the fuzzer is part of the package, and what it feeds counts its branches. `-assert-config`
-/// keeps assertions and the bounds checks of unsafe buffers in optimised code.
+/// keeps assertions and the bounds checks of unsafe buffers in optimised code; inlined into other modules, code would not count.
 let isFuzzing = Context.environment["TESTUDO_FUZZ"] != nil
 let instrumented: [SwiftSetting] =
     isFuzzing
     ? [
         .unsafeFlags([
             "-sanitize=fuzzer", "-parse-as-library", "-assert-config", "Debug", "-profile-generate",
-            "-profile-coverage-mapping",
+            "-profile-coverage-mapping", "-disable-cmo",
         ])
     ] : []
 
@@ -44,6 +44,10 @@ let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
 let grdb = product("GRDB", "GRDB.swift")
 let yams = product("Yams", "Yams")
 let arguments = product("ArgumentParser", "swift-argument-parser")
+let grpcCore = product("GRPCCore", "grpc-swift-2")
+let grpcProtobuf = product("GRPCProtobuf", "grpc-swift-protobuf")
+let grpcTransport = product("GRPCNIOTransportHTTP2Posix", "grpc-swift-nio-transport")
+let protobuf = product("SwiftProtobuf", "swift-protobuf")
 
 func library(
     _ realm: String, _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = strict
@@ -86,12 +90,24 @@ let tenant: [Target] = [
         ["WireFormat", "Envelope", "Evidence", "Rego", "RegoCrypto", crypto, cryptoExtras, asn1],
         settings: strict + instrumented + testable),
     library(
+        "Tenant", "EndorsementSources",
+        ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, crypto]),
+    library(
         "Tenant", "KeyBroker",
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", crypto, cryptoExtras, asn1,
             x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
+    // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
+    .target(
+        name: "AttestationService",
+        dependencies: [
+            "WireFormat", "Envelope", "Evidence", "Verifier", crypto, hummingbird, hummingbirdCore, hummingbirdTLS,
+            lifecycle, logging, nioCore, nioPosix, nioSSL, grpcCore, grpcProtobuf, grpcTransport, protobuf,
+        ], path: "Sources/Tenant/AttestationService", exclude: ["Protocol"], swiftSettings: strict),
+    program(
+        "Tenant", "testudo-attestation", ["AttestationService", "WireFormat", arguments, logging, lifecycle]),
 ]
 
 let host: [Target] = [
@@ -125,8 +141,9 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EvidenceCases", "Rego", "RegoCrypto",
-            "GuestImage",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementSources", "EvidenceCases",
+            "Rego",
+            "RegoCrypto", "GuestImage",
             arguments,
             yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
@@ -140,6 +157,9 @@ let suites: [Target] = [
         name: "FakeGuest",
         dependencies: ["AgentProtocol", "Evidence", "Hypervisor", "PodManifest", "WireFormat", nioCore, nioPosix],
         path: "Tests/FakeGuest", swiftSettings: strict),
+    .target(
+        name: "FakeVendor", dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL], path: "Tests/FakeVendor",
+        swiftSettings: strict),
     .executableTarget(
         name: "hostile-node",
         dependencies: [
@@ -185,12 +205,23 @@ let suites: [Target] = [
         ]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
+        "EndorsementSourcesTests",
+        [
+            "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
+            nioPosix,
+        ]),
+    tests(
         "KeyBrokerTests",
         [
             "KeyBroker", "testudo-keybroker", "Verifier", "SoftTEE", "AttestedChannel", "HTTPExchange", "Unsealing",
             "Envelope", "WireFormat", "Evidence", "PodManifest",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
+    .testTarget(
+        name: "AttestationServiceTests",
+        dependencies: [
+            "AttestationService", "testudo-attestation", "Verifier", "WireFormat", "Envelope", "TestSupport", crypto,
+        ], path: "Tests/AttestationServiceTests", exclude: ["Client"], swiftSettings: strict),
     tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
     tests(
         "SoftTEETests",
@@ -214,7 +245,8 @@ let suites: [Target] = [
         "CommandsTests",
         [
             "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
-            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", arguments, crypto, logging, lifecycle,
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
+            lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
@@ -234,7 +266,7 @@ let fuzzers: [Target] = [
         name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
         swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
     .executableTarget(
-        name: "evidence-fuzzer", 
+        name: "evidence-fuzzer",
         dependencies: ["Fuzzing", "CAllocations", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
         path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: fuzzerLinking),
@@ -276,6 +308,10 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", exact: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", exact: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", exact: "2.4.1"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0"),
     ],
     targets: chosen,
     swiftLanguageModes: [.v6]

@@ -44,6 +44,9 @@ struct EvidenceMeasureTests {
         #expect(
             text.output.contains(
                 "e1e1ca029dd7973ab9513295be68198472dcd4fc834bd9af9b63f6e8a1674dbf281a9278a4a2ebe0eed9f22adbcd0e2b"))
+        // Another processor count or model is another measurement, so what was assumed is told.
+        #expect(text.complaint.contains("assumed: 1 virtual processor of signature 0x800f12, started by"), "\(text)")
+        #expect(text.complaint.contains("guest features 0x21, no kernel"))
     }
 
     @Test func `launches under SEV and SEV-ES`() throws {

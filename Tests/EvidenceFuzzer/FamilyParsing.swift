@@ -7,7 +7,7 @@ enum SNPParsing {
     /// Evidence without certificates.
     static let sample: SNPEvidence? = {
         var bytes = [UInt8](repeating: 0, count: 1184)
-        (bytes[0], bytes[0x34]) = (2, 1)
+        (bytes[0], bytes[0x0A], bytes[0x34]) = (2, 3, 1)
         return (try? SNPReport(parsing: bytes)).map { SNPEvidence(report: $0, certificates: [:]) }
     }()
 
@@ -69,6 +69,18 @@ enum IntelParsing {
 }
 
 enum TPMParsing {
+    static func statement(_ bytes: [UInt8]) throws(WireError) -> TPMAttestation {
+        let statement = try TPMAttestation(parsing: bytes)
+        if case .quote(let selections, _) = statement.body {
+            for selection in selections {
+                guard let bank = selection.bank, selection.registers.allSatisfy({ $0 < 256 }) else { continue }
+                let again = TPMPCRSelection(bank: bank, registers: Set(selection.registers.map(UInt8.init)))
+                require(again.registers == selection.registers, "registers selected again are others")
+            }
+        }
+        return statement
+    }
+
     static func key(_ bytes: [UInt8]) throws(WireError) {
         if let area = try? TPMPublicArea(parsing: bytes) {
             require(area.bytes == bytes, "a public area is not given back")

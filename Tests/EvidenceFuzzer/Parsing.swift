@@ -29,11 +29,11 @@ extension Format {
             for event in log.events { _ = (EventPayload(event), event.runtimeMessage.count) }
             try requireRead(try RuntimeEventLog(json: log.json) == log, "a log written as JSON is another")
         case .tpmAttestation:
-            try requireRead(try TPMAttestation(parsing: bytes).bytes == bytes, "a statement is not given back")
+            try requireRead(try TPMParsing.statement(bytes).bytes == bytes, "a statement is not given back")
         case .tpmSignature:
             let signature = try TPMSignature(parsing: bytes)
             require(signature.bytes == bytes, "a signature is not given back")
-            _ = (signature.schemeName, signature.hash)
+            require(signature.schemeName.count > 4 && signature.hash.length >= 20, "a scheme without a name")
         case .tpmKey: try TPMParsing.key(bytes)
         case .pcrBanks: try TPMParsing.banks(bytes)
         case .hclReport:

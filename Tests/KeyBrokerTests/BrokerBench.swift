@@ -59,11 +59,26 @@ final class BrokerBench {
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         configuration.maxSessions = maxSessions
         broker = try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: time.clock)
+        (admin, release) = try Self.keys(folder)
+    }
+
+    /// A broker with the appraisers that its configuration names.
+    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) throws {
+        folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
+        try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
+        var configuration = try BrokerConfiguration(file: folder + "/config.json")
+        try change(folder, &configuration)
+        broker = try KeyBroker(configuration: configuration, clock: time.clock)
+        (admin, release) = try Self.keys(folder)
+    }
+
+    private static func keys(
+        _ folder: String
+    ) throws -> (admin: Curve25519.Signing.PrivateKey, release: Curve25519.Signing.PrivateKey) {
         func key(_ name: String) throws -> Curve25519.Signing.PrivateKey {
             try .init(pemRepresentation: try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8))
         }
-        admin = try key("admin.key")
-        release = try key("release.key")
+        return (try key("admin.key"), try key("release.key"))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

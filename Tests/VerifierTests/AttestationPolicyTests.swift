@@ -33,7 +33,7 @@ struct AttestationPolicyTests {
 
     @Test(arguments: [
         (snp(), 3, 2, 2), (snp(["measurement": "cc"]), 33, 2, 2), (snp(["reported_tcb_snp": 22]), 3, 97, 2),
-        (snp(["policy_abi_minor": 30]), 3, 2, 3), (snp(["policy_debug_allowed": true]), 3, 2, 36),
+        (snp(["policy_abi_minor": 30]), 3, 2, 3), (snp(["policy_debug_allowed": true]), 33, 2, 36),
         (snp(["policy_migrate_ma": true]), 3, 2, 36), (.object([:]), 33, 97, 36),
     ])
     func `the default policy on SEV-SNP`(claims: JSONValue, executables: Int8, hardware: Int8, configuration: Int8)
@@ -54,7 +54,8 @@ struct AttestationPolicyTests {
 
     @Test(arguments: [
         ("UpToDate", [:], 2, 2), ("OutOfDate", [:], 97, 2), ("UpToDate", ["debug": true], 2, 36),
-        ("UpToDate", ["septve_disable": false], 2, 3), ("UpToDate", ["service": true], 2, 36),
+        ("UpToDate", ["migratable": true], 2, 36), ("UpToDate", ["septve_disable": false], 2, 3),
+        ("UpToDate", ["service": true], 2, 36),
     ])
     func `the default policy on TDX`(
         status: String, changes: [String: Bool], hardware: Int8, configuration: Int8
@@ -69,14 +70,43 @@ struct AttestationPolicyTests {
                 ],
             ], "tcb_status": .string(status), "collateral_expiration_status": "0",
             "td_attributes": [
-                "debug": .bool(changes["debug"] ?? false), "septve_disable": .bool(changes["septve_disable"] ?? true),
+                "debug": .bool(changes["debug"] ?? false), "migratable": .bool(changes["migratable"] ?? false),
+                "septve_disable": .bool(changes["septve_disable"] ?? true),
             ],
         ]
         let verdict = try Self.policy(DefaultPolicy.source).judge(["tdx": claims])
-        #expect(verdict.trustVector.claims[.executables] == 4)
+        #expect(verdict.trustVector.claims[.executables] == (changes["debug"] == true ? 33 : 4))
         #expect(verdict.trustVector.claims[.hardware] == hardware)
         #expect(verdict.trustVector.claims[.configuration] == configuration)
         #expect(verdict.trustVector.claims[.runtimeOpaque] == (configuration == 36 ? nil : 2))
+    }
+
+    @Test(arguments: [false, true])
+    func `what runs in a debug guest is affirmed for no technology`(debug: Bool) throws {
+        let text = JSONValue.string(debug ? "true" : "false")
+        let known = FixedReferenceValues([
+            "snp_launch_measurement": ["aa"], "sgx_mr_enclave": ["aa"], "sgx_isv_svn": ["aa"], "measurement": ["aa"],
+            "snp_pcr4": ["aa"], "snp_pcr11": ["aa"], "az_mr_td": ["aa"], "tdx_pcr4": ["aa"], "tdx_pcr11": ["aa"],
+        ])
+        let policy = try AttestationPolicy(identifier: "default", source: DefaultPolicy.source, references: known)
+        let inputs: [JSONValue] = [
+            ["soft-snp": ["measurement": "aa", "policy_debug_allowed": .bool(debug)]],
+            ["sgx": ["debug": .bool(debug), "body": ["mr_enclave": "aa", "isv_svn": "aa"]]],
+            [
+                "az-snp-vtpm": [
+                    "policy_debug_allowed": text, "measurement": "aa", "tpm": ["pcr04": "aa", "pcr11": "aa"],
+                ]
+            ],
+            [
+                "az-tdx-vtpm": [
+                    "td_attributes": ["debug": .bool(debug)], "quote": ["body": ["mr_td": "aa"]],
+                    "tpm": ["pcr04": "aa", "pcr11": "aa"],
+                ]
+            ],
+        ]
+        for input in inputs {
+            #expect(try policy.judge(input).trustVector.claims[.executables] == (debug ? 33 : 3), "\(input)")
+        }
     }
 
     @Test func `numbers of 64 bits stay exact on their way into a policy`() throws {

@@ -40,8 +40,10 @@ struct IntelStandInTests {
         #expect(try refusal { $0[120] |= 0x01 } == .debug)
         #expect(try refusal { $0[123] &= 0xEF } == .septVEDisable)
         #expect(try refusal { $0[647] = 1 } == .serviceTD)
+        #expect(try refusal { $0[123] |= 0x20 } == .migratable)
         for (change, check) in [
             ({ $0[120] |= 0x01 }, .debug), ({ $0[123] &= 0xEF }, .septVEDisable), ({ $0[600] = 1 }, .serviceTD),
+            ({ $0[123] |= 0x20 }, .migratable),
         ] as [((inout [UInt8]) -> Void, EvidenceCheck)] {
             let verified = try platform.verify(platform.quote(change), platform.collateral())
             #expect(throws: Never.self) {

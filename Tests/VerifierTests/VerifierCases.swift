@@ -74,13 +74,14 @@ struct VerifierCase: Decodable, CustomTestStringConvertible {
     }
 
     /// What the case demands; what it does not name is relaxed, since the vectors are laxer than our defaults.
-    func appraise(_ verified: VerifiedEvidence) throws -> Appraisal {
+    func appraise(_ verified: VerifiedEvidence, distrust: Distrust = .nothing) throws -> Appraisal {
         let policy = params.policy
         let relaxed = EvidenceRequirements.Rule.ignored(because: "the case does not ask for it")
         var requirements = EvidenceRequirements.strict
         requirements.noDebug = policy?.allow_debug ?? params.allow_debug ?? false ? relaxed : .required
         requirements.noMigrationAgent = policy?.forbid_migrate_ma ?? false ? .required : relaxed
         requirements.singleSocket = relaxed
+        requirements.distrust = distrust
         requirements.highestVMPL = policy?.vmpl_max ?? 3
         requirements.minimumGuestSVN = policy?.min_guest_svn ?? 0
         requirements.chipIdentity = policy?.allow_zero_chip_id ?? false ? relaxed : .required

@@ -1,7 +1,7 @@
 import Crypto
 import WireFormat
 
-/// Compact JSON Web Signatures with ES256 and EdDSA (Ed25519), the two algorithms of the protocols spoken here.
+/// Compact JSON Web Signatures with ES256, ES384 and EdDSA (Ed25519), the algorithms of the protocols spoken here.
 ///
 /// The algorithm follows from the key. A header that names another one is refused, and so are critical extensions.
 public enum JWS {
@@ -9,12 +9,15 @@ public enum JWS {
     public enum Key: Sendable {
         /// P-256 with SHA-256.
         case es256(P256.Signing.PublicKey)
+        /// P-384 with SHA-384.
+        case es384(P384.Signing.PublicKey)
         /// Ed25519.
         case edDSA(Curve25519.Signing.PublicKey)
 
         fileprivate var algorithm: String {
             switch self {
             case .es256: "ES256"
+            case .es384: "ES384"
             case .edDSA: "EdDSA"
             }
         }
@@ -28,6 +31,15 @@ public enum JWS {
         claims: JSONValue, key: P256.Signing.PrivateKey, header: [String: JSONValue] = [:]
     ) throws(EnvelopeError) -> String {
         let signed = signingInput(claims, "ES256", header)
+        guard let signature = try? key.signature(for: Array(signed.utf8)) else { throw EnvelopeError("cannot sign") }
+        return "\(signed).\(Base64.encodeURL(Array(signature.rawRepresentation)))"
+    }
+
+    /// Signs claims with P-384. `header` is added to `alg` and `typ`, which it cannot replace.
+    public static func signES384(
+        claims: JSONValue, key: P384.Signing.PrivateKey, header: [String: JSONValue] = [:]
+    ) throws(EnvelopeError) -> String {
+        let signed = signingInput(claims, "ES384", header)
         guard let signature = try? key.signature(for: Array(signed.utf8)) else { throw EnvelopeError("cannot sign") }
         return "\(signed).\(Base64.encodeURL(Array(signature.rawRepresentation)))"
     }
@@ -96,6 +108,9 @@ public enum JWS {
             switch key {
             case .es256(let key):
                 guard let raw = try? P256.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
+                return key.isValidSignature(raw, for: signed)
+            case .es384(let key):
+                guard let raw = try? P384.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
                 return key.isValidSignature(raw, for: signed)
             case .edDSA(let key): return key.isValidSignature(signature, for: signed)
             }

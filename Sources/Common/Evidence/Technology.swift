@@ -30,16 +30,6 @@ public enum Technology: String, Hashable, Sendable, CaseIterable {
         case nothing
     }
 
-    /// What a technology protects.
-    public enum Protection: String, Hashable, Sendable, CaseIterable {
-        /// What runs was measured and a key of the root set signed the measurement.
-        case attested
-        /// The host reads ciphertext in memory and registers.
-        case memoryEncryption = "memory-encryption"
-        /// The host cannot replace, replay or remap memory unnoticed.
-        case memoryIntegrity = "memory-integrity"
-    }
-
     /// The one set of roots that vouches for this technology.
     public var roots: RootSet {
         switch self {
@@ -53,7 +43,7 @@ public enum Technology: String, Hashable, Sendable, CaseIterable {
     /// What evidence of this technology proves at least.
     public var minimumProtections: Set<Protection> {
         switch self {
-        case .snp, .tdx, .sgx: [.attested, .memoryEncryption, .memoryIntegrity]
+        case .snp, .tdx, .sgx: [.attested, .memoryConfidentiality, .memoryIntegrity]
         case .softSNP, .softTDX, .softSGX: [.attested]
         case .none: []
         }

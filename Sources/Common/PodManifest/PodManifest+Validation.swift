@@ -4,8 +4,13 @@ import WireFormat
 extension PodManifest {
     /// The classes that a manifest can name.
     static let runtimeClasses = ["testudo-cvm", "testudo-vm", "testudo-runc"]
-    /// The protections that a manifest can ask for: those that somebody enforces, so that none is promised in vain.
-    static let knownProtections = ["attested"]
+    /// The protections that a manifest can ask for: those that the key broker enforces, so that none is promised in vain. They
+    /// are the names of `Evidence.Protection`.
+    static let knownProtections = [
+        "attested", "memory-confidentiality", "memory-integrity", "replay-protection", "register-confidentiality",
+        "register-integrity", "interrupt-protection", "alias-check", "ciphertext-hiding", "debug-off", "migration-off",
+        "firmware-rollback-protection", "firmware-currency",
+    ]
     /// What a manifest can allow the host to ask for.
     static let knownHostOperations = ["status", "stop", "debug-console"]
 

@@ -40,7 +40,7 @@ extension KeyBroker {
         case "testudo":
             switch path.dropFirst().first {
             case "manifests", "reference-values": path.count == 2 || path.count == 3
-            case "audit", "log-keys": path.count == 2
+            case "audit", "log-keys", "token-key": path.count == 2
             case "keys": path.count == 5
             default: false
             }
@@ -60,6 +60,7 @@ extension KeyBroker {
             }
             try store.putResource(name, SecretBytes(request.body))
             return .empty
+        case ("POST", "token-key", 0): return .json(["kid": .string(try tokens.rotate())])
         case ("DELETE", "resource", 3):
             metrics.count(.resourceDeletes)
             guard try store.deleteResource(try Self.resourcePath(tail)) else {

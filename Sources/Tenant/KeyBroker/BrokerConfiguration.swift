@@ -33,6 +33,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var authorityFolder: String
     /// The life of a token in minutes.
     public var tokenMinutes: Int64
+    /// The signatures of tokens: `ES256`, which every reader knows, or `ES384`.
+    public var tokenAlgorithm: TokenSigningKey.Algorithm
+    /// How many days one key signs tokens.
+    public var tokenKeyDays: Int64
+    /// What technologies other than SEV-SNP need, and the tenant's own attestation policy.
+    public var attestation: AttestationFiles
     /// The audit log.
     public var auditLog: String
     /// How many sessions may be open at once.
@@ -69,11 +75,19 @@ public struct BrokerConfiguration: Sendable, Equatable {
         authorityFolder = absolute(try authority.string("dir"))
         try authority.finish()
         tokenMinutes = try fields.optionalInteger("tokenMinutes") ?? 5
+        let algorithm = try fields.optionalString("tokenAlgorithm") ?? "ES256"
+        guard let tokenAlgorithm = TokenSigningKey.Algorithm(rawValue: algorithm) else {
+            throw fields.refusal("tokenAlgorithm", "must be ES256 or ES384")
+        }
+        self.tokenAlgorithm = tokenAlgorithm
+        tokenKeyDays = try fields.optionalInteger("tokenKeyDays") ?? 30
+        attestation = try AttestationFiles(&fields, absolute)
         auditLog = absolute(try fields.string("auditLog"))
         maxSessions = Int(clamping: try fields.optionalInteger("maxSessions") ?? 10_000)
         try fields.finish()
         guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
         guard (1...60).contains(tokenMinutes) else { throw fields.refusal("tokenMinutes", "must be 1 to 60") }
+        guard (1...3650).contains(tokenKeyDays) else { throw fields.refusal("tokenKeyDays", "must be 1 to 3650") }
         guard (1...1_000_000).contains(maxSessions) else {
             throw fields.refusal("maxSessions", "must be 1 to 1000000")
         }

@@ -98,6 +98,16 @@ public final class BrokerStore: Sendable {
         return try setting(name) ?? value
     }
 
+    /// Writes a setting in place of the one that exists.
+    func replaceSetting(_ name: String, _ value: [UInt8]) throws(BrokerError) {
+        let sealed = Data(try sealer.seal(value, context: "setting\n\(name)"))
+        try BrokerError.wrapping("writing a setting") {
+            try pool.write {
+                try $0.execute(sql: "INSERT OR REPLACE INTO setting VALUES (?, ?)", arguments: [name, sealed])
+            }
+        }
+    }
+
     /// Refuses to run with another root key than the one that the database was made with.
     private func checkRootKey() throws(BrokerError) {
         let mark = Array("testudo".utf8)

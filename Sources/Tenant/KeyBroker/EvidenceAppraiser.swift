@@ -1,15 +1,16 @@
+import Evidence
 import Verifier
 import WireFormat
 
 /// The evidence of one `/attest`, already tied to the session: the appraiser compares, it does not derive.
 public struct EvidenceBundle: Sendable {
-    /// The TEE's wire name, `snp` or `soft-snp`.
+    /// The TEE's wire name, such as `snp`.
     public let technology: String
     /// The primary evidence as the guest sent it.
     public let primaryEvidence: JSONValue
-    /// The 64 bytes that the report data must have.
+    /// The 64 bytes that the report data must have: a digest of 48 and zeros.
     public let reportData: [UInt8]
-    /// The 32 bytes that HOST_DATA must have: the digest of the init-data.
+    /// The 32 bytes that the launch must be bound to (HOST_DATA, MRCONFIGID, PCR 8, …): the digest of the init-data.
     public let hostData: [UInt8]
     /// Whether the manifest itself asks for a debug guest.
     public let allowsDebugGuest: Bool
@@ -29,18 +30,41 @@ public struct AppraisedEvidence: Sendable, Equatable {
     public var simulated: Bool
     /// Whether the guest can be looked into.
     public var debug: Bool
-    /// The launch measurement in lower-case hexadecimal.
+    /// The launch measurement in lower-case hexadecimal; empty where there is none.
     public var measurement: String
+    /// What the machine protects; nil when the appraiser does not say, which is nothing but that it was attested.
+    public var protections: ProtectionView?
     /// The appraisal as the token carries it under `submods.cpu0`.
     public var submodule: JSONValue
 
     /// Creates the result of an appraisal.
-    public init(technology: String, simulated: Bool, debug: Bool, measurement: String, submodule: JSONValue) {
+    public init(
+        technology: String, simulated: Bool, debug: Bool, measurement: String, protections: ProtectionView? = nil,
+        submodule: JSONValue
+    ) {
         self.technology = technology
         self.simulated = simulated
         self.debug = debug
         self.measurement = measurement
+        self.protections = protections
         self.submodule = submodule
+    }
+}
+
+extension AppraisedEvidence {
+    /// Refuses a machine that lacks a protection that the manifest demands.
+    func require(_ protections: [String]) throws(AppraisalFailure) {
+        let wanted = self.protections == nil ? protections.filter { $0 != Protection.attested.rawValue } : protections
+        guard let first = wanted.first else { return }
+        guard let view = self.protections else {
+            throw AppraisalFailure(
+                check: EvidenceCheck.protection.rawValue, reason: "\(first) is demanded and missing: nothing is known")
+        }
+        do {
+            try view.require(wanted)
+        } catch {
+            throw AppraisalFailure(check: error.check.rawValue, reason: error.reason)
+        }
     }
 }
 

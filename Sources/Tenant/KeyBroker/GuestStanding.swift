@@ -1,3 +1,4 @@
+import Evidence
 import Verifier
 
 /// The conditions that a guest meets before it gets anything: a token, a resource or a certificate.
@@ -10,6 +11,36 @@ enum GuestStanding {
             return .deny("manifest-unregistered", "the manifest digest is not registered")
         }
         if let (check, reason) = registration.refusal(now: now) { return .deny(check, reason) }
+        if let denial = unknownGuest(guest, registration: registration, reference: reference) { return denial }
+        guard registration.allowsSimulated || !guest.simulated else {
+            return .deny(
+                "simulated", "the guest's processor is simulated and the manifest is registered for hardware only")
+        }
+        if case .only(let allowed) = registration.measurements, !allowed.contains(guest.measurement) {
+            return .deny("manifest-measurement", "the manifest is registered for other measurements")
+        }
+        return nil
+    }
+
+    /// The technologies whose measurements releases name.
+    private static let released: Set<Technology> = [.snp, .softSNP, .tdx, .softTDX]
+
+    /// Why what runs is nothing that the tenant or a publisher knows; nil when one of them does.
+    ///
+    /// Releases name measurements of some technologies only. A guest of another one counts as known when the attestation
+    /// policy knows it, which its token says, and the registration itself names its measurement.
+    private static func unknownGuest(
+        _ guest: AttestedGuest, registration: Registration, reference: ReferenceValue?
+    ) -> PolicyDecision? {
+        guard Technology(rawValue: guest.technology).map(released.contains) ?? false else {
+            guard case .only(let allowed) = registration.measurements, !guest.measurement.isEmpty,
+                allowed.contains(guest.measurement)
+            else {
+                return .deny(
+                    "manifest-measurement", "guests of this technology need their measurement in the registration")
+            }
+            return nil
+        }
         guard let reference else {
             return .deny("reference-value", "the measurement is no signed reference value of this technology")
         }
@@ -18,13 +49,6 @@ enum GuestStanding {
             return .deny(
                 "guest-version",
                 "the measurement is of guest \(reference.version), the manifest is registered for \(wanted)")
-        }
-        guard registration.allowsSimulated || !guest.simulated else {
-            return .deny(
-                "simulated", "the guest's processor is simulated and the manifest is registered for hardware only")
-        }
-        if case .only(let allowed) = registration.measurements, !allowed.contains(guest.measurement) {
-            return .deny("manifest-measurement", "the manifest is registered for other measurements")
         }
         return nil
     }

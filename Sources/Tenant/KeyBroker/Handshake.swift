@@ -76,6 +76,11 @@ struct Handshake: Sendable {
         guard wantsDebug || !evidence.debug else {
             throw BrokerError(.policyDenied, check: "debug-guest", "the manifest did not ask for a debug guest")
         }
+        do throws(AppraisalFailure) {
+            try evidence.require(manifest?.protections ?? [])
+        } catch {
+            throw BrokerError(.policyDenied, check: error.check, error.reason)
+        }
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)

@@ -42,7 +42,9 @@ public final class KeyBroker: Sendable {
             store: store, keys: try configuration.referenceSigningKeys(), clock: clock)
         released = try ReleasedMeasurements(
             store: store, keys: try configuration.keys(configuration.releaseKeys), named: named, clock: clock)
-        tokens = try TokenAuthority(store: store, minutes: configuration.tokenMinutes, clock: clock)
+        tokens = try TokenAuthority(
+            store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
+            keyDays: configuration.tokenKeyDays, clock: clock)
         authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
@@ -50,8 +52,9 @@ public final class KeyBroker: Sendable {
         if let appraiser {
             judge = appraiser
         } else {
-            judge = try ReportAppraiser(
-                softRoots: configuration.softRoots, revocationLists: configuration.revocationLists, clock: clock)
+            judge = try configuration.attestation.appraiser(
+                softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
+                references: named.source, clock: clock)
         }
         handshake = Handshake(
             sessions: sessions, store: store, released: released, tokens: tokens, appraiser: judge, clock: clock)

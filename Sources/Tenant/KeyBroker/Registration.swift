@@ -112,7 +112,10 @@ public struct Registration: Sendable, Equatable {
         }
         for element in list {
             let bytes = try Hex.decode(element.stringValue ?? "?", field: "measurements")
-            guard bytes.count == 48 else { throw WireError(field: "measurements", reason: "a digest has 48 bytes") }
+            guard [32, 48, 64].contains(bytes.count) else {
+                throw WireError(
+                    field: "measurements", reason: "a digest has 48 bytes, or 32 or 64 where hardware says so")
+            }
             found.insert(Hex.encode(bytes))
         }
         return .only(found)

@@ -6,14 +6,21 @@ import WireFormat
 public struct ReportAppraiser: EvidenceAppraiser {
     private let anchors: TrustAnchors
     private let revocationLists: [String]
+    private let policy: any AppraisalPolicy
     private let clock: BrokerClock
 
     /// Creates an appraiser that trusts AMD's roots and, for `soft-snp` only, the pinned soft roots.
     ///
-    /// - Parameter revocationLists: Files with lists of revoked certificates, which have to be there from the start.
+    /// - Parameters:
+    ///   - softRoots: Fingerprints of stand-ins' roots.
+    ///   - revocationLists: Files with lists of revoked certificates, which have to be there from the start.
+    ///   - policy: The tenant's policy, which can only take away from what the built-in one trusts.
+    ///   - clock: Where the time comes from.
     public init(
-        softRoots: [String], revocationLists: [String] = [], clock: BrokerClock = .system
+        softRoots: [String], revocationLists: [String] = [], policy: (any AppraisalPolicy)? = nil,
+        clock: BrokerClock = .system
     ) throws(BrokerError) {
+        self.policy = policy.map { StricterPolicy(StandardPolicy(), $0) } ?? StandardPolicy()
         self.revocationLists = revocationLists
         self.clock = clock
         do {
@@ -48,21 +55,26 @@ public struct ReportAppraiser: EvidenceAppraiser {
     /// Verifies chain and signature, then the bindings, the guest policy and the measurement.
     public func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {
         let verifier = try verifier()
+        let appraisal: Appraisal
         do {
             let raw = try RawEvidence(tee: bundle.technology, primaryEvidence: bundle.primaryEvidence)
-            let verified = try verifier.verify(raw)
-            let appraisal = try Appraiser(references: bundle.references).appraise(
-                verified,
+            appraisal = try Appraiser(references: bundle.references, policy: policy).appraise(
+                try verifier.verify(raw),
                 expecting: Expectations(
                     reportData: bundle.reportData, launch: .initData(digest: bundle.hostData),
                     allowsDebugGuest: bundle.allowsDebugGuest, guestVersion: bundle.guestVersion,
                     runtimeDataClaims: bundle.runtimeDataClaims))
-            return AppraisedEvidence(
-                technology: appraisal.technology.rawValue, simulated: appraisal.simulated,
-                debug: appraisal.isDebugGuest, measurement: appraisal.measurement.hex,
-                submodule: appraisal.submodule)
         } catch {
             throw AppraisalFailure(check: error.check.rawValue, reason: error.reason)
         }
+        // What the built-in policy would find so bad is refused before; a tenant's own policy may find more.
+        guard appraisal.status != .contraindicated else {
+            throw AppraisalFailure(
+                check: EvidenceCheck.policy.rawValue,
+                reason: "attestation policy \(appraisal.policyIdentifier) finds the guest contraindicated")
+        }
+        return AppraisedEvidence(
+            technology: appraisal.technology.rawValue, simulated: appraisal.simulated, debug: appraisal.isDebugGuest,
+            measurement: appraisal.measurement.hex, protections: appraisal.protections, submodule: appraisal.submodule)
     }
 }

@@ -2,60 +2,110 @@ import Crypto
 import Envelope
 import Foundation
 import SwiftASN1
+import Verifier
 import WireFormat
 import X509
 
-/// Signs and checks attestation tokens: EAR as a JWT with ES256, the key in the header as JWK with its certificate.
+/// Issues and checks the broker's attestation tokens: results of the verifier with what the broker knows of the guest.
 ///
-/// The key is made at first start and kept sealed, so that tokens outlive a restart. Checking uses this key only; the
-/// one in a token's header is for others.
+/// Keys are made at first start and kept sealed, so that tokens outlive a restart. A key signs for some days; the next one
+/// takes over by itself, or when an administrator says so. Checking uses the broker's own keys only; the one in a token's
+/// header is for others.
 final class TokenAuthority: Sendable {
-    private let key: P256.Signing.PrivateKey
-    private let publicKey: JSONValue
-    private let lifetime: Int64
+    private let issuer: AttestationTokenIssuer
+    private let store: BrokerStore
     private let clock: BrokerClock
+    private let algorithm: TokenSigningKey.Algorithm
+    /// How long one key signs, in seconds.
+    private let keyLifetime: Int64
 
     /// The `aud` and `iss` of each token.
     static let audience = "testudo-keybroker"
-    private static let profile = "tag:github.com,2024:confidential-containers/Trustee"
+    private static let setting = "token-keys"
     private static let evidenceMember = "ear.veraison.annotated-evidence"
 
-    init(store: BrokerStore, minutes: Int64, clock: BrokerClock) throws(BrokerError) {
-        let fresh = Array(P256.Signing.PrivateKey().rawRepresentation)
-        let raw = try store.createSetting("token-key", fresh)
-        guard let key = try? P256.Signing.PrivateKey(rawRepresentation: raw) else {
-            throw BrokerError(.failed, check: "token-key", "the stored token key is damaged")
+    init(
+        store: BrokerStore, minutes: Int64, algorithm: TokenSigningKey.Algorithm = .es256, keyDays: Int64 = 30,
+        clock: BrokerClock
+    ) throws(BrokerError) {
+        let keyring: TokenKeyring
+        do {
+            let stored = try store.createSetting(
+                Self.setting, try Self.firstKeys(store, algorithm, minutes: minutes, clock).sealedForm.canonicalBytes)
+            keyring = try TokenKeyring(restoring: try JSONValue.parse(stored), lifetime: minutes * 60)
+        } catch let error as BrokerError {
+            throw error
+        } catch {
+            throw BrokerError(.failed, check: "token-key", "the stored token keys are damaged")
         }
+        self.store = store
+        self.clock = clock
+        self.algorithm = algorithm
+        keyLifetime = keyDays * 86_400
+        issuer = AttestationTokenIssuer(keyring: keyring, issuer: Self.audience, build: "testudo-keybroker 0.1.0")
+        if keyring.current.algorithm != algorithm { _ = try rotate() }
+    }
+
+    /// What a new broker starts with; the one key of a broker from before there were several is taken over.
+    private static func firstKeys(
+        _ store: BrokerStore, _ algorithm: TokenSigningKey.Algorithm, minutes: Int64, _ clock: BrokerClock
+    ) throws(BrokerError) -> TokenKeyring {
+        let key: TokenSigningKey
+        if let raw = try store.setting("token-key") {
+            guard let certificate = try store.setting("token-certificate"),
+                let former = try? TokenSigningKey(.es256, secret: raw, certificates: [certificate])
+            else { throw BrokerError(.failed, check: "token-key", "the stored token key is damaged") }
+            key = former
+        } else {
+            key = try newKey(algorithm, clock)
+        }
+        return TokenKeyring(key, since: clock.seconds, lifetime: minutes * 60)
+    }
+
+    private static func newKey(
+        _ algorithm: TokenSigningKey.Algorithm, _ clock: BrokerClock
+    ) throws(BrokerError) -> TokenSigningKey {
+        let key = TokenSigningKey(algorithm)
+        let signer: Certificate.PrivateKey?
+        switch algorithm {
+        case .es256:
+            signer = (try? P256.Signing.PrivateKey(rawRepresentation: key.secret)).map { Certificate.PrivateKey($0) }
+        case .es384:
+            signer = (try? P384.Signing.PrivateKey(rawRepresentation: key.secret)).map { Certificate.PrivateKey($0) }
+        }
+        guard let signer else { throw BrokerError(.failed, check: "token-key", "a token key cannot be made") }
         let root = try IssuingRoot.selfSigned(
-            Certificate.PrivateKey(key), name: "Testudo token signer", now: clock.now, lifetime: 10 * 365 * 86_400)
+            signer, name: "Testudo token signer", now: clock.now, lifetime: 10 * 365 * 86_400)
         var serializer = DER.Serializer()
         guard (try? serializer.serialize(root)) != nil else {
             throw BrokerError(.failed, check: "token-key", "the token certificate cannot be made")
         }
-        let certificate = try store.createSetting("token-certificate", serializer.serializedBytes)
-        self.key = key
-        self.lifetime = minutes * 60
-        self.clock = clock
-        var members = JSONWebKey(key.publicKey).json.objectValue ?? [:]
-        members["x5c"] = .array([.string(Base64.encode(certificate))])
-        publicKey = .object(members)
+        return key.certified(by: [serializer.serializedBytes])
+    }
+
+    /// Lets a new key sign from now on; answers its name.
+    func rotate() throws(BrokerError) -> String {
+        let key = try Self.newKey(algorithm, clock)
+        try issuer.keyring.rotate(to: key, now: clock.seconds) { (form) throws(BrokerError) in
+            try store.replaceSetting(Self.setting, form.canonicalBytes)
+        }
+        return key.identifier
     }
 
     /// The key set for those who check tokens elsewhere.
-    var keySet: JSONValue { .object(["keys": .array([publicKey])]) }
+    var keySet: JSONValue { issuer.keyring.keySet(now: clock.seconds) }
 
     /// Issues a token for a guest whose evidence was accepted.
     func issue(guest: AttestedGuest, submodule: JSONValue) throws(BrokerError) -> String {
         let now = clock.seconds
-        let claims: JSONValue = .object([
-            "eat_profile": .string(Self.profile), "iss": .string(Self.audience), "aud": .string(Self.audience),
-            "iat": .integer(now), "exp": .integer(now + lifetime),
-            "ear.verifier-id": .object(["developer": "https://testudo.dev", "build": "testudo-keybroker 0.1.0"]),
-            "submods": .object(["cpu0": submodule]), "cnf": .object(["jwk": guest.encryptionKey]),
-            "testudo": guest.claims,
-        ])
+        if now - issuer.keyring.since >= keyLifetime { _ = try rotate() }
         do {
-            return try JWS.signES256(claims: claims, key: key, header: ["jwk": publicKey])
+            return try issuer.issue(
+                submodules: .object(["cpu0": submodule]),
+                more: [
+                    "aud": .string(Self.audience), "cnf": .object(["jwk": guest.encryptionKey]),
+                    "testudo": guest.claims,
+                ], now: now)
         } catch {
             throw BrokerError(.failed, check: "token", "the token cannot be signed")
         }
@@ -65,19 +115,13 @@ final class TokenAuthority: Sendable {
     func guest(bearing token: String) throws(BrokerError) -> AttestedGuest {
         let claims: JSONValue
         do {
-            claims = try JWS.verify(token, keys: [.es256(key.publicKey)]).payload
+            claims = try issuer.keyring.claims(of: token, now: clock.seconds)
         } catch {
-            throw refusal("token-signature", "the token was not issued by this broker")
+            throw refusal("token-\(error.field)", error.reason)
         }
-        let now = clock.seconds
         guard claims["aud"]?.stringValue == Self.audience else {
             throw refusal("token-aud", "the token is meant for another service")
         }
-        guard let expiry = claims["exp"]?.integerValue, let issued = claims["iat"]?.integerValue else {
-            throw refusal("token-exp", "the token has no exp or iat")
-        }
-        guard now < expiry else { throw refusal("token-exp", "the token has expired") }
-        guard issued <= now + 60 else { throw refusal("token-iat", "the token is not valid yet") }
         let appraised = claims["submods"]?["cpu0"]?[Self.evidenceMember]?["runtime_data_claims"]?["tee-pubkey"]
         guard let confirmed = claims["cnf"]?["jwk"], confirmed == appraised else {
             throw refusal("token-cnf", "the token is not bound to the guest's key")

@@ -13,6 +13,8 @@ public struct Appraisal: Sendable {
     public let reference: ReferenceValue?
     /// The trust claims.
     public let trustVector: TrustVector
+    /// What the machine protects.
+    public let protections: ProtectionView
     /// The name of the policy that judged.
     public let policyIdentifier: String
     /// The claims as policies saw them and tokens carry them (`ear.veraison.annotated-evidence`).
@@ -21,14 +23,15 @@ public struct Appraisal: Sendable {
     public let fields: [FieldVerdict]
 
     init(
-        _ verified: VerifiedEvidence, reference: ReferenceValue?, trustVector: TrustVector, policyIdentifier: String,
-        annotatedEvidence: JSONValue, fields: [FieldVerdict]
+        _ verified: VerifiedEvidence, reference: ReferenceValue?, trustVector: TrustVector,
+        protections: ProtectionView, policyIdentifier: String, annotatedEvidence: JSONValue, fields: [FieldVerdict]
     ) {
         self.technology = verified.technology
         self.simulated = verified.simulated
         self.report = verified.report
         self.reference = reference
         self.trustVector = trustVector
+        self.protections = protections
         self.policyIdentifier = policyIdentifier
         self.annotatedEvidence = annotatedEvidence
         self.fields = fields
@@ -77,12 +80,15 @@ enum SNPClaims {
     }
 
     /// The object that attestation policies get as input and tokens carry.
-    static func annotated(_ verified: VerifiedEvidence, _ expectations: Expectations) -> JSONValue {
+    static func annotated(
+        _ verified: VerifiedEvidence, _ expectations: Expectations, _ protections: ProtectionView
+    ) -> JSONValue {
         let members: [String: JSONValue] = [
             "runtime_data_claims": expectations.runtimeDataClaims, "init_data_claims": expectations.initDataClaims,
             "report_data": .string(Hex.encode(verified.report.reportData)),
             "init_data": .string(Hex.encode(verified.report.hostData)),
             verified.technology.rawValue: .object(claims(of: verified)),
+            "protections": .array(protections.names.map { .string($0) }),
         ]
         return .object(members)
     }

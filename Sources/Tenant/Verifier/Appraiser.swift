@@ -25,12 +25,14 @@ public struct Appraiser: Sendable {
         _ verified: VerifiedEvidence, expecting expectations: Expectations
     ) throws(EvidenceRefusal) -> Appraisal {
         var record = verified.record
+        try requirements.distrust.check(verified, &record)
         try Self.checkReportData(verified.report, expectations, &record)
         try Self.checkLaunch(verified.report, expectations.launch, &record)
         try checkGuestPolicy(verified.report, &record)
         try checkProcessor(verified, &record)
         let reference = try checkMeasurement(verified, expectations, &record)
-        let claims = SNPClaims.annotated(verified, expectations)
+        let protections = ProtectionView(verified, firmware: firmwareFloor(of: reference))
+        let claims = SNPClaims.annotated(verified, expectations, protections)
         let vector: TrustVector
         do throws(WireError) {
             vector = try policy.trustVector(
@@ -42,8 +44,16 @@ public struct Appraiser: Sendable {
         }
         record.pass("status", vector.status.name, "by appraisal policy \(policy.identifier)")
         return Appraisal(
-            verified, reference: reference, trustVector: vector, policyIdentifier: policy.identifier,
-            annotatedEvidence: claims, fields: record.fields)
+            verified, reference: reference, trustVector: vector, protections: protections,
+            policyIdentifier: policy.identifier, annotatedEvidence: claims, fields: record.fields)
+    }
+
+    /// The firmware that was demanded: by the requirements, or else by whoever published the guest.
+    private func firmwareFloor(of reference: ReferenceValue?) -> EvidenceRequirements.FirmwareFloor {
+        if case .any = requirements.firmware, let floors = reference?.minimumTCB, !floors.isEmpty {
+            return .atLeast(floors)
+        }
+        return requirements.firmware
     }
 
     private static func checkReportData(

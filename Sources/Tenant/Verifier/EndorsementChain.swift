@@ -29,9 +29,9 @@ public struct EndorsementChain: Sendable {
         kind = raw.evidence.report.signingKey
         technology = raw.technology
         let leafKind: CertificateTable.Kind = kind == .vlek ? .vlek : .vcek
-        root = try Self.certificate(.ark, in: raw, record)
-        intermediate = try Self.certificate(.ask, in: raw, record)
         leaf = try Self.certificate(leafKind, in: raw, record)
+        intermediate = try Self.certificate(.ask, in: raw, record)
+        root = try Self.certificate(.ark, in: raw, record)
 
         guard let match = anchors.match(root, for: raw.technology) else {
             throw Self.untrusted(root, technology, record)
@@ -74,7 +74,8 @@ public struct EndorsementChain: Sendable {
         }
         for list in lists {
             try record.require(
-                list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list", "\(now)",
+                list.thisUpdate <= now && now <= list.nextUpdate, .revocation, "revocation list",
+                CalendarTime(seconds: now).text,
                 passed: "current", failed: "the list of revoked certificates is not current")
             try record.require(
                 !list.serials.contains(intermediate.serial), .revocation, "revocation",
@@ -111,7 +112,7 @@ public struct EndorsementChain: Sendable {
         let early = certificates.first { now < $0.notBefore }
         let late = certificates.first { $0.notAfter < now }
         try record.require(
-            early == nil && late == nil, .validity, "validity", "\(now)",
+            early == nil && late == nil, .validity, "validity", CalendarTime(seconds: now).text,
             passed: "all certificates are valid at this time",
             failed: early.map { "\($0.commonName) is not valid yet" } ?? "\(late?.commonName ?? "one") has expired")
     }

@@ -50,6 +50,8 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case identityKey = "policy.identity-key"
     /// The guest is a debug build and a release was asked for.
     case debugGuest = "policy.debug-guest"
+    /// The machine lacks a protection that is demanded.
+    case protection
     /// The quoting enclave is not of a known maker.
     case qeVendor = "qe-vendor"
     /// The quoting enclave's report was not signed by the platform's key.
@@ -78,10 +80,20 @@ public enum EvidenceCheck: String, Hashable, Sendable, CaseIterable {
     case septVEDisable = "policy.sept-ve-disable"
     /// A service trust domain is bound to the guest.
     case serviceTD = "policy.service-td"
+    /// The trust domain may be exported to another machine.
+    case migratable = "policy.migratable"
+    /// Processors of this product line are distrusted.
+    case distrustedLine = "distrust.line"
+    /// What this root vouches for is distrusted.
+    case distrustedRoot = "distrust.root"
+    /// The chip is distrusted, or hides which one it is.
+    case distrustedChip = "distrust.chip"
     /// The appraisal policy refused.
     case policy
     /// The attestation key is not one that only signs what its TPM made.
     case tpmAttestationKey = "tpm.attestation-key"
+    /// A certificate of a TPM's key is for another purpose.
+    case tpmCertificate = "tpm.certificate"
     /// The TPM's signature rests on a hash that is not accepted.
     case tpmSignatureHash = "tpm.signature-hash"
     /// Bytes follow the TPM's statement.

@@ -53,9 +53,11 @@ public struct EvidenceRefusal: Error, Equatable, Sendable, CustomStringConvertib
 
 /// The list of verdicts while a verification runs.
 struct VerificationRecord: Sendable {
-    private(set) var fields: [FieldVerdict] = []
+    private(set) var fields: [FieldVerdict]
     /// Checks that are not made. Only tests set it, to show that each check refuses something that nothing else refuses.
     @TaskLocal static var switchedOff: Set<EvidenceCheck> = []
+
+    init(_ fields: [FieldVerdict] = []) { self.fields = fields }
 
     mutating func pass(_ field: String, _ value: String, _ reason: String) {
         fields.append(FieldVerdict(field: field, value: value, verdict: .passed, reason: reason))

@@ -57,13 +57,15 @@ public struct EvidenceRequirements: Equatable, Sendable {
     public var identityKeys: IdentityKeys
     /// The measurement must be a known one; when ignored, the appraisal policy judges it alone.
     public var knownMeasurement: Rule
+    /// What is not trusted though AMD vouches for it.
+    public var distrust: Distrust
 
     /// The strict requirements; relax a copy where there is a reason.
     public static let strict = EvidenceRequirements(
         noDebug: .required, noMigrationAgent: .required, singleSocket: .required, highestVMPL: 0,
         firmware: .any(because: "no minimum firmware is configured"), minimumGuestSVN: 0, chipIdentity: .required,
         providers: .none, identityKeys: .ignored(because: "launches are bound by HOST_DATA, not by an identity block"),
-        knownMeasurement: .required)
+        knownMeasurement: .required, distrust: .nothing)
 }
 
 /// What one piece of evidence must be bound to.

@@ -53,6 +53,8 @@ public struct VerifiedEvidence: Sendable {
     public let simulated: Bool
     /// SHA-256 of the root certificate.
     public let rootFingerprint: [UInt8]
+    /// SHA-256 of the root's public key.
+    public let rootKeyFingerprint: [UInt8]
     /// When the first certificate of the chain expires, in seconds since 1970.
     public let endorsedUntil: Int64
     /// What the vendor certifies of the key that signed.
@@ -67,6 +69,7 @@ public struct VerifiedEvidence: Sendable {
         self.productLine = match.productLine
         self.simulated = match.simulated
         self.rootFingerprint = chain.root.fingerprint
+        self.rootKeyFingerprint = chain.root.publicKeyFingerprint
         self.endorsedUntil = chain.endorsedUntil
         self.endorsement = chain.key
         self.record = record

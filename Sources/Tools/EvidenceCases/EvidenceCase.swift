@@ -27,9 +27,14 @@ public struct EvidenceCase: Sendable {
     ///   - ids: Only these; all when empty.
     public static func read(_ path: String, ids: Set<String> = []) throws -> [EvidenceCase] {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        let bytes = try Array(Data(contentsOf: URL(fileURLWithPath: path)))
-        let manifest = try JSONValue.parse(bytes, limits: JSONLimits(depth: 64, size: largest))
-        return try (manifest["cases"]?.arrayValue ?? []).compactMap { element in
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw WireError(field: "manifest", reason: "there is no such file, or it cannot be read")
+        }
+        let manifest = try JSONValue.parse(Array(data), limits: JSONLimits(depth: 64, size: largest))
+        guard let cases = manifest["cases"]?.arrayValue else {
+            throw WireError(field: "cases", reason: "must be a list of cases")
+        }
+        return try cases.compactMap { element in
             guard let id = element["id"]?.stringValue, let tee = element["tee"]?.stringValue else {
                 throw WireError(field: "cases", reason: "a case has no id or no tee")
             }

@@ -63,6 +63,7 @@ enum IntelCases {
         requirements.noDebug = allowsDebug ? relaxed : .required
         requirements.septVEDisable = policy["require_sept_ve_disable"]?.boolValue == true ? .required : relaxed
         requirements.noServiceTD = policy["forbid_service_td"]?.boolValue == true ? .required : relaxed
+        requirements.notMigratable = policy["forbid_migratable"]?.boolValue == true ? .required : relaxed
         requirements.status = relaxed
         if let minimum = policy["min_tcb_eval"] {
             guard let number = minimum.integerValue.flatMap(Int.init(exactly:)) else {

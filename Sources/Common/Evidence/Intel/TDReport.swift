@@ -73,6 +73,8 @@ public struct TDAttributes: Equatable, Sendable {
     public var debug: Bool { bit(0) }
     /// A page that the host took away ends the trust domain instead of raising an exception inside it.
     public var septVEDisable: Bool { bit(28) }
+    /// A migration domain may export the trust domain to another machine.
+    public var migratable: Bool { bit(29) }
     /// Supervisor protection keys are in use.
     public var protectionKeys: Bool { bit(30) }
     /// Key Locker is in use.

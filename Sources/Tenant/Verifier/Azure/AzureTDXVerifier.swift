@@ -58,6 +58,9 @@ public struct AzureTDXVerifier: Sendable {
         try record.require(
             !verified.report.attributes.debug, .debug, "debug", "", passed: "is off",
             failed: "the host may read the memory")
+        try record.require(
+            !verified.report.attributes.migratable, .migratable, "MIGRATABLE", "", passed: "is off",
+            failed: "the trust domain may be exported to another machine")
         let registers = try bound.verifyQuote(evidence, nonce: nonce, requirements: requirements, record: &record)
         return VerifiedAzureTDX(
             hardware: verified, report: report, runtime: bound.runtime, runtimeDigest: bound.digest, quote: registers,

@@ -36,6 +36,42 @@ public struct EndorsementFiles: Sendable {
         }
     }
 
+    /// No file: what is built in is all there is.
+    public init() {}
+
+    func hasDocument(_ member: String) -> Bool {
+        responses.contains { $0.member == member }
+            || (member == "tcbInfo" ? collateral.tcbInfo : collateral.qeIdentity) != nil
+    }
+
+    var hasPlatformList: Bool { collateral.pckRevocationList != nil }
+    var hasRootList: Bool { collateral.rootRevocationList != nil }
+
+    /// Adds something that a source gave. What is there already stays.
+    public mutating func add(_ endorsement: CheckedEndorsement) throws(WireError) {
+        switch endorsement.item {
+        case .chipKey: keep(.vcek, endorsement.bytes)
+        case .authorities(_, _): try add(endorsement.item.key, endorsement.bytes)
+        case .amdRevocationList: amdRevocationLists.append(endorsement.bytes)
+        case .tcbInfo where !hasDocument("tcbInfo"):
+            collateral.tcbInfo = try Self.document(endorsement, "tcbInfo")
+        case .enclaveIdentity where !hasDocument("enclaveIdentity"):
+            collateral.qeIdentity = try Self.document(endorsement, "enclaveIdentity")
+        case .platformRevocationList where !hasPlatformList:
+            collateral.pckRevocationList = endorsement.bytes
+            collateral.pckRevocationListChain = endorsement.issuerChain
+        case .rootRevocationList where !hasRootList: collateral.rootRevocationList = endorsement.bytes
+        case .tcbInfo, .enclaveIdentity, .platformRevocationList, .rootRevocationList: break
+        }
+    }
+
+    private static func document(
+        _ endorsement: CheckedEndorsement, _ member: String
+    ) throws(WireError) -> IntelCollateral.SignedDocument {
+        try IntelCollateral.SignedDocument(
+            response: endorsement.bytes, member: member, issuerChain: endorsement.issuerChain ?? [])
+    }
+
     /// Sorts files by what they are.
     public init(_ files: [(name: String, bytes: [UInt8])]) throws(WireError) {
         guard files.count <= Self.fileLimit else {
@@ -125,7 +161,7 @@ public struct EndorsementFiles: Sendable {
     }
 
     /// The DER of all blocks of a PEM file, certificates and lists alike.
-    private static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
+    static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         var blocks: [[UInt8]] = []
         var body: String?
@@ -163,7 +199,7 @@ public struct EndorsementFiles: Sendable {
 
 extension ProductLine {
     /// The product line that the certificate of a report key names; nil for one that is not known.
-    fileprivate static func ofKey(_ der: [UInt8]) throws(WireError) -> ProductLine? {
+    static func ofKey(_ der: [UInt8]) throws(WireError) -> ProductLine? {
         let certificate = try EndorsementCertificate(der: der, "certificate of the report key")
         // SEV-Milan and SEV-VLEK-Milan issue the keys of that line.
         let issuer = String(decoding: certificate.issuer, as: UTF8.self)

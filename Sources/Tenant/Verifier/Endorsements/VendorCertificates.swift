@@ -1,7 +1,7 @@
 import Evidence
 
-/// The certificates of AMD's authorities for SEV-SNP keys, as the key distribution service publishes them: evidence need
-/// bring no more than the certificate of its own key. They are trusted by the pinned keys of their roots only.
+/// The certificates of AMD's authorities for SEV-SNP keys, as the key distribution service publishes them, and Intel's root:
+/// evidence need bring no more than the certificate of its own key. They are trusted by the pinned keys of their roots only.
 enum VendorCertificates {
     /// The authorities of one product line, in base64 of their DER.
     struct Authorities {
@@ -238,4 +238,18 @@ enum VendorCertificates {
                 0bAIMX1bYiEyJkr49+VLypQx5sIDU1cbVw3Py5XISUxr
                 """),
     ]
+
+    /// "Intel SGX Root CA" in base64 of its DER, as `certificates.trustedservices.intel.com` publishes it: its list of
+    /// revoked certificates comes without it. Trusted by its pinned key only.
+    static let intelRoot = """
+        MIICjzCCAjSgAwIBAgIUImUM1lqdNInzg7SVUr9QGzknBqwwCgYIKoZIzj0EAwIwaDEaMBgGA1UEAwwRSW50ZWwgU0dYIFJvb3QgQ0Ex\
+        GjAYBgNVBAoMEUludGVsIENvcnBvcmF0aW9uMRQwEgYDVQQHDAtTYW50YSBDbGFyYTELMAkGA1UECAwCQ0ExCzAJBgNVBAYTAlVTMB4X\
+        DTE4MDUyMTEwNDUxMFoXDTQ5MTIzMTIzNTk1OVowaDEaMBgGA1UEAwwRSW50ZWwgU0dYIFJvb3QgQ0ExGjAYBgNVBAoMEUludGVsIENv\
+        cnBvcmF0aW9uMRQwEgYDVQQHDAtTYW50YSBDbGFyYTELMAkGA1UECAwCQ0ExCzAJBgNVBAYTAlVTMFkwEwYHKoZIzj0CAQYIKoZIzj0D\
+        AQcDQgAEC6nEwMDIYZOj/iPWsCzaEKi71OiOSLRFhWGjbnBVJfVnkY4u3IjkDYYL0MxO4mqsyYjlBalTVYxFP2sJBK5zlKOBuzCBuDAf\
+        BgNVHSMEGDAWgBQiZQzWWp00ifODtJVSv1AbOScGrDBSBgNVHR8ESzBJMEegRaBDhkFodHRwczovL2NlcnRpZmljYXRlcy50cnVzdGVk\
+        c2VydmljZXMuaW50ZWwuY29tL0ludGVsU0dYUm9vdENBLmRlcjAdBgNVHQ4EFgQUImUM1lqdNInzg7SVUr9QGzknBqwwDgYDVR0PAQH/\
+        BAQDAgEGMBIGA1UdEwEB/wQIMAYBAf8CAQEwCgYIKoZIzj0EAwIDSQAwRgIhAOW/5QkR+S9CiSDcNoowLuPRLsWGf/Yi7GSX94BgwTwg\
+        AiEA4J0lrHoMs+Xo5o/sX6O9QWxHRAvZUGOdRQ7cvqRXaqI=
+        """
 }

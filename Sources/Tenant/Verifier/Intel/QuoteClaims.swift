@@ -27,7 +27,7 @@ enum TDXClaims {
             "td_attributes": [
                 "debug": .bool(attributes.debug), "key_locker": .bool(attributes.keyLocker),
                 "perfmon": .bool(attributes.performanceMonitoring),
-                "protection_keys": .bool(attributes.protectionKeys),
+                "migratable": .bool(attributes.migratable), "protection_keys": .bool(attributes.protectionKeys),
                 "septve_disable": .bool(attributes.septVEDisable),
             ],
             "report_data": QuoteClaims.hex(report.reportData), "init_data": QuoteClaims.hex(report.mrConfigID),
@@ -73,7 +73,8 @@ enum SGXClaims {
                 "user_data": QuoteClaims.hex(header.userData),
             ],
             "body": .object(body.mapValues { QuoteClaims.hex($0) }),
-            "report_data": QuoteClaims.hex(report.reportData), "init_data": QuoteClaims.hex(report.configurationID),
+            "debug": .bool(report.isDebug), "report_data": QuoteClaims.hex(report.reportData),
+            "init_data": QuoteClaims.hex(report.configurationID),
         ]
         claims.merge(QuoteClaims.supplement(verified.endorsement)) { first, _ in first }
         return claims

@@ -78,6 +78,10 @@ public struct QuoteRequirements: Equatable, Sendable {
     public var septVEDisable: EvidenceRequirements.Rule
     /// No service trust domain is bound.
     public var noServiceTD: EvidenceRequirements.Rule
+    /// The trust domain cannot be exported to another machine.
+    public var notMigratable: EvidenceRequirements.Rule
+    /// What is not trusted though Intel vouches for it.
+    public var distrust: Distrust
     /// The statuses that are good enough; without any of Intel's data none is known, which never is.
     public var statuses: Set<TCBStatus>
     /// Whether a quote without a status is good enough.
@@ -89,13 +93,15 @@ public struct QuoteRequirements: Equatable, Sendable {
 
     /// Nothing is relaxed, no value is demanded.
     public static let strict = QuoteRequirements(
-        noDebug: .required, septVEDisable: .required, noServiceTD: .required, statuses: [.upToDate], status: .required,
+        noDebug: .required, septVEDisable: .required, noServiceTD: .required, notMigratable: .required,
+        distrust: .nothing, statuses: [.upToDate], status: .required,
         minimumEvaluationNumber: 0, expected: [:])
 
     /// Checks the quote of a trust domain; answers all that was looked at.
     public func check(_ verified: VerifiedTDXQuote) throws(EvidenceRefusal) -> [FieldVerdict] {
         var record = verified.record
         let report = verified.report
+        try distrust.check(verified.endorsement, &record)
         try checkStatus(verified.endorsement, &record)
         try Self.apply(noDebug, !report.attributes.debug, .debug, "debug", "the host may read the memory", &record)
         try Self.apply(
@@ -104,6 +110,9 @@ public struct QuoteRequirements: Equatable, Sendable {
         try Self.apply(
             noServiceTD, report.mrServiceTD?.allSatisfy { $0 == 0 } ?? true, .serviceTD, "MRSERVICETD",
             "a service trust domain is bound to the guest", &record)
+        try Self.apply(
+            notMigratable, !report.attributes.migratable, .migratable, "MIGRATABLE",
+            "the trust domain may be exported to another machine", &record)
         try checkValues(&record) { Self.value($0, of: report) }
         return record.fields
     }
@@ -111,6 +120,7 @@ public struct QuoteRequirements: Equatable, Sendable {
     /// Checks the quote of an enclave; answers all that was looked at.
     public func check(_ verified: VerifiedSGXQuote) throws(EvidenceRefusal) -> [FieldVerdict] {
         var record = verified.record
+        try distrust.check(verified.endorsement, &record)
         try checkStatus(verified.endorsement, &record)
         try Self.apply(noDebug, !verified.report.isDebug, .debug, "debug", "the host may read the memory", &record)
         try checkValues(&record) { Self.value($0, of: verified.report) }

@@ -10,6 +10,8 @@ public struct QuoteEndorsement: Sendable {
     public let tcb: TCBVerdict?
     /// SHA-256 of the root certificate.
     public let rootFingerprint: [UInt8]
+    /// SHA-256 of the root's public key.
+    public let rootKeyFingerprint: [UInt8]
     /// SHA-384 of the root's key as an uncompressed point.
     public let rootKeyID: [UInt8]
     /// The numbers of the lists of revoked certificates: the root's and that of PCK certificates; nil without them.
@@ -25,6 +27,7 @@ public struct QuoteEndorsement: Sendable {
         platform = chain.platform
         self.tcb = tcb
         rootFingerprint = chain.root.fingerprint
+        rootKeyFingerprint = chain.root.publicKeyFingerprint
         rootKeyID = Array(SHA384.hash(data: chain.root.key.x963Representation))
         listNumbers = collateral.map { (root: $0.rootList.number, pck: $0.pckList.number) }
         let starts = dated.map(\.from)

@@ -48,7 +48,11 @@ public enum DefaultPolicy {
     private static let amd = """
         snp := object.get(input, "snp", object.get(input, "soft-snp", null))
 
-        executables := 3 if known("snp_launch_measurement", snp.measurement)
+        # Of a guest whose memory the host may write, the launch says nothing of what runs.
+        executables := 3 if {
+        \tsnp.policy_debug_allowed == false
+        \tknown("snp_launch_measurement", snp.measurement)
+        }
 
         snp_firmware_is_known if {
         \tknown("snp_bootloader", snp.reported_tcb_bootloader)
@@ -96,6 +100,7 @@ public enum DefaultPolicy {
 
         # The registers are signed; a log beside them is believed by whoever replays it, not here.
         executables := 4 if {
+        \ttdx.td_attributes.debug == false
         \tknown("mr_td", tdx.quote.body.mr_td)
         \tknown("rtmr_1", tdx.quote.body.rtmr_1)
         \tknown("rtmr_2", tdx.quote.body.rtmr_2)
@@ -123,26 +128,29 @@ public enum DefaultPolicy {
         \ttdx_is_intels
         }
 
-        configuration := 2 if {
+        tdx_is_closed if {
         \ttdx.td_attributes.debug == false
-        \ttdx.td_attributes.septve_disable == true
-        \tnot tdx_is_served
-        \tknown("xfam", tdx.quote.body.xfam)
-        } else := 3 if {
-        \ttdx.td_attributes.debug == false
+        \ttdx.td_attributes.migratable == false
         \tnot tdx_is_served
         }
+
+        configuration := 2 if {
+        \ttdx_is_closed
+        \ttdx.td_attributes.septve_disable == true
+        \tknown("xfam", tdx.quote.body.xfam)
+        } else := 3 if tdx_is_closed
 
         runtime_opaque := 2 if {
         \tinput.tdx
-        \ttdx.td_attributes.debug == false
-        \tnot tdx_is_served
+        \ttdx_is_closed
         }
 
         executables := 3 if {
+        \tinput.sgx.debug == false
         \tknown("sgx_mr_enclave", input.sgx.body.mr_enclave)
         \tknown("sgx_isv_svn", input.sgx.body.isv_svn)
         } else := 3 if {
+        \tinput.sgx.debug == false
         \tknown("sgx_mr_signer", input.sgx.body.mr_signer)
         \tknown("sgx_isv_prod_id", input.sgx.body.isv_prod_id)
         \tknown("sgx_isv_svn", input.sgx.body.isv_svn)
@@ -167,6 +175,7 @@ public enum DefaultPolicy {
         az_tdx := input["az-tdx-vtpm"]
 
         executables := 3 if {
+        \taz_snp.policy_debug_allowed == "false"
         \tknown("measurement", az_snp.measurement)
         \tknown("snp_pcr4", az_snp.tpm.pcr04)
         \tknown("snp_pcr11", az_snp.tpm.pcr11)
@@ -197,6 +206,7 @@ public enum DefaultPolicy {
         runtime_opaque := 2 if az_snp_is_closed
 
         executables := 3 if {
+        \taz_tdx.td_attributes.debug == false
         \tknown("az_mr_td", az_tdx.quote.body.mr_td)
         \tknown("tdx_pcr4", az_tdx.tpm.pcr04)
         \tknown("tdx_pcr11", az_tdx.tpm.pcr11)
@@ -207,12 +217,17 @@ public enum DefaultPolicy {
         \taz_tdx.collateral_expiration_status == "0"
         }
 
-        configuration := 2 if {
+        az_tdx_is_closed if {
         \taz_tdx.td_attributes.debug == false
-        \tknown("xfam", az_tdx.quote.body.xfam)
-        } else := 3 if az_tdx.td_attributes.debug == false
+        \taz_tdx.td_attributes.migratable == false
+        }
 
-        runtime_opaque := 2 if az_tdx.td_attributes.debug == false
+        configuration := 2 if {
+        \taz_tdx_is_closed
+        \tknown("xfam", az_tdx.quote.body.xfam)
+        } else := 3 if az_tdx_is_closed
+
+        runtime_opaque := 2 if az_tdx_is_closed
 
         """
 

@@ -110,6 +110,21 @@ public struct AttestationKey: Sendable {
         return Array(repeating: 0, count: length - digits.count) + digits
     }
 
+    /// Whether the key is one of RSA.
+    var isRSA: Bool { if case .rsa = key { true } else { false } }
+
+    /// Whether both are the same key, however they were encoded.
+    func hasSameKey(as other: AttestationKey) -> Bool { canonicalInfo == other.canonicalInfo }
+
+    private var canonicalInfo: [UInt8] {
+        switch key {
+        case .rsa(let key): Array(key.derRepresentation)
+        case .p256(let key): Array(key.derRepresentation)
+        case .p384(let key): Array(key.derRepresentation)
+        case .p521(let key): Array(key.derRepresentation)
+        }
+    }
+
     /// Whether `signature` is this key's over `message`.
     func isValid(_ signature: TPMSignature, over message: [UInt8]) -> Bool {
         switch signature.hash {

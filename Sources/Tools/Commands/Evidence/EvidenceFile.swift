@@ -73,6 +73,15 @@ enum EvidenceFile {
         throw WireError(field: "evidence", reason: "is JSON of no known shape of evidence")
     }
 
+    /// The article before ``kind``.
+    var article: String {
+        switch self {
+        case .snp, .azure, .hcl, .eventLog, .certificates: "an"
+        case .quote(let quote): quote.header.tee == .tdx ? "a" : "an"
+        case .tpm: "a"
+        }
+    }
+
     /// The name of what it is.
     var kind: String {
         switch self {

@@ -79,7 +79,8 @@ struct EvidenceInspectCommand: ParsableCommand {
                 ("mrconfigid", hex(report.mrConfigID)), ("mrowner", hex(report.mrOwner)),
                 ("mrownerconfig", hex(report.mrOwnerConfig)), ("mrseam", hex(report.mrSEAM)),
                 ("tee_tcb_svn", hex(report.tcbSVN)), ("tdattributes", hex(report.attributes.bytes)),
-                ("debug", .bool(report.attributes.debug)), ("xfam", hex(report.xfam)),
+                ("debug", .bool(report.attributes.debug)),
+                ("migratable", .bool(report.attributes.migratable)), ("xfam", hex(report.xfam)),
             ]
             for (index, register) in report.rtmr.enumerated() { members.append(("rtmr\(index)", hex(register))) }
             return members + common

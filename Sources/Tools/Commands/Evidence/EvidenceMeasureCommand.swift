@@ -77,12 +77,36 @@ struct EvidenceMeasureCommand: ParsableCommand {
     func report() throws -> PolicyReport {
         do {
             let digests = try digests()
-            return PolicyReport(output: json ? Self.object(digests).prettyText : TextTable.render(Self.rows(digests)))
+            return PolicyReport(
+                output: json ? Self.object(digests).prettyText : TextTable.render(Self.rows(digests)),
+                complaint: ShownText.line(assumptions))
         } catch let error as WireError {
             return PolicyReport(complaint: "there is no such launch: \(error)", status: 1)
         } catch let error as CommandFailure {
             return PolicyReport(complaint: error.what, status: 2)
         }
+    }
+
+    /// What the digests hold for, options given and defaults alike: another processor count is another measurement. On
+    /// standard error, so that the digests stand alone.
+    private var assumptions: String {
+        var assumed: [String] = []
+        if mode == .snp || mode == .seves {
+            let model = vcpuSig.map { "of signature \($0)" } ?? (vcpuType ?? "EPYC-v4")
+            assumed += ["\(vcpus) virtual processor\(vcpus == 1 ? "" : "s") \(model)", "started by \(vmmType)"]
+        }
+        if mode == .snp { assumed.append("guest features \(guestFeatures)") }
+        if mode == .tdx { assumed.append("pages in \(pageOrder) order") }
+        if kernel == nil {
+            assumed.append(
+                mode == .tdx ? "no kernel given: no rtmr1 and rtmr2" : "no kernel: the firmware boots from a disk")
+        } else {
+            assumed += [
+                initrd == nil ? "no initrd" : "the initrd given",
+                append.map { "command line '\($0)'" } ?? "an empty command line",
+            ]
+        }
+        return "assumed: \(assumed.joined(separator: ", "))"
     }
 
     /// The digests by name, in the order in which they are printed.

@@ -13,28 +13,42 @@ struct EvidenceVerification {
         var fields: [FieldVerdict]
         /// The claims, under the names that attestation policies know.
         var claims: JSONValue
+        /// What the machine protects.
+        var protections: ProtectionView
         /// Whether the root is that of a software stand-in.
         var simulated = false
         /// What kept the evidence from being accepted though nothing in it is wrong; nil when nothing did.
         var reservation: String?
-    }
+        /// What was launched, where the technology measures that.
+        var measurement: [UInt8]?
+        /// The input of attestation policies.
+        var annotated: JSONValue = .null
 
-    /// The claims as attestation policies get them: below the technology's name.
-    func policyInput(_ outcome: Outcome) -> JSONValue {
-        switch technology {
-        case "tpm": outcome.claims
-        case "sev-snp": .object(["snp": outcome.claims])
-        default: .object([technology: outcome.claims])
-        }
+        /// Whether nothing speaks against accepting it.
+        var isGood: Bool { reservation == nil && (tcbStatus == nil || tcbStatus == TCBStatus.upToDate.rawValue) }
     }
 
     let technology: String
     let endorsements: EndorsementFiles
+    /// What the evidence needs and nobody had.
+    let missing: [EndorsementGathering.Missing]
+    /// Whether nobody was asked.
+    let isOffline: Bool
+    /// Certificates of TPMs' keys.
+    let tpm: TPMEndorsements
     /// SHA-256 of the roots of stand-ins that are trusted.
     let softRoots: Set<[UInt8]>
     /// What the evidence must be bound to; nil is not looked at.
     let reportData: [UInt8]?
     let initData: [UInt8]?
+    /// The launch measurements that would do; none is looked at when there are none.
+    let measurements: Set<[UInt8]>
+    /// The attestation policy that judges claims; nil judges none.
+    let policy: AttestationPolicy?
+    /// What is not trusted though its vendor vouches for it.
+    let distrust: Distrust
+    /// What the machine must protect.
+    let protections: [String]
     let allowsDebug: Bool
     /// The key that a TPM is known to have, when it is known.
     let attestationKey: [UInt8]?
@@ -50,6 +64,65 @@ struct EvidenceVerification {
     ///
     /// - Throws: ``EvidenceRefusal`` when it is not to be believed, ``WireError`` when an endorsement cannot be read.
     func verify(_ file: EvidenceFile) throws -> Outcome {
+        var outcome = try authenticate(file)
+        if !measurements.isEmpty, let found = outcome.measurement {
+            guard measurements.allSatisfy({ $0.count == found.count }) else {
+                throw WireError(field: "--measurement", reason: "must have \(found.count) bytes")
+            }
+            outcome.fields = try DemandedValues.measurement(found, among: measurements, after: outcome.fields)
+        }
+        try outcome.protections.require(protections)
+        if let policy {
+            let (fields, tier) = try DemandedValues.policy(policy, judges: outcome.annotated, after: outcome.fields)
+            outcome.fields = fields
+            if tier == .warning, outcome.reservation == nil {
+                outcome.reservation = "the attestation policy \(policy.identifier) warns"
+            }
+        }
+        if isQuoteOfIntel, outcome.tcbStatus == nil, !missing.isEmpty, !isOffline, outcome.reservation == nil {
+            outcome.reservation = "the vendor's status of the platform could not be fetched"
+        }
+        return outcome
+    }
+
+    private var isQuoteOfIntel: Bool { ["tdx", "sgx", "az-tdx-vtpm"].contains(technology) }
+    private var isTPM: Bool { ["tpm", "az-snp-vtpm", "az-tdx-vtpm"].contains(technology) }
+
+    /// What nobody asked about, with the option that would.
+    func notCompared(_ outcome: Outcome) -> [String] {
+        var open: [String] = []
+        if reportData == nil { open.append("the \(isTPM ? "nonce" : "report data") (--report-data)") }
+        if initData == nil { open.append("init-data (--init-data)") }
+        if measurements.isEmpty, policy == nil {
+            let isBare = technology == "tpm"
+            open.append(
+                isBare ? "what booted (--reference-values)" : "the measurement (--measurement, --reference-values)")
+        }
+        if outcome.fields.contains(where: { $0.field.hasSuffix("revocation") && $0.verdict == .notChecked }) {
+            open.append("whether a certificate was revoked")
+        }
+        if isQuoteOfIntel, outcome.tcbStatus == nil { open.append("the vendor's status of the platform") }
+        return open
+    }
+
+    /// What was made of values that are shorter than their field.
+    var notes: [String] {
+        [("--report-data", reportData, 64), ("--init-data", initData, initDataLength)].compactMap {
+            name, value, length in
+            guard let value, !isTPM, value.count < length else { return nil }
+            return "note: \(name) has \(value.count) bytes: the \(length - value.count) behind them must be zero"
+        }
+    }
+
+    private var initDataLength: Int {
+        switch technology {
+        case "tdx", "soft-tdx": 48
+        case "sgx", "soft-sgx": 64
+        default: 32
+        }
+    }
+
+    private func authenticate(_ file: EvidenceFile) throws -> Outcome {
         switch (file, technology) {
         case (.snp(let evidence), "snp"), (.snp(let evidence), "sev-snp"): try verify(evidence, as: .snp)
         case (.snp(let evidence), "soft-snp"): try verify(evidence, as: .softSNP)
@@ -59,7 +132,7 @@ struct EvidenceVerification {
         case (.quote(let quote), "soft-sgx"): try verify(enclave: quote, as: .softSGX)
         case (.tpm(let evidence), "tpm"): try verify(evidence)
         case (.azure(let evidence), "az-snp-vtpm"), (.azure(let evidence), "az-tdx-vtpm"): try verify(evidence)
-        default: throw WireError(field: "--tee \(technology)", reason: "the file is a \(file.kind)")
+        default: throw WireError(field: "--tee \(technology)", reason: "the file is \(file.article) \(file.kind)")
         }
     }
 
@@ -70,7 +143,9 @@ struct EvidenceVerification {
     private func snpVerifier() throws -> SNPVerifier {
         let now = now
         return SNPVerifier(
-            anchors: try anchors(), collateral: .revocationListOptional(because: "no list was given"),
+            anchors: try anchors(),
+            collateral: .revocationListOptional(
+                because: missing.isEmpty || isOffline ? "no list was given" : "no list could be fetched"),
             revocationLists: endorsements.amdRevocationLists, clock: { now })
     }
 
@@ -85,16 +160,19 @@ struct EvidenceVerification {
         requirements.knownMeasurement = relaxed
         requirements.highestVMPL = 3
         requirements.providers = .any(because: "none was named")
+        requirements.distrust = distrust
         let report = verified.report
-        let hostData = initData.map { Self.padded($0, 32) } ?? report.hostData
+        let hostData = try initData.map { try Self.padded($0, 32, "--init-data") } ?? report.hostData
         let appraisal = try Appraiser(requirements: requirements, references: .none).appraise(
             verified,
             expecting: Expectations(
-                reportData: reportData.map { Self.padded($0, 64) } ?? report.reportData,
+                reportData: try reportData.map { try Self.padded($0, 64, "--report-data") } ?? report.reportData,
                 launch: hostData.allSatisfy { $0 == 0 } ? .unbound : .initData(digest: hostData)))
         return Outcome(
             fields: appraisal.fields.filter { $0.field != "status" }.map(notDemanded), claims: verified.claims,
-            simulated: verified.simulated)
+            protections: ProtectionView(verified, firmware: requirements.firmware), simulated: verified.simulated,
+            measurement: report.measurement.bytes,
+            annotated: appraisal.annotatedEvidence)
     }
 
     /// Bindings that nobody asked about were compared with themselves: they count as not checked.
@@ -113,20 +191,26 @@ struct EvidenceVerification {
 
     private func intel(_ technology: Technology, _ anchors: TrustAnchors) throws -> IntelVerifier.Endorsements {
         guard let collateral = try endorsements.intel else {
-            return .none(because: "no collateral was given")
+            return .none(
+                because: missing.isEmpty || isOffline ? "no collateral was given" : "no collateral could be fetched")
         }
         return .collateral(try CheckedCollateral(collateral, for: technology, anchors: anchors))
     }
 
-    private func quoteRequirements(_ initData: QuoteRequirements.Field, _ length: Int) -> QuoteRequirements {
+    private func quoteRequirements(
+        _ initData: QuoteRequirements.Field, _ length: Int
+    ) throws(WireError) -> QuoteRequirements {
         var requirements = QuoteRequirements.strict
         requirements.noDebug = allowsDebug ? relaxed : .required
         requirements.septVEDisable = relaxed
         requirements.noServiceTD = relaxed
         // The status is the answer, not a demand: the exit status tells.
         requirements.status = relaxed
-        if let reportData { requirements.expected[.reportData] = Self.padded(reportData, 64) }
-        if let data = self.initData { requirements.expected[initData] = Self.padded(data, length) }
+        requirements.distrust = distrust
+        if let reportData {
+            requirements.expected[.reportData] = try Self.padded(reportData, 64, "--report-data")
+        }
+        if let data = self.initData { requirements.expected[initData] = try Self.padded(data, length, "--init-data") }
         return requirements
     }
 
@@ -137,7 +221,8 @@ struct EvidenceVerification {
         let fields = try quoteRequirements(.mrConfigID, 48).check(verified)
         return Outcome(
             tcbStatus: verified.endorsement.tcb?.status.rawValue, fields: fields, claims: verified.claims,
-            simulated: verified.simulated)
+            protections: ProtectionView(verified), simulated: verified.simulated, measurement: verified.report.mrTD,
+            annotated: annotated(technology.rawValue, verified.claims))
     }
 
     private func verify(enclave quote: Quote, as technology: Technology) throws -> Outcome {
@@ -147,7 +232,9 @@ struct EvidenceVerification {
         let fields = try quoteRequirements(.configurationID, 64).check(verified)
         return Outcome(
             tcbStatus: verified.endorsement.tcb?.status.rawValue, fields: fields, claims: verified.claims,
-            simulated: verified.simulated)
+            protections: ProtectionView(verified), simulated: verified.simulated,
+            measurement: verified.report.mrEnclave,
+            annotated: annotated(technology.rawValue, verified.claims))
     }
 
     private func verify(_ evidence: EvidenceFile.TPMEvidence) throws -> Outcome {
@@ -161,10 +248,23 @@ struct EvidenceVerification {
         if let initData { try verified.requireInitData(digest: initData) }
         var outcome = Outcome(
             fields: verified.fields.map(notDemanded),
-            claims: .object(["tpm": .object(Self.registers(verified.registers))]))
-        // Whoever sends the evidence chose the key in it: software can sign as well as a TPM.
-        if attestationKey == nil {
-            outcome.reservation = "nobody vouches for the key that signed; --attestation-key FILE names the TPM's"
+            claims: .object(["tpm": .object(Self.registers(verified.registers))]),
+            protections: ProtectionView(tpm: attestationKey != nil))
+        outcome.annotated = annotated("tpm", verified.claims)
+        let finding = try tpm.examine(signed.key, at: now, fields: &outcome.fields)
+        guard attestationKey == nil else { return outcome }
+        switch finding {
+        case .attestationKey: outcome.protections = ProtectionView(tpm: true)
+        case .endorsementKeyOnly:
+            outcome.reservation =
+                "the endorsement key's certificate is genuine, but whether the key that signed lives in the same TPM cannot be "
+                + "found out from files: it takes a credential for that key which this TPM opens (TPM2_MakeCredential); "
+                + "a certificate of the attestation key, or --attestation-key FILE, says it"
+        case .nothing:
+            // Whoever sends the evidence chose the key in it: software can sign as well as a TPM.
+            outcome.reservation =
+                "nobody vouches for the key that signed; --attestation-key FILE names the TPM's, --endorsement FILE "
+                + "with --tpm-root FILE brings its certificate"
         }
         return outcome
     }
@@ -176,9 +276,12 @@ struct EvidenceVerification {
             let verified = try AzureTDXVerifier(hardware: IntelVerifier(anchors: anchors, clock: { now })).verify(
                 evidence, as: .tdx, try intel(.tdx, anchors), nonce: nonce)
             if let initData { try verified.quote.requireInitData(digest: initData) }
+            let distrusted = try distrust.check(verified.hardware.endorsement)
             return Outcome(
-                tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue, fields: verified.fields.map(notDemanded),
-                claims: verified.hardware.claims)
+                tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue,
+                fields: verified.fields.map(notDemanded) + distrusted, claims: verified.hardware.claims,
+                protections: ProtectionView(verified.hardware), measurement: verified.hardware.report.mrTD,
+                annotated: annotated(technology, verified.claims))
         }
         let report = try SNPReport(parsing: try HCLReport(parsing: evidence.hclReport).hardwareReport)
         var certificates: [CertificateTable.Kind: [UInt8]] = [:]
@@ -188,7 +291,11 @@ struct EvidenceVerification {
             authorities: try endorsements.certificates(
                 for: SNPEvidence(report: report, certificates: certificates)), nonce: nonce)
         if let initData { try verified.quote.requireInitData(digest: initData) }
-        return Outcome(fields: verified.fields.map(notDemanded), claims: verified.hardware.claims)
+        let distrusted = try distrust.check(verified.hardware)
+        return Outcome(
+            fields: verified.fields.map(notDemanded) + distrusted, claims: verified.hardware.claims,
+            protections: ProtectionView(verified.hardware, firmware: EvidenceRequirements.strict.firmware),
+            measurement: verified.hardware.report.measurement.bytes, annotated: annotated(technology, verified.claims))
     }
 
     private static func registers(_ banks: PCRBanks) -> [String: JSONValue] {
@@ -199,8 +306,19 @@ struct EvidenceVerification {
         return registers
     }
 
-    /// Shorter values stand at the front, zeros behind them, as in the key broker protocol.
-    private static func padded(_ bytes: [UInt8], _ length: Int) -> [UInt8] {
-        bytes + [UInt8](repeating: 0, count: max(length - bytes.count, 0))
+    /// The input of attestation policies, as the key broker protocol has it.
+    private func annotated(_ name: String, _ claims: JSONValue) -> JSONValue {
+        var members: [String: JSONValue] = [name: claims]
+        for member in ["report_data", "init_data"] { members[member] = claims[member] }
+        return .object(members)
+    }
+
+    /// A digest stands at the front, zeros behind it, as in the key broker protocol; anything else is given whole.
+    private static func padded(_ bytes: [UInt8], _ length: Int, _ option: String) throws(WireError) -> [UInt8] {
+        guard bytes.count == length || (bytes.count < length && [32, 48].contains(bytes.count)) else {
+            let digests = length > 48 ? ", or a digest of 32 or 48" : length > 32 ? ", or a digest of 32" : ""
+            throw WireError(field: option, reason: "has \(bytes.count) bytes; it needs \(length)\(digests)")
+        }
+        return bytes + [UInt8](repeating: 0, count: length - bytes.count)
     }
 }

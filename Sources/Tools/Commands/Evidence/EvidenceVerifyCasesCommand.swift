@@ -17,8 +17,18 @@ struct EvidenceVerifyCasesCommand: ParsableCommand {
     var cases: [String] = []
     @Argument(help: "The manifest; the paths in it count from its folder.") var manifest: String
 
+    /// The cases that were asked for.
+    func read() throws(CommandFailure) -> [EvidenceCase] {
+        do { return try EvidenceCase.read(manifest, ids: Set(cases)) } catch {
+            throw CommandFailure("\(manifest): \(error)")
+        }
+    }
+
     func run() throws {
-        let found = try EvidenceCase.read(manifest, ids: Set(cases))
+        let found: [EvidenceCase]
+        do throws(CommandFailure) { found = try read() } catch {
+            return try PolicyReport(complaint: ShownText.line("error: \(error.what)"), status: 2).finish()
+        }
         let missing = Set(cases).subtracting(found.map(\.id))
         guard missing.isEmpty else {
             throw ValidationError("\(manifest) has no case \(missing.sorted().joined(separator: ", ")).")

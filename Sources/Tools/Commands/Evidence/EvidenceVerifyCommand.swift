@@ -1,19 +1,23 @@
 import ArgumentParser
 import Crypto
+import EndorsementSources
 import Foundation
+import Rego
 import Verifier
 import WireFormat
 
 /// `testudo evidence verify`: is this evidence to be believed, and why not?
-struct EvidenceVerifyCommand: ParsableCommand {
+struct EvidenceVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Verify evidence; print what was checked.",
         discussion: """
-            Vendor roots are built in, and nothing is fetched. Without collateral a quote's authenticity is all that is found \
-            out.
+            Vendor roots are built in. What evidence needs of its vendor and no file has is fetched and kept, unless \
+            --offline; whatever is fetched is believed for its signatures only. Without collateral a quote's authenticity is \
+            all that is found out. The last line says what was not compared.
 
             Exit status: 0 when the evidence is accepted, 1 when it is refused, 2 when a file cannot be read, 3 when it is \
-            authentic but the vendor's status of the platform is not UpToDate, or nobody vouches for a TPM's key.
+            authentic but the vendor's status of the platform is not UpToDate or could not be fetched, nobody vouches for a \
+            TPM's key, or the attestation policy warns.
             """)
 
     @Option(
@@ -26,22 +30,21 @@ struct EvidenceVerifyCommand: ParsableCommand {
             "Certificates (DER, PEM), a chain, AMD's certificate table, a revocation list, Intel's collateral; often.",
             valueName: "file"))
     var endorsement: [String] = []
+    @OptionGroup var sources: EndorsementOptions
     @Option(help: ArgumentHelp("The report data, or the TPM's nonce, that is expected.", valueName: "hex"))
     var reportData: String?
     @Option(help: ArgumentHelp("The digest of the init-data that is expected.", valueName: "hex"))
     var initData: String?
+    @OptionGroup var appraisal: AppraisalOptions
     @Option(help: ArgumentHelp("Verify as of this time (RFC 3339).", valueName: "time")) var time: String?
     @Option(help: ArgumentHelp("Trust this root certificate (DER) for soft-… technologies.", valueName: "file"))
     var softRoot: [String] = []
     @Option(help: ArgumentHelp("The key that the TPM is known to sign with (PEM, DER or TPM2B).", valueName: "file"))
     var attestationKey: String?
     @Option(
-        help: ArgumentHelp(
-            "Appraise the claims with the default policy and these reference values (testudo reference-values --file).",
-            valueName: "file"))
-    var referenceValues: String?
+        help: ArgumentHelp("Trust this root (DER, PEM) for the certificates of TPMs' keys; often.", valueName: "file"))
+    var tpmRoot: [String] = []
     @Flag(help: "Accept guests whose memory the host may read.") var allowDebug = false
-    @Flag(help: "Fetch nothing (always so in this version).") var offline = false
     @Flag(help: "Print JSON instead of text.") var json = false
     @Argument(help: "The evidence.") var file: String
 
@@ -50,54 +53,40 @@ struct EvidenceVerifyCommand: ParsableCommand {
             throw ValidationError(
                 "--tee \(tee): known are \(EvidenceVerification.technologies.joined(separator: ", ")).")
         }
-        if referenceValues != nil, !EvidenceAppraisal.technologies.contains(tee) {
-            throw ValidationError("--reference-values does not go with --tee \(tee) yet.")
+        try appraisal.checkProtections()
+        guard tee != "tpm" || appraisal.measurement.isEmpty else {
+            throw ValidationError("A TPM's quote has no launch measurement: --reference-values has names of registers.")
         }
     }
 
-    func run() throws { try report().finish() }
+    func run() async throws { try await report().finish() }
 
-    private func appraisal(
-        _ outcome: EvidenceVerification.Outcome, _ verification: EvidenceVerification
-    ) throws -> EvidenceAppraisal? {
-        try referenceValues.map {
-            try EvidenceAppraisal(
-                verification.policyInput(outcome), referenceValues: $0, now: verification.now)
-        }
-    }
-
-    func report() throws -> PolicyReport {
+    func report() async throws -> PolicyReport {
         let evidence: EvidenceFile
         let verification: EvidenceVerification
         do {
             evidence = try EvidenceFile(try PolicyFiles.bytes(at: file))
-            verification = try self.verification()
+            verification = try await self.verification(of: evidence)
         } catch let error as ValidationError {
             throw error
+        } catch let error as RegoErrors {
+            return PolicyReport(complaint: PolicyOutput.text(error.errors), status: 2)
         } catch {
             return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
+        let text = EvidenceVerdictText(verification: verification, json: json)
         do {
-            var outcome = try verification.verify(evidence)
-            let appraisal = try self.appraisal(outcome, verification)
-            if let appraisal, !appraisal.isAffirming, outcome.reservation == nil {
-                outcome.reservation = "the default policy does not affirm it with these reference values"
-            }
-            let isGood =
-                outcome.reservation == nil
-                && (outcome.tcbStatus == nil || outcome.tcbStatus == TCBStatus.upToDate.rawValue)
-            return PolicyReport(output: text(outcome, appraisal, isGood), status: isGood ? 0 : 3)
+            let outcome = try verification.verify(evidence)
+            return PolicyReport(output: text.of(outcome), status: outcome.isGood ? 0 : 3)
         } catch let refusal as EvidenceRefusal {
-            return PolicyReport(output: text(refusal, refusal.fields.map(verification.notDemanded)), status: 1)
+            return PolicyReport(output: text.of(refusal), status: 1)
         } catch let error as WireError {
-            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
-        } catch let error as CommandFailure {
             return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
         }
     }
 
-    private func verification() throws -> EvidenceVerification {
-        let files = try endorsement.map { (name: $0, bytes: try PolicyFiles.bytes(at: $0)) }
+    private func verification(of evidence: EvidenceFile) async throws -> EvidenceVerification {
+        let files = try Self.read(endorsement)
         let roots = try softRoot.map { Array(SHA256.hash(data: try PolicyFiles.bytes(at: $0))) }
         var now = Int64(Date().timeIntervalSince1970)
         if let time {
@@ -106,64 +95,28 @@ struct EvidenceVerifyCommand: ParsableCommand {
             }
             now = Int64(date.timeIntervalSince1970)
         }
+        let distrust = try Distrust(appraisal.distrust)
+        // A TPM's certificates are of many makers, and none of the vendors' shapes.
+        let isTPM = tee == "tpm"
+        var gathered = EndorsementGathering.Gathered(files: try EndorsementFiles(isTPM ? [] : files))
+        if !isTPM {
+            gathered = await EndorsementGathering(
+                fetcher: try sources.fetcher(), checker: try EndorsementChecker(), now: now
+            ).complete(gathered.files, for: evidence, as: tee)
+        }
         return EvidenceVerification(
-            technology: tee, endorsements: try EndorsementFiles(files), softRoots: Set(roots),
-            reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
-            initData: try initData.map { try Hex.decode($0, field: "--init-data") }, allowsDebug: allowDebug,
+            technology: tee, endorsements: gathered.files, missing: gathered.missing, isOffline: sources.offline,
+            tpm: try TPMEndorsements(
+                certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
+            softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
+            initData: try initData.map { try Hex.decode($0, field: "--init-data") },
+            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(now: now),
+            distrust: distrust,
+            protections: appraisal.protection, allowsDebug: allowDebug,
             attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
     }
 
-    private func text(
-        _ outcome: EvidenceVerification.Outcome, _ appraisal: EvidenceAppraisal?, _ isGood: Bool
-    ) -> String {
-        let verdict = isGood ? "accepted" : "conditional"
-        if json {
-            var members: [String: JSONValue] = [
-                "verdict": .string(verdict), "tcb_status": outcome.tcbStatus.map { .string($0) } ?? .null,
-                "simulated": .bool(outcome.simulated),
-                "reservation": outcome.reservation.map { .string($0) } ?? .null,
-                "checks": .array(outcome.fields.map(\.json)),
-                "claims": outcome.claims,
-            ]
-            members["appraisal"] = appraisal?.json
-            return Self.shown(members)
-        }
-        var lines = outcome.fields.map(Self.line)
-        if outcome.simulated {
-            lines.append("simulated: a software stand-in signed this; it proves nothing of a machine")
-        }
-        if let status = outcome.tcbStatus { lines.append("TCB status: \(status)") }
-        lines += appraisal?.lines ?? []
-        let reservation = outcome.reservation ?? "the vendor's status is not UpToDate: policy decides"
-        lines.append(isGood ? "accepted" : "conditional: \(reservation)")
-        return lines.map { ShownText.line($0) }.joined(separator: "\n")
-    }
-
-    private func text(_ refusal: EvidenceRefusal, _ fields: [FieldVerdict]) -> String {
-        let status = refusal.fields.last { $0.field == "TCB status" && $0.verdict != .notChecked }?.value
-        if json {
-            return Self.shown([
-                "verdict": "refused", "tcb_status": status.map { .string($0) } ?? .null,
-                "check": .string(refusal.check.rawValue), "reason": .string(refusal.reason),
-                "checks": .array(fields.map(\.json)),
-            ])
-        }
-        return (fields.map(Self.line) + ["refused: \(refusal.description)"]).map { ShownText.line($0) }
-            .joined(separator: "\n")
-    }
-
-    private static func shown(_ members: [String: JSONValue]) -> String {
-        ShownText.json(JSONValue.object(members).prettyText)
-    }
-
-    private static func line(_ field: FieldVerdict) -> String {
-        let mark =
-            switch field.verdict {
-            case .passed: "ok    "
-            case .failed: "FAILED"
-            case .notChecked: "-     "
-            }
-        let value = field.value.isEmpty ? "" : " \(field.value)"
-        return "\(mark)  \(field.field):\(value) (\(field.reason))"
+    private static func read(_ paths: [String]) throws -> [(name: String, bytes: [UInt8])] {
+        try paths.map { (name: $0, bytes: try PolicyFiles.bytes(at: $0)) }
     }
 }

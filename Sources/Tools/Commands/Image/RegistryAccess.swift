@@ -35,7 +35,8 @@ enum RegistryAccess {
         return name == "localhost" || name == "127.0.0.1" || name.hasPrefix("[::1]")
     }
 
-    private static func systemRoots() throws -> String {
+    /// The roots that this machine trusts, in PEM.
+    static func systemRoots() throws -> String {
         let chosen = ProcessInfo.processInfo.environment["SSL_CERT_FILE"].map { [$0] } ?? rootFiles
         for path in chosen where FileManager.default.isReadableFile(atPath: path) { return try StateFolder.text(path) }
         throw CommandFailure("no root certificates found", hint: "install ca-certificates or set SSL_CERT_FILE")

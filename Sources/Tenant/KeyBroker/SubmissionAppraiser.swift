@@ -1,0 +1,97 @@
+import Envelope
+import Evidence
+import Verifier
+import WireFormat
+
+/// The appraiser of all technologies but SEV-SNP: TDX, SGX, TPM, Azure's machines and Arm realms, over the attestation service.
+///
+/// A Rego policy judges what runs, because launch measurements alone say it of none of them. Nothing passes whose
+/// executables the policy does not affirm, and no reservation counts as minor but that a stand-in or a TPM isolates nothing.
+public struct SubmissionAppraiser: EvidenceAppraiser {
+    private let service: AttestationEvaluator
+    /// The same for guests whose manifest asks for debugging.
+    private let debugging: AttestationEvaluator
+
+    /// Creates an appraiser.
+    ///
+    /// - Parameters:
+    ///   - settings: Whom it believes.
+    ///   - references: What policies compare claims with.
+    ///   - policy: The tenant's policy; nil for the default one.
+    public init(
+        settings: VerificationSettings, references: any ReferenceValueSource, policy: String? = nil
+    ) throws(WireError) {
+        var relaxed = settings
+        relaxed.allowDebugging()
+        service = try AttestationEvaluator(SubmissionVerifier(settings), references: references)
+        debugging = try AttestationEvaluator(SubmissionVerifier(relaxed), references: references)
+        if let policy {
+            try service.setPolicy(DefaultPolicy.identifier, source: policy)
+            try debugging.setPolicy(DefaultPolicy.identifier, source: policy)
+        }
+    }
+
+    /// Everything that the attestation service can verify, without SEV-SNP, which has stricter rules of its own.
+    public var technologies: Set<String> {
+        SubmissionVerifier.technologies.subtracting([Technology.snp.rawValue, Technology.softSNP.rawValue])
+    }
+
+    /// Verifies the evidence and asks the policy.
+    public func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {
+        let result: AttestationResult
+        do {
+            result = try (bundle.allowsDebugGuest ? debugging : service).evaluate(
+                Submission(
+                    tee: bundle.technology, evidence: bundle.primaryEvidence,
+                    // The handshake's digest has 48 bytes; each technology pads or cuts it as its agents do.
+                    runtimeData: .structured(bundle.runtimeDataClaims), hash: .sha384,
+                    initData: .digest(bundle.hostData)))
+        } catch {
+            throw AppraisalFailure(check: error.check.rawValue, reason: error.reason)
+        }
+        try Self.checkTrust(result)
+        let verified = result.verified
+        return AppraisedEvidence(
+            technology: verified.tee, simulated: verified.simulated, debug: verified.debug,
+            measurement: verified.measurement.map { Hex.encode($0) } ?? "", protections: verified.protections,
+            submodule: result.submodule)
+    }
+
+    private static func checkTrust(_ result: AttestationResult) throws(AppraisalFailure) {
+        let vector = result.verdict.trustVector
+        let check = EvidenceCheck.policy.rawValue
+        let name = result.policyIdentifier
+        guard TrustTier(claim: vector.claims[.executables] ?? 0) == .affirming else {
+            throw AppraisalFailure(check: check, reason: "attestation policy \(name) does not know what runs")
+        }
+        let mayWarn = result.verified.simulated || result.verified.protections.mechanism == .tpm
+        for (subject, claim) in vector.claims.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let tier = TrustTier(claim: claim)
+            let isMinor = tier == .warning && mayWarn && (subject == .hardware || subject == .configuration)
+            guard tier <= .affirming || isMinor else {
+                throw AppraisalFailure(
+                    check: check, reason: "attestation policy \(name) says \(subject.rawValue): \(tier.name)")
+            }
+        }
+    }
+}
+
+/// Several appraisers, each for its technologies; the first that knows one has it.
+public struct AppraiserTable: EvidenceAppraiser {
+    private let appraisers: [any EvidenceAppraiser]
+
+    /// Joins appraisers.
+    public init(_ appraisers: [any EvidenceAppraiser]) { self.appraisers = appraisers }
+
+    /// What any of them understands.
+    public var technologies: Set<String> { appraisers.reduce(into: []) { $0.formUnion($1.technologies) } }
+
+    /// Asks the one that understands the technology.
+    public func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {
+        guard let appraiser = appraisers.first(where: { $0.technologies.contains(bundle.technology) }) else {
+            throw AppraisalFailure(
+                check: EvidenceCheck.technology.rawValue, reason: "evidence of this technology is not understood")
+        }
+        return try await appraiser.appraise(bundle)
+    }
+}

@@ -1,0 +1,113 @@
+import Synchronization
+import WireFormat
+
+/// An attestation service without its wire: evidence in, the submodules of a token out.
+///
+/// Policies are named as trustee names them: `default` for a machine is `default_cpu`. The built-in policy answers to
+/// `default` until another is set under that name.
+public final class AttestationEvaluator: Sendable {
+    /// The most policies that are kept.
+    public static let policyLimit = 1024
+    /// The largest policy, in bytes.
+    public static let policySizeLimit = 1 << 20
+    /// The most pieces of evidence for one token.
+    public static let submissionLimit = 64
+
+    private let verifier: SubmissionVerifier
+    private let references: any ReferenceValueSource
+    private let builtIn: AttestationPolicy
+    private let policies = Mutex<[String: AttestationPolicy]>([:])
+
+    /// Creates a service.
+    ///
+    /// - Parameters:
+    ///   - verifier: What verifies evidence.
+    ///   - references: What policies compare claims with.
+    public init(_ verifier: SubmissionVerifier, references: any ReferenceValueSource) throws(WireError) {
+        self.verifier = verifier
+        self.references = references
+        builtIn = try Self.compile(DefaultPolicy.identifier, DefaultPolicy.source, references)
+    }
+
+    private static func compile(
+        _ identifier: String, _ source: String, _ references: any ReferenceValueSource
+    ) throws(WireError) -> AttestationPolicy {
+        do {
+            return try AttestationPolicy(identifier: identifier, source: source, references: references)
+        } catch {
+            throw WireError(field: "policy \(identifier)", reason: error.description)
+        }
+    }
+
+    /// Sets a policy in place of the former one of that name.
+    ///
+    /// - Throws: ``WireError`` when the name or the policy is not one.
+    public func setPolicy(_ identifier: String, source: String) throws(WireError) {
+        let isName =
+            (1...128).contains(identifier.utf8.count)
+            && identifier.unicodeScalars.allSatisfy {
+                $0.isASCII && ($0.properties.isAlphabetic || "0123456789-_.".unicodeScalars.contains($0))
+            }
+        guard isName else {
+            throw WireError(field: "policy_id", reason: "must be 1 to 128 letters, digits, dots, hyphens, underscores")
+        }
+        guard source.utf8.count <= Self.policySizeLimit else {
+            throw WireError(field: "policy", reason: "exceeds \(Self.policySizeLimit) bytes")
+        }
+        let policy = try Self.compile(identifier, source, references)
+        let isKept = policies.withLock { known in
+            guard known[identifier] != nil || known.count < Self.policyLimit else { return false }
+            known[identifier] = policy
+            return true
+        }
+        guard isKept else { throw WireError(field: "policy_id", reason: "there are \(Self.policyLimit) policies") }
+    }
+
+    /// The names of the policies that hold, sorted.
+    public var policyIdentifiers: [String] {
+        let set = policies.withLock { Set($0.keys) }
+        return set.union([DefaultPolicy.identifier]).sorted()
+    }
+
+    /// The policy for a kind of device: the one of that kind, then the one of that name for all kinds.
+    func policy(_ identifier: String, for deviceClass: DeviceClass) throws(WireError) -> AttestationPolicy {
+        let found = policies.withLock { $0["\(identifier)_\(deviceClass.rawValue)"] ?? $0[identifier] }
+        if let found { return found }
+        guard identifier == DefaultPolicy.identifier else {
+            throw WireError(
+                field: "policy_ids", reason: "there is no policy \(ShownText.cut(identifier, bytes: 128))")
+        }
+        return builtIn
+    }
+
+    /// Verifies evidence and judges its claims.
+    ///
+    /// - Parameters:
+    ///   - submission: The evidence.
+    ///   - policy: The policy's name; empty for the default.
+    public func evaluate(
+        _ submission: Submission, policy: String = ""
+    ) throws(EvidenceRefusal) -> AttestationResult {
+        let verified = try verifier.verify(submission)
+        let identifier = policy.isEmpty ? DefaultPolicy.identifier : policy
+        do throws(WireError) {
+            return try AttestationResult(
+                verified, policy: try self.policy(identifier, for: verified.deviceClass), identifier: identifier)
+        } catch {
+            throw VerificationRecord().refusal(.policy, "appraisal policy", identifier, error.description)
+        }
+    }
+
+    /// Evaluates several pieces of evidence for one token; one that is refused refuses all.
+    public func evaluate(
+        _ submissions: [Submission], policy: String = ""
+    ) throws(EvidenceRefusal) -> [AttestationResult] {
+        guard (1...Self.submissionLimit).contains(submissions.count) else {
+            throw VerificationRecord().refusal(
+                .format, "verification_requests", "\(submissions.count)", "must be 1 to \(Self.submissionLimit)")
+        }
+        var results: [AttestationResult] = []
+        for submission in submissions { results.append(try evaluate(submission, policy: policy)) }
+        return results
+    }
+}

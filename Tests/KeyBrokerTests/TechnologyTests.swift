@@ -1,0 +1,203 @@
+import Envelope
+import Evidence
+import Foundation
+import PodManifest
+import Testing
+import Verifier
+import WireFormat
+
+@testable import KeyBroker
+
+/// The broker with its own appraisers and guests of other technologies than SEV-SNP; a TPM is one that tests can be.
+@Suite("Guests of every technology")
+struct TechnologyTests {
+    private static let initData = "version = \"0.1.0\"\n# tpm\n"
+
+    /// A broker whose attestation policy knows the TPM's kernel and, unless told otherwise, its key.
+    private static func bench(
+        _ tpm: SoftwareTPM, knowsKey: Bool = true, policy: String? = nil
+    ) async throws -> BrokerBench {
+        let bench = try BrokerBench { folder, configuration in
+            try Data(tpm.key.publicKey.derRepresentation).write(to: URL(fileURLWithPath: folder + "/ak.der"))
+            if knowsKey { configuration.attestation.attestationKeys = [folder + "/ak.der"] }
+            if let policy {
+                configuration.attestation.policy = folder + "/policy.rego"
+                try Data(policy.utf8).write(to: URL(fileURLWithPath: folder + "/policy.rego"))
+            }
+        }
+        var values: [String: JSONValue] = [
+            "tpm_pcr11": [.string(Hex.encode(tpm.registers[11]))],
+            "tpm_pcr7": [.string(Hex.encode(tpm.registers[7]))],
+        ]
+        if knowsKey { values["trusted_aks"] = [.string(tpm.publicKey)] }
+        let message: JSONValue = [
+            "type": "sample", "payload": .string(Base64.encode(JSONValue.object(values).canonicalBytes)),
+        ]
+        #expect(try await bench.administer("POST", "reference-value", message.canonicalBytes).status == 200)
+        return bench
+    }
+
+    private static func attest(
+        _ bench: BrokerBench, _ tpm: SoftwareTPM, _ guest: FakeGuest, nonce other: String? = nil
+    ) async throws -> BrokerResponse {
+        let (cookie, nonce) = try await bench.challenge("tpm")
+        let report = ReportBinding.rcar(
+            teePublicKey: guest.publicKey, nonce: other ?? nonce, additionalEvidence: guest.additional)
+        var body = guest.attestation(nonce).objectValue ?? [:]
+        body["tee-evidence"] = [
+            "primary_evidence": try tpm.evidence(report), "additional_evidence": .string(guest.additional),
+        ]
+        return await bench.send(
+            "POST", "kbs/v0/attest", body: JSONValue.object(body).canonicalBytes, cookie: cookie)
+    }
+
+    private static func register(
+        _ bench: BrokerBench, _ guest: FakeGuest, _ tpm: SoftwareTPM, measurements: JSONValue? = nil
+    ) async throws {
+        try await bench.prepare(
+            guest,
+            changes: ["measurements": measurements ?? [.string(tpm.measurement)], "simulated": false])
+    }
+
+    private static func refusal(_ response: BrokerResponse) -> String {
+        (try? JSONValue.parse(response.body))?["detail"]?.stringValue ?? ""
+    }
+
+    @Test func `a machine with a known TPM gets what it is registered for`() async throws {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        let bench = try await Self.bench(tpm)
+        try await Self.register(bench, guest, tpm)
+        let response = try await Self.attest(bench, tpm, guest)
+        #expect(response.status == 200, "\(Self.refusal(response))")
+        let token = try #require(try JSONValue.parse(response.body)["token"]?.stringValue)
+        let claims = try JSONValue.parse(
+            try Base64.decodeURL(String(token.split(separator: ".")[1]), field: "token"))
+        let cpu = try #require(claims["submods"]?["cpu0"])
+        #expect(cpu["ear.status"] == "warning")
+        #expect(cpu["ear.veraison.annotated-evidence"]?["protections"] == ["attested"])
+        #expect(claims["testudo"]?["technology"] == "tpm")
+        let secret = await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token)
+        #expect(secret.status == 200)
+    }
+
+    @Test func `other nonces, init-data, keys and kernels are refused`() async throws {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        let bench = try await Self.bench(tpm)
+        try await Self.register(bench, guest, tpm)
+        let nonce = Base64.encode([UInt8](repeating: 1, count: 32))
+        #expect(try await Self.attest(bench, tpm, guest, nonce: nonce).status == 401)
+        var launched = SoftwareTPM(initData: "version = \"0.1.0\"\n# other\n")
+        #expect(try await Self.attest(bench, launched, guest).status == 401)
+        launched = SoftwareTPM(initData: Self.initData)
+        let stranger = try await Self.attest(bench, launched, guest)
+        #expect(Self.refusal(stranger).contains("hardware: contraindicated"))
+        let unknown = try await Self.bench(SoftwareTPM(initData: Self.initData, kernel: 12))
+        try await Self.register(unknown, guest, tpm)
+        #expect(Self.refusal(try await Self.attest(unknown, tpm, guest)).contains("does not know what runs"))
+    }
+
+    @Test func `a technology without releases needs its measurement in the registration`() async throws {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        for measurements: JSONValue in ["any-reference", [.string(BrokerBench.measurement)]] {
+            let bench = try await Self.bench(tpm)
+            try await Self.register(bench, guest, tpm, measurements: measurements)
+            let response = try await Self.attest(bench, tpm, guest)
+            #expect(response.status == 403)
+            #expect(Self.refusal(response).contains("measurement in the registration"))
+        }
+    }
+
+    @Test func `a tenant's attestation policy takes trust away`() async throws {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        let policy = """
+            package policy
+            import rego.v1
+            trust_claims := {"executables": 3, "hardware": hardware}
+            default hardware := 97
+            hardware := 2 if "memory-confidentiality" in input.protections
+            """
+        let bench = try await Self.bench(tpm, policy: policy)
+        try await Self.register(bench, guest, tpm)
+        let response = try await Self.attest(bench, tpm, guest)
+        #expect(Self.refusal(response).contains("hardware: contraindicated"))
+    }
+
+    @Test func `a refusal names the protection that the manifest demands and the machine lacks`() async throws {
+        let manifest = try #require(StandingTests.debugManifest.objectValue)
+        for (wanted, missing) in [
+            (["attested"], nil), (["attested", "memory-confidentiality"], "memory-confidentiality"),
+            (["attested", "debug-off"], "debug-off"),
+        ] as [([String], String?)] {
+            var changed = manifest
+            changed["protections"] = .array(wanted.map { .string($0) })
+            let text = try InitData(try PodManifest(parsing: .object(changed))).text
+            let guest = FakeGuest(technology: "tpm", initData: text)
+            let tpm = SoftwareTPM(initData: text)
+            let bench = try await Self.bench(tpm)
+            try await Self.register(bench, guest, tpm)
+            let response = try await Self.attest(bench, tpm, guest)
+            if let missing {
+                #expect(response.status == 403)
+                #expect(Self.refusal(response).contains("\(missing) is demanded and missing"))
+                let lines = try await bench.audit()
+                #expect(lines.contains { $0["check"] == "protection" && $0["decision"] == "deny" })
+            } else {
+                #expect(response.status == 200, "\(Self.refusal(response))")
+            }
+        }
+    }
+
+    @Test func `manifests know the protections that the verifier knows`() throws {
+        let manifest = try #require(StandingTests.debugManifest.objectValue)
+        for protection in Protection.allCases {
+            var changed = manifest
+            changed["protections"] = .array(Set(["attested", protection.rawValue]).sorted().map { .string($0) })
+            #expect(throws: Never.self) { try PodManifest(parsing: .object(changed)) }
+        }
+        var changed = manifest
+        changed["protections"] = ["attested", "world-peace"]
+        #expect(throws: WireError.self) { try PodManifest(parsing: .object(changed)) }
+    }
+
+    @Test func `token keys rotate by hand and by age, and old tokens stay good until they expire`() async throws {
+        let bench = try BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let (_, token) = try await bench.attest(guest)
+        func keys() async throws -> [String?] {
+            let response = await bench.send("GET", ".well-known/jwks.json")
+            return try JSONValue.parse(response.body)["keys"]?.arrayValue?.map { $0["kid"]?.stringValue } ?? []
+        }
+        let first = try await keys()
+        #expect(first.count == 1)
+        #expect(await bench.send("POST", "kbs/v0/testudo/token-key").status == 401)
+        let rotated = try await bench.administer("POST", "testudo/token-key")
+        let name = try JSONValue.parse(rotated.body)["kid"]?.stringValue
+        #expect(try await keys() == [name] + first)
+        #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token).status == 200)
+        // A restart finds the same keys.
+        let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        let again = try TokenAuthority(
+            store: bench.broker.store, minutes: configuration.tokenMinutes, clock: bench.time.clock)
+        #expect(again.keySet["keys"]?.arrayValue?.count == 2)
+        #expect(throws: Never.self) { try again.guest(bearing: token) }
+        bench.time.advance(301)
+        #expect(try await keys() == [name])
+        bench.time.advance(30 * 86_400 - 301)
+        try await bench.publish(version: "0.1.0", measurement: BrokerBench.measurement)
+        let late = FakeGuest(instance: String(repeating: "02", count: 16))
+        try await bench.prepare(late)
+        _ = try await bench.attest(late)
+        #expect(try await keys().count == 2)
+        #expect(try await keys().first != name)
+    }
+
+    @Test func `tokens can be signed on P-384`() async throws {
+        let bench = try BrokerBench { _, configuration in configuration.tokenAlgorithm = .es384 }
+        #expect(bench.broker.tokens.keySet["keys"]?.arrayValue?.first?["crv"] == "P-384")
+    }
+}

@@ -1,0 +1,89 @@
+import Crypto
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import Verifier
+
+@Suite("Init-data and runtime data")
+struct InitDataDocumentTests {
+    @Test func `runtime data are hashed in canonical form`() throws {
+        let document: JSONValue = ["b": 1, "a": "test", "c": ["d": "e"]]
+        let submission = Submission(tee: "snp", evidence: [:], runtimeData: .structured(document))
+        #expect(
+            Hex.encode(submission.reportData ?? [])
+                == "e71ce8e70d814ba6639c3612ebee0ff1f76f650f8dbb5e47157e0f3f525cd22c4597480a186427c813ca941da78870c3")
+        #expect(submission.runtimeDataClaims == document)
+        #expect(Submission(tee: "snp", evidence: [:], runtimeData: .raw([1])).reportData == [1])
+        #expect(try HashAlgorithm(parsing: "SHA-512", field: "hash") == .sha512)
+        #expect(throws: WireError.self) { try HashAlgorithm(parsing: "sm3", field: "hash") }
+    }
+
+    @Test(.enabled(if: Vectors.available)) func `trustee's init-data give the policy's data`() throws {
+        let bytes = try Vectors.bytes("trustee/integration-tests/tests/init-data-with-policy.toml")
+        let document = try InitDataDocument(parsing: bytes)
+        #expect(document.digest == Array(SHA256.hash(data: bytes)))
+        let policy = try #require(document.claims["agent_policy_claims"])
+        let container = try #require(policy["containers"]?.arrayValue?[1])
+        #expect(
+            container["OCI"]?["Process"]?["Args"]?.arrayValue?.first
+                == "/opt/bitnami/scripts/nginx/entrypoint.sh")
+        for length in stride(from: 0, to: bytes.count, by: 997) {
+            _ = try? InitDataDocument(parsing: Array(bytes.prefix(length)))
+        }
+    }
+
+    @Test func `configurations of agents are documents`() throws {
+        let text = """
+            version = "0.1.0"  # a comment
+            algorithm = "sha384"
+            [data]
+            "aa.toml" = '''
+            [token_configs.kbs]
+            url = 'http://127.0.0.1:8080'
+            numbers = [1, 0x10, 1_000, -2, 1.5,
+              true] # more
+            inline = {a = 1, b.c = "x\\u0041\\\\"}
+            [[list]]
+            n = 1
+            [[list]]
+            n = 2
+            '''
+            other = "as it stands"
+            """
+        let document = try InitDataDocument(parsing: Array(text.utf8))
+        #expect(document.algorithm == .sha384)
+        let agent = try #require(document.claims["aa.toml"])
+        #expect(agent["token_configs"]?["kbs"]?["url"] == "http://127.0.0.1:8080")
+        #expect(agent["token_configs"]?["kbs"]?["numbers"] == [1, 16, 1000, -2, 1.5, true])
+        #expect(agent["token_configs"]?["kbs"]?["inline"] == ["a": 1, "b": ["c": "xA\\"]])
+        #expect(agent["list"] == [["n": 1], ["n": 2]])
+        #expect(document.claims["other"] == "as it stands")
+    }
+
+    @Test func `texts of all four kinds`() throws {
+        let text = "a = \"x\\ty\"\nb = 'x\\ty'\nc = \"\"\"\none \\\n   two\"\"\"\"\nd = '''\nit''s'''''\n"
+        #expect(
+            try TOMLParser.parse(text)
+                == ["a": "x\ty", "b": "x\\ty", "c": "one two\"", "d": "it''s''"])
+    }
+
+    @Test(arguments: [
+        "a = 1\na = 2", "[t]\n[t]", "a = 1\n[a]", "a.b = 1\na = 2", "a = ", "= 1", "a = \"x", "a = '''x", "a = [1",
+        "a = {b = 1", "a = 1 2", "a = 1979-05-27", "a = \"\\x\"", "a = \"\\ud800\"", "[[a]]\n[a]\nb=1\n[a]", "a = nan",
+        "[a", "a b = 1", "a = 1__0", "[t]\na=1\n[[t]]",
+    ])
+    func `what is no document is refused`(text: String) {
+        #expect(throws: WireError.self) { try TOMLParser.parse(text) }
+    }
+
+    @Test func `depth and size are bounded`() {
+        let deep = "a = " + String(repeating: "[", count: 100_000)
+        #expect(throws: WireError.self) { try TOMLParser.parse(deep) }
+        let long = "a" + String(repeating: ".a", count: 100_000) + " = 1"
+        #expect(throws: WireError.self) { try TOMLParser.parse(long) }
+        #expect(throws: WireError.self) {
+            try InitDataDocument(parsing: [UInt8](repeating: 0x20, count: InitDataDocument.sizeLimit + 1))
+        }
+    }
+}
