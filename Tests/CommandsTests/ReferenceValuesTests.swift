@@ -100,7 +100,8 @@ struct ReferenceValuesTests {
         #expect(throws: (any Error).self) { try ReferenceValuesImport.parse(["a", "--expires", "soon"]) }
     }
 
-    @Test func `a guest image is published with every measurement of its build`() async throws {
+    /// An image in the stage's folder, with its measurements.
+    private func writeImage() throws -> LaunchMeasurements {
         let (kernel, initrd, firmware) = (
             [UInt8](repeating: 1, count: 4096), [UInt8](repeating: 2, count: 4096), [UInt8](repeating: 3, count: 65_536)
         )
@@ -109,6 +110,11 @@ struct ReferenceValuesTests {
         try write("initrd", initrd)
         try write("qboot.rom", firmware)
         try write("measurements.json", measured.json(version: "9.9.9").canonicalBytes)
+        return measured
+    }
+
+    @Test func `a guest image is published with every measurement of its build`() async throws {
+        let measured = try writeImage()
         let pkcs8: [UInt8] = [
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
         ]
@@ -126,9 +132,34 @@ struct ReferenceValuesTests {
         try await run("remove", "--guest", "9.9.9")
         #expect(try await entries().isEmpty)
         // Measurements of another image are not published under this one's name.
-        try write("kernel", [0] + kernel)
+        try write("kernel", [0])
         #expect(throws: CommandFailure.self) {
             try GuestPublish.publish(image: stage.folder.path, key: stage.path("key.pem"), expires: nil)
+        }
+    }
+
+    @Test func `up publishes its image each time, also after a clock that ran ahead`() async throws {
+        _ = try writeImage()
+        try await BrokerStage.run { broker in
+            var settings = broker.settings
+            settings.guestImage = stage.folder.path
+            try StateFolder.write(P256.KeyAgreement.PrivateKey().pemRepresentation, to: broker.state.logKey)
+            try StateFolder.write("key", to: broker.state.signingPublicKey)
+            let setup = TenantSetup(state: broker.state, settings: settings, progress: Progress(quiet: true))
+            func issued() async throws -> Int64? {
+                let documents = try await broker.admin().json("GET", "/kbs/v0/testudo/reference-values")
+                #expect(documents.arrayValue?.count == 1 && documents[0]?["artefacts"]?["kernel"] != nil)
+                return documents[0]?["issuedAt"].flatMap(ReferenceTime.seconds)
+            }
+            try await setup.finish()
+            let release = try Ed25519PEM.privateKey(try StateFolder.text("\(broker.state.broker)/release.key"))
+            let ahead = ReferenceValueFile.now + 3600
+            let document = try ReleasePublication(image: settings.guestImage).signed(
+                by: release, issuedAt: ahead, expires: nil)
+            try await broker.admin().call("PUT", "/kbs/v0/testudo/reference-values", body: Array(document.utf8))
+            #expect(try await issued() == ahead)
+            try await setup.finish()
+            #expect(try await issued() == ahead + 1)
         }
     }
 

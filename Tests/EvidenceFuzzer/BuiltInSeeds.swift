@@ -35,6 +35,9 @@ extension Format {
                 Array("[\"\(value)\",\"\(value)\"]".utf8), Array("{\"0\":\"\(value)\",\"7\":\"\(value)\"}".utf8),
                 Array("{\"sha256\":{\"0\":\"\(value)\"},\"sha1\":[\"\(value.prefix(40))\"]}".utf8),
             ]
+        case .corim: return ReferenceSeeds.corim
+        case .swidManifest: return ReferenceSeeds.swid
+        case .referenceDocument: return ReferenceSeeds.documents
         default: return [[0]]
         }
     }

@@ -175,3 +175,44 @@ enum CollateralParsing {
         }
     }
 }
+
+enum ReferenceParsing {
+    static func corim(_ bytes: [UInt8]) throws(WireError) {
+        guard try SignedCoRIM.isSigned(bytes) else {
+            let manifest = try CoRIM(parsing: bytes)
+            require(bytes.suffix(manifest.bytes.count) == manifest.bytes[...], "a manifest is not given back")
+            return
+        }
+        let signed = try SignedCoRIM(parsing: bytes)
+        require(bytes.suffix(signed.bytes.count) == signed.bytes[...], "a signed manifest is not given back")
+        _ = try CoRIM(payload: signed.message.payload)
+    }
+
+    /// Documents that nobody signed (what a signature covers is read in the same way), and stores.
+    static func document(_ bytes: [UInt8]) throws(WireError) {
+        let now: Int64 = 1_800_000_000
+        if let json = try? JSONValue.parse(bytes) {
+            if let release = try? ReleaseDocument(parsing: json) {
+                require(try ReleaseDocument(parsing: release.json) == release, "a release written as JSON is another")
+                _ = release.isValid(at: now)
+            }
+            if let store = try? ReferenceValueStore(json: json) { try check(store, now) }
+        }
+        _ = ReferenceReader.message(wrapping: bytes)
+        let reader = ReferenceReader(
+            allowsUnsigned: true, origin: "fuzzer", expiry: bytes.count % 2 == 0 ? .usual : .never, note: "note",
+            now: now)
+        let document = try reader.read(bytes)
+        var store = ReferenceValueStore()
+        let change = try store.take(document)
+        require(change.written.count == document.entries.count, "a value is lost")
+        try check(store, now)
+    }
+
+    private static func check(_ store: ReferenceValueStore, _ now: Int64) throws(WireError) {
+        for entry in store.all { _ = (store.answer(entry.name, at: now).reason, entry.standing(at: now).reason) }
+        require(try ReferenceValueStore(json: store.json) == store, "a store written as JSON is another")
+        let rows = store.all.flatMap { store.rows(of: $0.name).prefix(1) }
+        _ = try? ReferenceValueStore(entries: rows, marks: store.marks.values.map(\.json), signers: ["ab"])
+    }
+}

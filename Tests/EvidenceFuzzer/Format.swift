@@ -21,6 +21,9 @@ enum Format: String, CaseIterable, Sendable {
     case deviceEvidence = "device-evidence"
     case firmware = "firmware"
     case program = "program"
+    case corim = "corim"
+    case swidManifest = "swid-manifest"
+    case referenceDocument = "reference-document"
 
     /// The most bytes of an input.
     var room: Int {
@@ -68,6 +71,12 @@ enum Format: String, CaseIterable, Sendable {
         case .firmware:
             ["FirmwareTable", "OVMFTables", "TDVFMetadata", "HandoffBlocks"].map { "\(common)/Launch/\($0).swift" }
         case .program: ["\(common)/Launch/PortableExecutable.swift"]
+        case .corim: ["\(common)/CoRIM"]
+        case .swidManifest: ["\(common)/SWID"]
+        case .referenceDocument:
+            ["ReferenceReader+JSON", "ReleaseDocument", "ReferenceValueStore+JSON"].map {
+                "\(verifier)/ReferenceValues/\($0).swift"
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ extension Format {
                 .bytes(4), .number(4), .number(4), .number(4), .bytes(16), .bytes(1184), .number(4), .number(4),
                 .number(4), .number(4), .sized(4, .json),
             ])
-        case .ccaToken: .cbor
+        case .ccaToken, .corim: .cbor
         case .spdm:
             .fields([
                 .bytes(2), .bytes(35), .bytes(4), .number(1),

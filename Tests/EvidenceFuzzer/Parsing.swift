@@ -67,6 +67,11 @@ extension Format {
         case .program:
             let program = try PortableExecutable(parsing: bytes)
             require(program.sha384.count == 48 && program.sha256.count == 32, "a digest has another length")
+        case .corim: try ReferenceParsing.corim(bytes)
+        case .swidManifest:
+            let manifest = try SWIDManifest(parsing: bytes)
+            require(manifest.measurements.allSatisfy { !$0.digests.isEmpty }, "a measurement without digests")
+        case .referenceDocument: try ReferenceParsing.document(bytes)
         }
     }
 

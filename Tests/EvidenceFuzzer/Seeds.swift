@@ -64,6 +64,8 @@ enum Seeds {
         .ccaToken: ["trustee/deps/verifier/test_data/cca/misc/cca-example-token.cbor"],
         .spdm: ["trustee/deps/verifier/test_data/nvidia/hopperAttestationReport.txt"],
         .certificate: ["evidence/sgx/collateral/phala-sgx.json"],
+        .corim: ["trustee/rvps/src/extractors/corim/unsigned-example-corim.cbor"],
+        .referenceDocument: ["trustee/rvps/src/extractors/corim/unsigned-example-corim.cbor"],
         .endorsements: ["evidence/sgx/collateral/phala-sgx.json"],
     ]
 
