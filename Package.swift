@@ -10,18 +10,18 @@ let strict: [SwiftSetting] = [
 ]
 
 /// Set by `scripts/fuzz`: the fuzzer is part of the package, and what it feeds counts its branches. `-assert-config`
-/// keeps assertions and the bounds checks of unsafe buffers in optimised code.
+/// keeps assertions and the bounds checks of unsafe buffers in optimised code; inlined into other modules, code would not count.
 let isFuzzing = Context.environment["TESTUDO_FUZZ"] != nil
 let instrumented: [SwiftSetting] =
     isFuzzing
     ? [
         .unsafeFlags([
             "-sanitize=fuzzer", "-parse-as-library", "-assert-config", "Debug", "-profile-generate",
-            "-profile-coverage-mapping",
+            "-profile-coverage-mapping", "-disable-cmo",
         ])
     ] : []
 
-/// The fuzzer reaches the verifier's own readers of certificates, which nobody else needs.
+/// The fuzzer reaches readers that are nobody else's, such as the verifier's of certificates.
 let testable: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-enable-testing"])] : []
 
 func product(_ name: String, _ package: String) -> Target.Dependency { .product(name: name, package: package) }
@@ -67,7 +67,7 @@ let common: [Target] = [
     library("Common", "WireFormat"),
     library("Common", "Envelope", ["CLinux", "WireFormat", crypto, cryptoExtras]),
     library("Common", "Unsealing", ["CLinux", "WireFormat", "Envelope", "ImageFormat", crypto, cryptoExtras]),
-    library("Common", "Evidence", ["WireFormat", "Envelope", crypto], settings: strict + instrumented),
+    library("Common", "Evidence", ["WireFormat", "Envelope", crypto], settings: strict + instrumented + testable),
     library("Common", "PodManifest", ["WireFormat", "Envelope"]),
     library("Common", "ImageFormat", ["WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     library("Common", "AgentProtocol", ["WireFormat"]),
@@ -169,7 +169,10 @@ let suites: [Target] = [
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),
-    tests("EvidenceTests", ["Evidence", "WireFormat", "Envelope", crypto]),
+    .target(
+        name: "EvidenceSamples", dependencies: ["WireFormat", crypto], path: "Tests/EvidenceSamples",
+        swiftSettings: strict),
+    tests("EvidenceTests", ["Evidence", "EvidenceSamples", "WireFormat", "Envelope", crypto]),
     tests("PodManifestTests", ["PodManifest", "WireFormat", "Envelope"]),
     tests("ImageFormatTests", ["ImageFormat", "Unsealing", "WireFormat", "Envelope", crypto, cryptoExtras]),
     tests("AgentProtocolTests", ["AgentProtocol", "WireFormat"]),
@@ -223,8 +226,9 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry", "Unsealing",
-            "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging, lifecycle,
+            "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
+            lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
@@ -244,7 +248,8 @@ let fuzzers: [Target] = [
         name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
         swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
     .executableTarget(
-        name: "evidence-fuzzer", dependencies: ["Fuzzing", "CAllocations", "WireFormat", "Evidence", "Verifier"],
+        name: "evidence-fuzzer",
+        dependencies: ["Fuzzing", "CAllocations", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
         path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: fuzzerLinking),
 ]

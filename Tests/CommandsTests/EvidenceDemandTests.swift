@@ -54,25 +54,28 @@ struct EvidenceDemandTests {
         #expect(initData.status == 2 && initData.complaint.contains("needs 48, or a digest of 32"), "\(initData)")
     }
 
-    @Test func `reference values are judged by the default policy, or by one's own`() async throws {
+    @Test func `a policy of one's own judges, warns and refuses`() async throws {
+        func policy(_ claims: String) -> String {
+            "package policy\n\nimport rego.v1\n\ntrust_claims := {\(claims)} if input.snp.measurement\n"
+        }
         let stage = try PolicyStage([
-            "all.json": """
-            {"snp_launch_measurement": ["\(Self.measurement)"], "snp_bootloader": [3], "snp_tee_svn": [0],
-             "snp_snp_svn": [8], "snp_microcode": [115]}
-            """,
-            "other.json": #"{"snp_launch_measurement": ["00"]}"#, "list.json": "[]",
-            "own.rego":
-                "package policy\n\nimport rego.v1\n\ntrust_claims := {\"hardware\": 32} if input.snp.measurement\n",
-            "broken.rego": "package policy\n\ntrust_claims := {\n",
+            "good.rego": policy("\"hardware\": 2"), "warning.rego": policy("\"hardware\": 32"),
+            "bad.rego": policy("\"hardware\": 97"), "silent.rego": policy("\"hardware\": 0"),
+            "broken.rego": "package policy\n\ntrust_claims := {\n", "list.json": "[]",
         ])
-        let good = try await Self.verify(Self.milan + ["--reference-values", stage.path("all.json")])
+        func status(_ name: String) async throws -> (Int32, String) {
+            let report = try await Self.verify(Self.milan + ["--policy", stage.path(name)])
+            return (report.status, report.output + report.complaint)
+        }
+        let good = try await status("good.rego")
+        #expect(good.0 == 0 && good.1.contains("ok      hardware: 2 (affirming, by policy good)"), "\(good)")
+        let warning = try await status("warning.rego")
         #expect(
-            good.status == 0 && good.output.contains("ok      executables: 3 (affirming, by policy default)"), "\(good)"
-        )
-        let other = try await Self.verify(Self.milan + ["--reference-values", stage.path("other.json")])
-        #expect(other.status == 1 && other.output.contains("refused: policy: "), "\(other)")
-        let own = try await Self.verify(Self.milan + ["--policy", stage.path("own.rego")])
-        #expect(own.status == 3 && own.output.contains("conditional: the attestation policy own warns"), "\(own)")
+            warning.0 == 3 && warning.1.contains("conditional: the warning policy does not affirm it"), "\(warning)")
+        for name in ["bad.rego", "silent.rego"] {
+            let refused = try await status(name)
+            #expect(refused.0 == 1 && refused.1.contains("refused: policy: "), "\(refused)")
+        }
         for words in [["--policy", "broken.rego"], ["--reference-values", "list.json"], ["--policy", "none.rego"]] {
             let wrong = try await Self.verify(Self.milan + [words[0], stage.path(words[1])])
             #expect(wrong.status == 2 && !wrong.complaint.isEmpty, "\(wrong)")

@@ -51,6 +51,34 @@ struct EvidenceVerifyTests {
         #expect(report.status == 0 && report.output.contains("ok      report data"))
     }
 
+    @Test func `reference values decide whether claims are affirmed, until they expire`() async throws {
+        let stage = try PolicyStage([:])
+        let file = stage.path("values.json")
+        let claims = try #require(
+            try JSONValue.parse(text: try await Self.verify(Self.milan + ["--json"]).output)["claims"]?.objectValue)
+        func add(_ name: String, _ claim: String, expires: String = "2030-01-01") async throws {
+            let value = try #require(claims[claim]).canonicalText
+            try await ReferenceValuesAdd.parse([name, "[\(value)]", "--expires", expires, "--file", file]).run()
+        }
+        for part in ["bootloader", "microcode"] { try await add("snp_\(part)", "reported_tcb_\(part)") }
+        try await add("snp_snp_svn", "reported_tcb_snp")
+        try await add("snp_tee_svn", "reported_tcb_tee")
+        let words = Self.milan + ["--reference-values", file]
+        let unknown = try await Self.verify(words)
+        #expect(unknown.status == 3 && unknown.output.contains("snp_launch_measurement: has no value"), "\(unknown)")
+        try await add("snp_launch_measurement", "measurement", expires: "2029-01-01")
+        let known = try await Self.verify(words)
+        #expect(known.status == 0 && known.output.contains("appraisal by the default policy: affirming"), "\(known)")
+        let late = try await Self.verify(
+            words.dropLast(4) + ["--time", "2029-06-01T00:00:00Z", "--reference-values", file])
+        #expect(late.status == 3, "\(late)")
+        #expect(late.output.contains("snp_launch_measurement: expired at 2029-01-01T00:00:00Z"), "\(late)")
+        let json = try JSONValue.parse(text: try await Self.verify(words + ["--json"]).output)
+        #expect(json["appraisal"]?["status"] == "affirming" && json["verdict"] == "accepted")
+        try Data("{}".utf8).write(to: URL(fileURLWithPath: file))
+        #expect(try await Self.verify(words).status == 2)
+    }
+
     @Test func `a debug guest is refused unless allowed`() async throws {
         let words = [
             "--tee", "sev-snp", "snp/real/milan-v2-debug-gosev/report.bin", "--endorsement",

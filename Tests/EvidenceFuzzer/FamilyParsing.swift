@@ -4,10 +4,25 @@ import WireFormat
 @testable import Verifier
 
 enum SNPParsing {
+    /// Evidence without certificates.
+    static let sample: SNPEvidence? = {
+        var bytes = [UInt8](repeating: 0, count: 1184)
+        (bytes[0], bytes[0x0A], bytes[0x34]) = (2, 3, 1)
+        return (try? SNPReport(parsing: bytes)).map { SNPEvidence(report: $0, certificates: [:]) }
+    }()
+
     static func report(_ bytes: [UInt8]) throws(WireError) {
         let report = try SNPReport(parsing: bytes)
         require(report.bytes == bytes, "a report is not given back")
-        _ = (report.policy.rawValue, report.signingKey)
+        _ = report.signingKey
+        let (policy, platform) = (report.policy, report.platformInfo)
+        let flags = [
+            policy.allowsSMT, policy.allowsMigrationAgent, policy.allowsDebug, policy.requiresSingleSocket,
+            policy.allowsCXL, policy.requiresAES256XTS, policy.requiresRAPLDisabled, policy.requiresCiphertextHiding,
+            policy.disablesPageSwap, platform.smtEnabled, platform.tsmeEnabled, platform.eccEnabled,
+            platform.aliasCheckComplete,
+        ]
+        require(flags.count == 13 && policy.abiMajor == policy.rawValue >> 8 & 0xFF, "a policy is read wrongly")
         let again = try? SNPReport(trusteeJSON: report.trusteeJSON)
         require(again == nil || again?.measurement == report.measurement, "a report written as JSON is another")
         for layout in [TCBVersion.Layout.turin, .genoa] {
@@ -17,7 +32,55 @@ enum SNPParsing {
     }
 }
 
+enum IntelParsing {
+    static func read(_ quote: Quote) {
+        _ = QuoteInspection(quote).platform
+        read(quote.signature.qeReport)
+        switch quote.body {
+        case .enclave(let report): read(report)
+        case .domain(let report): read(report)
+        }
+    }
+
+    private static func read(_ report: SGXReportBody) {
+        let parts = [
+            report.cpuSVN, report.miscSelect, report.extendedProductID, report.attributes, report.mrEnclave,
+            report.mrSigner, report.configurationID, report.familyID, report.reportData,
+        ]
+        let numbers = [report.productID, report.isvSVN, report.configurationSVN]
+        let count = (parts + report.reserved).reduce(2 * numbers.count) { $0 + $1.count }
+        require(count == report.bytes.count && (report.isDebug || !report.isDebug), "an enclave's parts are not all")
+    }
+
+    private static func read(_ report: TDReport) {
+        let parts = [
+            report.tcbSVN, report.mrSEAM, report.mrSignerSEAM, report.seamAttributes, report.attributes.bytes,
+            report.xfam, report.mrTD, report.mrConfigID, report.mrOwner, report.mrOwnerConfig, report.reportData,
+            report.tcbSVN2 ?? [], report.mrServiceTD ?? [],
+        ]
+        let attributes = report.attributes
+        let flags = [
+            attributes.debug, attributes.septVEDisable, attributes.protectionKeys, attributes.keyLocker,
+            attributes.performanceMonitoring,
+        ]
+        let count = (parts + report.rtmr).reduce(0) { $0 + $1.count }
+        require(count == report.bytes.count && flags.count == 5, "a domain's parts are not all")
+    }
+}
+
 enum TPMParsing {
+    static func statement(_ bytes: [UInt8]) throws(WireError) -> TPMAttestation {
+        let statement = try TPMAttestation(parsing: bytes)
+        if case .quote(let selections, _) = statement.body {
+            for selection in selections {
+                guard let bank = selection.bank, selection.registers.allSatisfy({ $0 < 256 }) else { continue }
+                let again = TPMPCRSelection(bank: bank, registers: Set(selection.registers.map(UInt8.init)))
+                require(again.registers == selection.registers, "registers selected again are others")
+            }
+        }
+        return statement
+    }
+
     static func key(_ bytes: [UInt8]) throws(WireError) {
         if let area = try? TPMPublicArea(parsing: bytes) {
             require(area.bytes == bytes, "a public area is not given back")
@@ -48,7 +111,7 @@ enum CertificateParsing {
     static func certificates(_ bytes: [UInt8]) throws(WireError) {
         guard bytes.first == 0x30 else {
             let blocks = try PEMBlocks(bytes, "chain")
-            for index in 0..<min(blocks.count, 4) { try? certificates(try blocks.der(index)) }
+            for index in 0..<min(blocks.bodies.count, 4) { try? certificates(try blocks.der(index)) }
             return
         }
         var failure: WireError?

@@ -9,6 +9,21 @@ struct Mutator {
     nonisolated(unsafe) private static var pieces: [Node] = []
     private static let pieceLimit = 256
 
+    /// Inputs that were cut before: the driver takes the same ones again and again.
+    nonisolated(unsafe) private static var known: [Int: Node] = [:]
+    private static let knownLimit = 1_024
+
+    private func dissect(_ bytes: [UInt8]) -> Node {
+        var hasher = Hasher()
+        bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+        let key = hasher.finalize()
+        if let node = Self.known[key] { return node }
+        if Self.known.count >= Self.knownLimit { Self.known.removeAll(keepingCapacity: true) }
+        let node = format.shape.dissect(bytes)
+        Self.known[key] = node
+        return node
+    }
+
     init(format: Format, seed: UInt32) {
         self.format = format
         random = Xorshift(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1)
@@ -17,7 +32,7 @@ struct Mutator {
     /// Another input of `room` bytes at most.
     mutating func mutate(_ bytes: [UInt8], room: Int) -> [UInt8] {
         if random.chance(1, in: 8) { return ByteMutation.mutate(bytes, room: room) }
-        var tree = format.shape.dissect(bytes)
+        var tree = dissect(bytes)
         for _ in 0...random.below(3) { edit(&tree) }
         let changed = tree.encoded
         return changed.count <= room ? changed : Array(changed.prefix(random.below(room + 1)))
@@ -25,12 +40,12 @@ struct Mutator {
 
     /// The first input with a piece of the second.
     mutating func cross(_ first: [UInt8], _ second: [UInt8]) -> [UInt8] {
-        var tree = format.shape.dissect(first)
-        let donor = format.shape.dissect(second)
-        let piece = donor[random.below(donor.count)]
+        var tree = dissect(first)
+        let donor = dissect(second)
+        let piece = donor.piece(&random)
         keep(piece)
         let insert = random.chance(1, in: 2)
-        tree.edit(at: random.below(tree.count)) { node in
+        tree.edit(&random) { node in
             if insert, case .list(let parts, let separator) = node {
                 node = .list(parts + [piece], separator: separator)
             } else {
@@ -49,11 +64,9 @@ struct Mutator {
     }
 
     private mutating func edit(_ tree: inout Node) {
+        if random.chance(1, in: 64) { keep(tree.piece(&random)) }
         var copy = self
-        let place = random.below(tree.count)
-        if random.chance(1, in: 64) { keep(tree[random.below(tree.count)]) }
-        copy.random = random
-        tree.edit(at: place) { node in copy.change(&node) }
+        tree.edit(&random) { node in copy.change(&node) }
         random = copy.random
     }
 
@@ -86,9 +99,7 @@ struct Mutator {
         var bytes = old
         let place = random.below(bytes.count)
         switch random.below(12) {
-        case 0, 1,
-            2 where !bytes.isEmpty:
-            bytes[place] ^= 1 << UInt8(random.below(8))
+        case 0..<3 where !bytes.isEmpty: bytes[place] ^= 1 << UInt8(random.below(8))
         case 3 where !bytes.isEmpty: bytes[place] = UInt8(truncatingIfNeeded: random.next())
         case 4: bytes = Array(bytes.prefix(place))
         case 5: bytes = Array(bytes.dropFirst(place))

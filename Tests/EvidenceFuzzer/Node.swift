@@ -1,3 +1,5 @@
+import Fuzzing
+
 /// A piece of an input: what mutation takes out, doubles, moves or falsifies, so that the rest still holds together.
 indirect enum Node {
     /// Bytes without structure.
@@ -10,15 +12,6 @@ indirect enum Node {
     case sized(Prefix, Node)
     /// A part in an armour of text.
     case armoured(Armour, Node)
-
-    /// How many pieces there are, this one included.
-    var count: Int {
-        switch self {
-        case .bytes, .number: 1
-        case .list(let parts, _): parts.reduce(1) { $0 + $1.count }
-        case .sized(_, let part), .armoured(_, let part): 1 + part.count
-        }
-    }
 
     /// The input that the piece stands for.
     var encoded: [UInt8] {
@@ -45,54 +38,34 @@ indirect enum Node {
         }
     }
 
-    /// The piece at a place in the order of their beginnings.
-    subscript(place: Int) -> Node {
-        var place = place
-        return find(&place) ?? self
-    }
-
-    private func find(_ place: inout Int) -> Node? {
-        if place == 0 { return self }
-        place -= 1
+    /// A piece somewhere within; those near the surface are as likely as all below them.
+    func piece(_ random: inout Xorshift) -> Node {
         switch self {
-        case .bytes, .number: return nil
+        case .bytes, .number: return self
         case .list(let parts, _):
-            for part in parts {
-                if let found = part.find(&place) { return found }
-            }
-            return nil
-        case .sized(_, let part), .armoured(_, let part): return part.find(&place)
+            guard let part = random.pick(parts), !random.chance(1, in: 4) else { return self }
+            return part.piece(&random)
+        case .sized(_, let part), .armoured(_, let part):
+            return random.chance(1, in: 4) ? self : part.piece(&random)
         }
     }
 
-    /// Changes the piece at a place.
-    mutating func edit(at place: Int, _ change: (inout Node) -> Void) {
-        var place = place
-        _ = edit(&place, change)
-    }
-
-    private mutating func edit(_ place: inout Int, _ change: (inout Node) -> Void) -> Bool {
-        if place == 0 {
-            change(&self)
-            return true
-        }
-        place -= 1
+    /// Changes such a piece.
+    mutating func edit(_ random: inout Xorshift, _ change: (inout Node) -> Void) {
         switch self {
-        case .bytes, .number: return false
+        case .bytes, .number: change(&self)
         case .list(var parts, let separator):
-            for index in parts.indices where parts[index].edit(&place, change) {
-                self = .list(parts, separator: separator)
-                return true
-            }
-            return false
+            guard !parts.isEmpty, !random.chance(1, in: 4) else { return change(&self) }
+            parts[random.below(parts.count)].edit(&random, change)
+            self = .list(parts, separator: separator)
         case .sized(let prefix, var part):
-            guard part.edit(&place, change) else { return false }
+            guard !random.chance(1, in: 4) else { return change(&self) }
+            part.edit(&random, change)
             self = .sized(prefix, part)
-            return true
         case .armoured(let armour, var part):
-            guard part.edit(&place, change) else { return false }
+            guard !random.chance(1, in: 8) else { return change(&self) }
+            part.edit(&random, change)
             self = .armoured(armour, part)
-            return true
         }
     }
 }

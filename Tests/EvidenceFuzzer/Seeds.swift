@@ -9,7 +9,7 @@ enum Seeds {
 
     static func write(_ format: Format, vectors: URL, folder: String) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        var seeds = builtIn(format)
+        var seeds = format.builtInSeeds
         if let manifest = try? Data(contentsOf: vectors.appendingPathComponent("evidence/manifest.json")) {
             let json = try JSONValue.parse(Array(manifest), limits: JSONLimits(depth: 64, size: 64 << 20))
             seeds += files(of: format, json, vectors)
@@ -33,8 +33,10 @@ enum Seeds {
         .certificateTable: ["cert_table"], .quote: ["evidence:tdx", "evidence:sgx", "td_quote", "quote"],
         .bootEventLog: ["event_log"], .runtimeEventLog: ["event_log_json"], .tpmAttestation: ["tpm_message"],
         .tpmSignature: ["tpm_signature"], .tpmKey: ["ak"], .pcrBanks: ["pcrs"], .hclReport: ["hcl_report"],
-        .azureEvidence: ["wire_json"], .certificate: ["leaf", "intermediate", "root"], .revocationList: ["crl"],
-        .collateral: ["collateral"], .endorsements: ["leaf", "crl", "cert_table", "collateral", "root"],
+        .azureEvidence: ["wire_json"], .certificate: ["leaf", "intermediate", "root", "evidence:tdx"],
+        .revocationList: ["crl", "collateral"],
+        .collateral: ["collateral"],
+        .endorsements: ["leaf", "intermediate", "crl", "cert_table", "collateral", "root"],
         .firmware: ["firmware"], .program: ["pe"],
     ]
 
@@ -62,6 +64,7 @@ enum Seeds {
         .ccaToken: ["trustee/deps/verifier/test_data/cca/misc/cca-example-token.cbor"],
         .spdm: ["trustee/deps/verifier/test_data/nvidia/hopperAttestationReport.txt"],
         .certificate: ["evidence/sgx/collateral/phala-sgx.json"],
+        .endorsements: ["evidence/sgx/collateral/phala-sgx.json"],
     ]
 
     /// The inputs that a file gives.
@@ -87,90 +90,53 @@ enum Seeds {
                 return short.json.canonicalBytes
             }
         case .certificate where bytes.first != 0x30:
+            if let quote = try? Quote(parsing: bytes) { return chains(Data(quote.signature.certification.bytes)) }
             // The chains that come with Intel's documents.
             guard let json = try? JSONValue.parse(bytes) else { return [bytes] }
-            return ["tcb_info_issuer_chain", "pck_crl_issuer_chain"].compactMap {
-                json[$0]?.stringValue.map { Array($0.utf8) }
+            return ["tcb_info_issuer_chain", "pck_crl_issuer_chain"].compactMap { json[$0]?.stringValue }
+                .flatMap { chains(Data($0.utf8)) }
+        case .revocationList where bytes.first != 0x30: return lists(bytes)
+        case .collateral: return [bytes] + documents(bytes)
+        case .endorsements: return [bytes] + (bytes.first == 0x30 ? [] : documents(bytes) + lists(bytes))
+        case .azureEvidence:
+            guard let json = try? JSONValue.parse(bytes), var evidence = try? AzureVTPMEvidence(json: json) else {
+                return [bytes]
             }
-        case .collateral:
-            guard let json = try? JSONValue.parse(bytes) else { return [bytes] }
-            // Each document by itself, as the service answers it.
-            let single = [("tcb_info", "tcbInfo"), ("qe_identity", "enclaveIdentity")].compactMap { name, member in
-                json[name]?.stringValue.map { content in
-                    Array("{\"\(member)\":\(content),\"signature\":\"\(String(repeating: "ab", count: 64))\"}".utf8)
-                }
-            }
-            return [bytes] + single
+            evidence.generation = 0
+            return [bytes, evidence.json.canonicalBytes]
         default: return [bytes]
+        }
+    }
+
+    /// A chain in PEM, and each of its certificates.
+    private static func chains(_ pem: Data) -> [[UInt8]] {
+        let text = String(decoding: pem, as: UTF8.self)
+        let bodies = text.components(separatedBy: "-----END CERTIFICATE-----").compactMap { part in
+            part.components(separatedBy: "-----BEGIN CERTIFICATE-----").dropFirst().first
+        }
+        return [Array(pem)]
+            + bodies.compactMap { Data(base64Encoded: $0, options: .ignoreUnknownCharacters).map(Array.init) }
+    }
+
+    /// The lists of revoked certificates in collateral.
+    private static func lists(_ collateral: [UInt8]) -> [[UInt8]] {
+        guard let json = try? JSONValue.parse(collateral) else { return [] }
+        return ["pck_crl", "root_ca_crl"].compactMap { name in
+            json[name]?.stringValue.flatMap { try? Hex.decode($0, field: name) }
+        }
+    }
+
+    /// The documents in collateral, each by itself, as the service answers it.
+    private static func documents(_ collateral: [UInt8]) -> [[UInt8]] {
+        guard let json = try? JSONValue.parse(collateral) else { return [] }
+        let signature = String(repeating: "ab", count: 64)
+        return [("tcb_info", "tcbInfo"), ("qe_identity", "enclaveIdentity")].compactMap { name, member in
+            json[name]?.stringValue.map { Array("{\"\(member)\":\($0),\"signature\":\"\(signature)\"}".utf8) }
         }
     }
 
     /// Logs keep their beginning and firmware its end, where its tables are.
     private static func trimmed(_ bytes: [UInt8], _ format: Format) -> [UInt8] {
         Array(format == .firmware ? bytes.suffix(format.room) : bytes.prefix(format.room))
-    }
-
-    private static func builtIn(_ format: Format) -> [[UInt8]] {
-        switch format {
-        case .deviceEvidence:
-            let se = [
-                "measurement", "additional_data", "user_data", "cuid", "encr_measurement_key", "encr_request_nonce",
-                "image_hdr_tags",
-            ].map { "\"\($0)\":\"YWJjZGVmZ2hpamts\"" }
-            let device =
-                "{\"arch\":\"HOPPER\",\"uuid\":\"a\",\"evidence\":\"11e00000\",\"certificate\":\"YWJjZGVmZ2g=\"}"
-            return [
-                Array("{\(se.joined(separator: ","))}".utf8),
-                Array("{\"device_evidence_list\":[\(device),\(device)]}".utf8),
-            ]
-        case .certificateTable:
-            return [table([.vcek, .ask, .ark, .vlek, .crl])]
-        case .program: return [program(withCertificates: false), program(withCertificates: true)]
-        case .pcrBanks:
-            let value = String(repeating: "ab", count: 32)
-            return [
-                Array("[\"\(value)\",\"\(value)\"]".utf8), Array("{\"0\":\"\(value)\",\"7\":\"\(value)\"}".utf8),
-                Array("{\"sha256\":{\"0\":\"\(value)\"},\"sha1\":[\"\(value.prefix(40))\"]}".utf8),
-            ]
-        default: return [[0]]
-        }
-    }
-
-    private static func table(_ kinds: [CertificateTable.Kind]) -> [UInt8] {
-        var writer = ByteWriter()
-        let start = 24 * (kinds.count + 1)
-        for (index, kind) in kinds.enumerated() {
-            writer.append(kind.guid)
-            writer.u32LE(UInt32(start + 16 * index))
-            writer.u32LE(16)
-        }
-        writer.append([UInt8](repeating: 0, count: 24))
-        for (index, _) in kinds.enumerated() {
-            writer.append(index == 1 ? Array("-----BEGIN A-----".utf8.prefix(16)) : [UInt8](repeating: 0x30, count: 16))
-        }
-        return writer.bytes
-    }
-
-    /// A small program for UEFI with one section.
-    private static func program(withCertificates: Bool) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 0x400)
-        func put(_ offset: Int, _ width: Int, _ value: Int) {
-            for index in 0..<width { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
-        }
-        put(0, 2, 0x5A4D)
-        put(0x3C, 4, 0x40)
-        put(0x40, 4, 0x4550)
-        put(0x46, 2, 1)
-        put(0x54, 2, 240)
-        put(0x58, 2, 0x20B)
-        put(0x58 + 60, 4, 0x200)
-        put(0x58 + 108, 4, 16)
-        put(0x58 + 240 + 16, 4, 0x100)
-        put(0x58 + 240 + 20, 4, 0x200)
-        if withCertificates {
-            put(0x58 + 112 + 32, 4, 0x380)
-            put(0x58 + 112 + 36, 4, 0x80)
-        }
-        return bytes
     }
 }

@@ -12,6 +12,8 @@ struct AdminTests {
         "GET resource", "POST resource/a/b/c", "DELETE resource/a/b/c", "POST testudo/keys/a/b/c",
         "GET testudo/manifests", "GET testudo/manifests/00", "PUT testudo/manifests/00",
         "DELETE testudo/manifests/00", "PUT testudo/reference-values", "GET testudo/reference-values",
+        "DELETE testudo/reference-values/0.1.0", "GET reference-value", "GET reference-value/a/b",
+        "POST reference-value", "DELETE reference-value/a",
         "GET testudo/audit",
     ]
 

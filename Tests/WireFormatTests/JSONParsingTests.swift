@@ -82,7 +82,14 @@ struct JSONParsingTests {
         #expect(throws: WireError(field: "pod.list", reason: "is an unknown field")) { try fields.finish() }
         #expect(try fields.strings("list") == ["a", "b"])
         try fields.finish()
-        #expect(throws: WireError.self) { try JSONFields([1], path: "pod") }
+        #expect(throws: WireError(field: "pod", reason: "must be an object")) { try JSONFields([1], path: "pod") }
+        #expect(throws: WireError(field: "document", reason: "must be an object")) { try JSONFields([1], path: "") }
+        // What a fuzzer found: a member without a name, and a name as long as the document.
+        let nameless = try JSONFields(["": 1], path: "")
+        #expect(throws: WireError(field: "\"\"", reason: "is an unknown field")) { try nameless.finish() }
+        let name = String(repeating: "n", count: 5_000)
+        let long = #expect(throws: WireError.self) { try JSONValue.parse(text: "{\"\(name)\":1,\"\(name)\":2}") }
+        #expect((long?.description.utf8.count ?? .max) < 200)
         var wrong = try JSONFields(["a": 1, "b": [1], "c": "1", "d": 7], path: "")
         #expect(throws: WireError(field: "a", reason: "must be a text")) { try wrong.string("a") }
         #expect(throws: WireError(field: "b[0]", reason: "must be a text")) { try wrong.strings("b") }

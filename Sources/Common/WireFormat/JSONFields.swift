@@ -6,7 +6,9 @@ public struct JSONFields {
 
     /// Starts decoding `value`, which must be an object, at the place called `path` (may be empty).
     public init(_ value: JSONValue, path: String) throws(WireError) {
-        guard let members = value.objectValue else { throw WireError(field: path, reason: "must be an object") }
+        guard let members = value.objectValue else {
+            throw WireError(field: path.isEmpty ? "document" : path, reason: "must be an object")
+        }
         self.members = members
         self.path = path
     }
@@ -116,7 +118,7 @@ public struct JSONFields {
     /// Ends the decoding; members that nobody took are an error, which quotes a short part of the first one's name.
     public func finish() throws(WireError) {
         guard let unknown = members.keys.min() else { return }
-        throw refusal(ShownText.cut(unknown, bytes: 64), "is an unknown field")
+        throw refusal(unknown.isEmpty ? "\"\"" : ShownText.cut(unknown, bytes: 64), "is an unknown field")
     }
 
     private func texts(_ elements: [JSONValue], _ key: String) throws(WireError) -> [String] {

@@ -100,7 +100,7 @@ struct JSONParser {
             skipSpace()
             let member = try value()
             guard members.updateValue(member, forKey: name) == nil else {
-                throw refusal("duplicate member \"\(name)\"")
+                throw refusal("duplicate member \"\(ShownText.cut(name, bytes: 64))\"")
             }
         } while try more(until: UInt8(ascii: "}"))
         return .object(members)

@@ -52,12 +52,14 @@ public actor EndorsementFetcher: EndorsementSource {
         if let known = running[request] {
             task = known
         } else {
-            task = Task { await self.fetch(item, now, checker) }
+            task = Task {
+                let result = await self.fetch(item, now, checker)
+                self.running[request] = nil
+                return result
+            }
             running[request] = task
         }
-        let result = await task.value
-        running[request] = nil
-        return try result.get()
+        return try await task.value.get()
     }
 
     private func fetch(

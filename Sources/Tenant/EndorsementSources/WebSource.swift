@@ -1,3 +1,4 @@
+import Foundation
 import HTTPExchange
 import NIOCore
 import Verifier
@@ -102,7 +103,10 @@ public struct WebSource: EndorsementSource {
         case 200: break
         case 404, 410: return .next(.init(place: address, reason: "there is no such thing", isAbsence: true))
         case 429, 500...599:
-            let asked = answer.header("Retry-After").flatMap { RetryAfter.seconds($0, now: now) }
+            let asked = answer.header("Retry-After").flatMap {
+                // The server's dates are of today, whatever time the evidence is verified for.
+                RetryAfter.seconds($0, now: Int64(Date().timeIntervalSince1970))
+            }
             let note = asked.map { ", asks to wait \($0) seconds" } ?? ""
             return .again(reason: "status \(answer.status)\(note)", after: asked.map { .seconds($0) })
         case 300...399:

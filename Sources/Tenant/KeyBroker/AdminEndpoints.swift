@@ -1,4 +1,5 @@
 import Envelope
+import Foundation
 import WireFormat
 
 extension KeyBroker {
@@ -10,7 +11,11 @@ extension KeyBroker {
         do throws(BrokerError) {
             guard Self.isAdministrative(path) else { throw KeyBroker.unknownPath }
             record.subject = try gate.admit(request.authorization)
-            let response = try perform(request, path)
+            let response =
+                path.first == "reference-value"
+                ? try administerReferenceValues(
+                    request, Array(path.dropFirst()), administrator: record.subject)
+                : try perform(request, path)
             record.conclude("admin", "done", allowed: true)
             try audit.append(record)
             return response
@@ -31,10 +36,11 @@ extension KeyBroker {
     private static func isAdministrative(_ path: [String]) -> Bool {
         switch path.first {
         case "resource": path.count == 1 || path.count == 4
+        case "reference-value": true
         case "testudo":
             switch path.dropFirst().first {
-            case "manifests": path.count == 2 || path.count == 3
-            case "reference-values", "audit", "log-keys": path.count == 2
+            case "manifests", "reference-values": path.count == 2 || path.count == 3
+            case "audit", "log-keys": path.count == 2
             case "keys": path.count == 5
             default: false
             }
@@ -72,9 +78,16 @@ extension KeyBroker {
             return .empty
         case ("PUT", "reference-values", 0):
             let text = String(decoding: request.body, as: UTF8.self)
-            let count = try released.install(String(text.split(whereSeparator: \.isWhitespace).first ?? ""))
+            let count = try released.install(
+                String(text.split(whereSeparator: \.isWhitespace).first ?? ""),
+                allowsRollback: request.query["allow-rollback"] == "true")
             return .json(["values": .integer(Int64(count))])
         case ("GET", "reference-values", 0): return .json(released.json)
+        case ("DELETE", "reference-values", 1):
+            guard try released.remove(tail[0].removingPercentEncoding ?? "") else {
+                throw BrokerError(.notFound, check: "reference-values", "this version of the guest is not published")
+            }
+            return .empty
         case ("GET", "audit", 0): return try auditLines(request.query)
         case ("GET", "log-keys", 0): return .json(try logKeys(request.query["service"] ?? ""))
         default: throw KeyBroker.unknownPath

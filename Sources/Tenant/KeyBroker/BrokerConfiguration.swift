@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Verifier
 import WireFormat
 
 /// The broker's configuration file, parsed strictly: an unknown or misspelt member is an error.
@@ -22,6 +23,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var adminKeys: [String]
     /// The Ed25519 public keys that sign reference values.
     public var releaseKeys: [String]
+    /// Public keys (P-256, P-384 or Ed25519) that sign reference values by name, beside the release keys.
+    public var referenceKeys: [String]
     /// SHA-256 fingerprints of the soft roots that `soft-snp` evidence may end in.
     public var softRoots: [String]
     /// Files with AMD's lists of revoked certificates (DER), read at each attestation so that they can be renewed.
@@ -59,6 +62,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         try tls.finish()
         adminKeys = try fields.strings("adminKeys").map(absolute)
         releaseKeys = try fields.optionalStrings("releaseKeys").map(absolute)
+        referenceKeys = try fields.optionalStrings("referenceKeys").map(absolute)
         softRoots = try fields.optionalStrings("softRoots")
         revocationLists = try fields.optionalStrings("revocationLists").map(absolute)
         var authority = try fields.fields("ca")
@@ -83,6 +87,20 @@ public struct BrokerConfiguration: Sendable, Equatable {
     func keys(_ paths: [String]) throws(BrokerError) -> [Curve25519.Signing.PublicKey] {
         var keys: [Curve25519.Signing.PublicKey] = []
         for path in paths { keys.append(try AdminGate.publicKey(file: path)) }
+        return keys
+    }
+
+    /// The keys that may sign reference values by name.
+    func referenceSigningKeys() throws(BrokerError) -> [ReferenceSigningKey] {
+        var keys = try keys(releaseKeys).map { ReferenceSigningKey($0) }
+        for path in referenceKeys {
+            let text = String(decoding: try PrivateFile.readPublic(path, what: "public key"), as: UTF8.self)
+            do {
+                keys.append(try ReferenceSigningKey(pem: text))
+            } catch {
+                throw BrokerError(.failed, check: "configuration", "\(path) \(error.reason)")
+            }
+        }
         return keys
     }
 

@@ -19,6 +19,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case notFound = "InvalidRequestPath"
         /// The body or a parameter could not be understood.
         case malformed = "SerdeError"
+        /// There is no reference value by this name, or it does not hold now.
+        case referenceValue = "RvpsError"
         /// The name is taken.
         case conflict = "ResourceExists"
         /// The body is larger than the limit.
@@ -50,7 +52,7 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         switch kind {
         case .attestation, .adminAccess, .tokenMissing, .tokenInvalid: 401
         case .policyDenied: 403
-        case .notFound: 404
+        case .notFound, .referenceValue: 404
         case .malformed: 400
         case .conflict: 409
         case .tooLarge: 413

@@ -57,6 +57,15 @@ public final class BrokerStore: Sendable {
                         time INTEGER NOT NULL) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("reference values by name") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE reference_value (
+                        name TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
+                    CREATE TABLE reference_issue (
+                        name TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 

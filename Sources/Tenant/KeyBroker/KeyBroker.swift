@@ -11,6 +11,7 @@ public final class KeyBroker: Sendable {
     let store: BrokerStore
     let sessions: SessionTable
     let released: ReleasedMeasurements
+    let named: NamedReferenceValues
     let tokens: TokenAuthority
     let handshake: Handshake
     let policy: any ResourcePolicy
@@ -37,7 +38,10 @@ public final class KeyBroker: Sendable {
         self.clock = clock
         self.policy = policy
         sessions = SessionTable(capacity: configuration.maxSessions, clock: clock)
-        released = try ReleasedMeasurements(store: store, keys: try configuration.keys(configuration.releaseKeys))
+        named = try NamedReferenceValues(
+            store: store, keys: try configuration.referenceSigningKeys(), clock: clock)
+        released = try ReleasedMeasurements(
+            store: store, keys: try configuration.keys(configuration.releaseKeys), named: named, clock: clock)
         tokens = try TokenAuthority(store: store, minutes: configuration.tokenMinutes, clock: clock)
         authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)

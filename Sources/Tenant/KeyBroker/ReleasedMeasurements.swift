@@ -13,27 +13,38 @@ import WireFormat
 final class ReleasedMeasurements: Sendable {
     private let store: BrokerStore
     private let keys: [Curve25519.Signing.PublicKey]
-    private let documents: Mutex<[String: ReferenceValues]>
+    private let named: NamedReferenceValues
+    private let clock: BrokerClock
+    private let documents: Mutex<[String: ReleaseDocument]>
 
-    init(store: BrokerStore, keys: [Curve25519.Signing.PublicKey]) throws(BrokerError) {
+    init(
+        store: BrokerStore, keys: [Curve25519.Signing.PublicKey], named: NamedReferenceValues, clock: BrokerClock
+    ) throws(BrokerError) {
         self.store = store
         self.keys = keys
+        self.named = named
+        self.clock = clock
         let stored = try BrokerError.wrapping("reading reference values") {
             try store.pool.read { try String.fetchAll($0, sql: "SELECT jws FROM reference_document") }
         }
-        var found: [String: ReferenceValues] = [:]
-        for document in stored {
-            guard let (version, values) = try? Self.parse(document, keys: keys) else { continue }
-            found[version] = values
+        var found: [String: ReleaseDocument] = [:]
+        for compact in stored {
+            guard let parsed = try? Self.parse(compact, keys: keys) else { continue }
+            found[parsed.document.version] = parsed.document
+            // As of when it was issued, so that one that expired is listed as such.
+            if let projection = try? parsed.projection(now: parsed.document.issuedAt ?? clock.seconds) {
+                named.project(projection)
+            }
         }
         documents = Mutex(found)
     }
 
-    /// All values of all versions.
+    /// All values of all versions that are published now.
     var values: ReferenceValues {
-        documents.withLock { known in
+        let now = clock.seconds
+        return documents.withLock { known in
             var all = ReferenceValues.none
-            for values in known.values { all.formUnion(values) }
+            for document in known.values where document.isValid(at: now) { all.formUnion(document.values) }
             return all
         }
     }
@@ -41,7 +52,7 @@ final class ReleasedMeasurements: Sendable {
     /// The documents' content, for the administrator.
     var json: JSONValue {
         documents.withLock { known in
-            .array(known.keys.sorted().map { known[$0]?.document(version: $0) ?? .null })
+            .array(known.sorted { $0.key < $1.key }.map(\.value.json))
         }
     }
 
@@ -54,35 +65,65 @@ final class ReleasedMeasurements: Sendable {
         return values.match(technology, measurement, preferring: registration?.guestVersion)
     }
 
-    /// Takes a signed document in place of the former one of the same version; answers how many values it has.
-    func install(_ compact: String) throws(BrokerError) -> Int {
-        let parsed: (version: String, values: ReferenceValues)
-        do {
+    /// Takes a signed document in place of an older one of the same version; answers how many values it has.
+    ///
+    /// - Parameter allowsRollback: Whether it may be the older one, because the administrator says so.
+    func install(_ compact: String, allowsRollback: Bool = false) throws(BrokerError) -> Int {
+        let parsed: Parsed
+        let projection: ReferenceDocument
+        do throws(WireError) {
             parsed = try Self.parse(compact, keys: keys)
+            guard parsed.document.isValid(at: clock.seconds) else {
+                throw WireError(field: "expires", reason: "the document has expired")
+            }
+            projection = try parsed.projection(now: clock.seconds)
         } catch {
             throw BrokerError(.malformed, check: "reference-values", "\(error.field): \(error.reason)")
         }
-        try BrokerError.wrapping("storing reference values") {
-            try store.pool.write {
+        let version = parsed.document.version
+        return try documents.withLock { (known) throws(BrokerError) in
+            _ = try named.take(projection, allowsRollback: allowsRollback) {
                 try $0.execute(
-                    sql: "INSERT OR REPLACE INTO reference_document VALUES (?, ?)",
-                    arguments: [parsed.version, compact])
+                    sql: "INSERT OR REPLACE INTO reference_document VALUES (?, ?)", arguments: [version, compact])
             }
+            known[version] = parsed.document
+            return parsed.document.values.values.count
         }
-        documents.withLock { $0[parsed.version] = parsed.values }
-        return parsed.values.values.count
+    }
+
+    /// Ends the publication of a version; answers whether there was one. An older document stays refused.
+    func remove(_ version: String) throws(BrokerError) -> Bool {
+        try documents.withLock { (known) throws(BrokerError) in
+            guard known[version] != nil else { return false }
+            try named.removeRelease(version) {
+                try $0.execute(sql: "DELETE FROM reference_document WHERE version = ?", arguments: [version])
+            }
+            known[version] = nil
+            return true
+        }
+    }
+
+    /// A document whose signature holds.
+    private struct Parsed {
+        let document: ReleaseDocument
+        let key: Curve25519.Signing.PublicKey
+        let digest: String
+
+        func projection(now: Int64) throws(WireError) -> ReferenceDocument {
+            try ReferenceReader(origin: "release document", now: now).read(
+                release: document, ReferenceSigningKey(key).identifier, digest)
+        }
     }
 
     private static func parse(
         _ compact: String, keys: [Curve25519.Signing.PublicKey]
-    ) throws(WireError) -> (version: String, values: ReferenceValues) {
-        let payload: JSONValue
-        do {
-            payload = try JWS.verify(compact, keys: keys.map { .edDSA($0) }).payload
-        } catch {
-            throw WireError(field: "signature", reason: "the document is not signed by a pinned release key")
+    ) throws(WireError) -> Parsed {
+        for key in keys {
+            guard let payload = try? JWS.verify(compact, keys: [.edDSA(key)]).payload else { continue }
+            return Parsed(
+                document: try ReleaseDocument(parsing: payload), key: key,
+                digest: SHA256Digest(hashing: Array(compact.utf8)).hex)
         }
-        let values = try ReferenceValues(document: payload)
-        return (payload["version"]?.stringValue ?? "", values)
+        throw WireError(field: "signature", reason: "the document is not signed by a pinned release key")
     }
 }

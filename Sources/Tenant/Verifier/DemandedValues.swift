@@ -19,35 +19,31 @@ public enum DemandedValues {
         return record.fields
     }
 
-    /// Refuses evidence that a policy does not affirm, or warns of.
+    /// Refuses evidence that a policy contraindicates, or of which it claims nothing.
     ///
     /// - Parameters:
-    ///   - policy: The policy.
-    ///   - evidence: Its input: claims by technology.
+    ///   - vector: What the policy said.
+    ///   - policy: Its name.
     ///   - fields: What was looked at before.
-    /// - Returns: What was looked at, with one line for each trust claim, and the worst tier: affirming or warning.
-    public static func policy(
-        _ policy: AttestationPolicy, judges evidence: JSONValue, after fields: [FieldVerdict]
-    ) throws(EvidenceRefusal) -> (fields: [FieldVerdict], tier: TrustTier) {
+    /// - Returns: What was looked at, each trust claim included.
+    public static func trust(
+        _ vector: TrustVector, by policy: String, after fields: [FieldVerdict]
+    ) throws(EvidenceRefusal) -> [FieldVerdict] {
         var record = VerificationRecord(fields)
-        let vector: TrustVector
-        do throws(WireError) { vector = try policy.judge(evidence).trustVector } catch {
-            throw record.refusal(.policy, "policy \(policy.identifier)", "", error.description)
-        }
         for subject in TrustVector.Subject.allCases {
             guard let claim = vector.claims[subject] else { continue }
             let tier = TrustTier(claim: claim)
             if tier == .affirming {
-                record.pass(subject.rawValue, "\(claim)", "\(tier.name), by policy \(policy.identifier)")
+                record.pass(subject.rawValue, "\(claim)", "\(tier.name), by policy \(policy)")
             } else {
-                record.skip(subject.rawValue, "\(claim)", because: "\(tier.name), by policy \(policy.identifier)")
+                record.skip(subject.rawValue, "\(claim)", because: "\(tier.name), by policy \(policy)")
             }
         }
         let status = vector.status
         try record.require(
-            status == .affirming || status == .warning, .policy, "policy \(policy.identifier)", status.name,
+            status == .affirming || status == .warning, .policy, "policy \(policy)", status.name,
             passed: "the worst of its claims",
             failed: status == .none ? "the policy claims nothing" : "the policy does not trust the evidence")
-        return (record.fields, status)
+        return record.fields
     }
 }

@@ -49,15 +49,13 @@ public struct ReferenceValues: Equatable, Sendable {
     ///
     /// A value may have `minimumTCB`, an object of product lines with `bootloader`, `tee`, `snp`, `microcode` and, for
     /// Turin, `fmc`: the firmware versions below which evidence is refused.
-    public init(document: JSONValue) throws(WireError) {
-        var fields = try JSONFields(document, path: "")
-        let version = try fields.string("version")
-        guard !version.isEmpty, version.utf8.count <= 128 else {
-            throw fields.refusal("version", "must be a short text")
+    public init(document: JSONValue) throws(WireError) { self = try ReleaseDocument(parsing: document).values }
+
+    /// Reads the list `values` of the document of one version.
+    init(entries: [JSONValue], version: String) throws(WireError) {
+        guard entries.count <= Self.limit else {
+            throw WireError(field: "values", reason: "are more than \(Self.limit)")
         }
-        let entries = try fields.array("values")
-        try fields.finish()
-        guard entries.count <= Self.limit else { throw fields.refusal("values", "are more than \(Self.limit)") }
         values = []
         for (index, entry) in entries.enumerated() {
             var entry = try JSONFields(entry, path: "values[\(index)]")

@@ -117,7 +117,8 @@ struct Attestation: Sendable {
             "GET", "/kbs/v0/testudo/reference-values")
         var values: Set<ReferenceValue> = []
         for document in answer.arrayValue ?? [answer] {
-            values.formUnion(try ReferenceValues(document: document).values)
+            let release = try ReleaseDocument(parsing: document)
+            if release.isValid(at: ReferenceValueFile.now) { values.formUnion(release.values.values) }
         }
         return ReferenceValues(values)
     }

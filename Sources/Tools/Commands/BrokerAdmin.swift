@@ -90,7 +90,7 @@ enum Ed25519PEM {
         let lines = pem.split(separator: "\n").filter { !$0.hasPrefix("-----") }
         let der = try Base64.decode(lines.joined(), field: "Ed25519 private key")
         guard der.count == privatePrefix.count + 32, Array(der.prefix(privatePrefix.count)) == privatePrefix else {
-            throw CommandFailure("the administrator's key is not an Ed25519 key in PKCS#8")
+            throw CommandFailure("the private key is not an Ed25519 key in PKCS#8")
         }
         return try Curve25519.Signing.PrivateKey(rawRepresentation: der.suffix(32))
     }

@@ -8,8 +8,8 @@ import WireFormat
 /// `testudo guest`: the image that runs inside the virtual machine.
 struct GuestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "guest", abstract: "Build and measure the guest image.",
-        subcommands: [Build.self, Measure.self])
+        commandName: "guest", abstract: "Build, measure and publish the guest image.",
+        subcommands: [Build.self, Measure.self, GuestPublish.self])
 
     /// `testudo guest build`.
     struct Build: AsyncParsableCommand {
@@ -30,6 +30,22 @@ struct GuestCommand: AsyncParsableCommand {
         @Option(name: .long, help: "The folder for the image (default: .build/guest-image).")
         var output: String?
 
+        @Option(
+            name: .long,
+            help: "Publish the measurements: sign them with this private key (Ed25519, PEM), as `guest publish` does.")
+        var releaseKey: String?
+
+        @Option(
+            name: .long,
+            help: ArgumentHelp("With --release-key: when the document expires (default: never).", valueName: "time"))
+        var expires: String?
+
+        func validate() throws {
+            _ = try GuestPublish.time(expires)
+            if check, releaseKey != nil { throw ValidationError("--check writes nothing; leave --release-key out.") }
+            if expires != nil, releaseKey == nil { throw ValidationError("--expires goes with --release-key.") }
+        }
+
         func run() async throws {
             let progress = Progress()
             let options = GuestBuild.Options(
@@ -44,6 +60,10 @@ struct GuestCommand: AsyncParsableCommand {
             } catch {
                 throw CommandFailure("\(error)")
             }
+            guard !check, let releaseKey else { return }
+            let path = try GuestPublish.publish(
+                image: options.output, key: releaseKey, expires: try GuestPublish.time(expires))
+            progress.step("reference values signed: \(path)")
         }
 
         private func report(_ outcome: GuestBuild.Outcome, in folder: String) {

@@ -22,13 +22,13 @@ enum CBORDissection {
         let head = Array(bytes[start..<index])
         switch major {
         case 2, 3:
-            guard argument <= bytes.count - index else { return nil }
+            guard (0...bytes.count - index).contains(argument) else { return nil }
             let content = Array(bytes[index..<index + argument])
             index += argument
             let inner = major == 2 && argument > 2 ? dissect(content, depth: depth + 1) : nil
             return .sized(.cbor(major: major), inner ?? .bytes(content))
         case 4, 5:
-            guard argument <= bytes.count - index else { return nil }
+            guard (0...bytes.count - index).contains(argument) else { return nil }
             var members: [Node] = []
             for _ in 0..<(major == 4 ? argument : 2 * argument) {
                 guard let member = item(bytes, &index, depth + 1) else { return nil }

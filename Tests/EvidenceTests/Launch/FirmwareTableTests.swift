@@ -1,4 +1,5 @@
 import Evidence
+import EvidenceSamples
 import TestSupport
 import Testing
 import WireFormat

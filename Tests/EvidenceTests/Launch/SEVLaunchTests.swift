@@ -1,5 +1,6 @@
 import Crypto
 import Evidence
+import EvidenceSamples
 import TestSupport
 import Testing
 import WireFormat

@@ -10,6 +10,8 @@ public struct COSESign1: Equatable, Sendable {
         case es384 = -35
         /// ECDSA with SHA-512.
         case es512 = -36
+        /// EdDSA, here with Ed25519.
+        case edDSA = -8
     }
 
     /// The protected header as it is signed.
@@ -22,6 +24,8 @@ public struct COSESign1: Equatable, Sendable {
     public var signature: [UInt8]
     /// The algorithm that the protected header names.
     public let algorithm: Algorithm
+    /// The protected header as it was parsed.
+    public let header: CBORValue
 
     private static let tag: UInt64 = 18
 
@@ -42,6 +46,7 @@ public struct COSESign1: Equatable, Sendable {
         self.payload = payload
         self.signature = signature
         self.algorithm = algorithm
+        self.header = header
     }
 
     /// What the signature covers.

@@ -30,6 +30,8 @@ public struct AttestationPolicy: AppraisalPolicy {
     public let identifier: String
     private let trustClaims: PreparedQuery
     private let extensionList: PreparedQuery
+    private let references: any ReferenceValueSource
+    private let source: (text: String, isVersion0: Bool)
 
     /// What one appraisal may spend.
     private static func limits() -> Limits {
@@ -60,12 +62,20 @@ public struct AttestationPolicy: AppraisalPolicy {
         identifier: String, source: String, version0: Bool = false, references: any ReferenceValueSource
     ) throws(RegoErrors) {
         self.identifier = identifier
-        var options = CompileOptions()
-        options.v0 = version0
-        options.functions = Builtin.documents + Builtin.cryptography + [Self.lookUp(references)]
-        let policy = try Policy.compile(modules: [(name: "\(identifier).rego", source: source)], options: options)
+        self.references = references
+        self.source = (source, version0)
+        let policy = try Self.compile(identifier, source, version0, references)
         trustClaims = try policy.prepare(query: "data.policy.trust_claims")
         extensionList = try policy.prepare(query: "data.policy.extensions")
+    }
+
+    private static func compile(
+        _ identifier: String, _ source: String, _ version0: Bool, _ references: any ReferenceValueSource
+    ) throws(RegoErrors) -> Policy {
+        var options = CompileOptions()
+        options.v0 = version0
+        options.functions = Builtin.documents + Builtin.cryptography + [lookUp(references)]
+        return try Policy.compile(modules: [(name: "\(identifier).rego", source: source)], options: options)
     }
 
     private static func lookUp(_ references: any ReferenceValueSource) -> Builtin {
@@ -98,11 +108,40 @@ public struct AttestationPolicy: AppraisalPolicy {
             trustVector: try Self.vector(claims?.jsonValue()), extensions: try Self.extensions(extensions?.jsonValue()))
     }
 
-    /// Why the trust claims are what they are: each rule body that was tried, for the policy's owner.
+    /// Why the trust claims are what they are, for the policy's owner: each rule body that was tried, and why a reference
+    /// value that was asked for was not there.
     public func explain(_ evidence: JSONValue) throws(WireError) -> String {
-        try refusing { () throws(RegoError) in
-            try trustClaims.explain(input: Value(evidence), limits: Self.limits()).text
+        let (text, absent) = try noting { (claims) throws(RegoError) in
+            try claims.explain(input: Value(evidence), limits: Self.limits()).text
         }
+        return absent.isEmpty ? text : "\(text)\nreference values:\n  " + absent.joined(separator: "\n  ")
+    }
+
+    /// The reference values that the trust claims asked for and that are not there now, each with the reason.
+    public func absentReferences(_ evidence: JSONValue) throws(WireError) -> [String] {
+        try noting { (claims) throws(RegoError) in
+            try claims.value(input: Value(evidence), limits: Self.limits())
+        }.absent
+    }
+
+    /// An evaluation of the trust claims that remembers which reference values it asked for. It has a policy of its own: the
+    /// other is asked by any number of threads.
+    private func noting<Answer>(
+        _ evaluation: (PreparedQuery) throws(RegoError) -> Answer
+    ) throws(WireError) -> (answer: Answer, absent: [String]) {
+        let asked = NotedReferenceValues(references)
+        let claims: PreparedQuery
+        do {
+            claims = try Self.compile(identifier, source.text, source.isVersion0, asked)
+                .prepare(query: "data.policy.trust_claims")
+        } catch {
+            throw WireError(field: "policy \(identifier)", reason: error.description)
+        }
+        let answer = try refusing { () throws(RegoError) in try evaluation(claims) }
+        let absent = asked.names.compactMap { name in
+            references.absence(of: name).map { "\(ShownText.cut(name, bytes: 512)): \($0)" }
+        }
+        return (answer, absent)
     }
 
     /// An evaluation whose errors refuse the evidence.

@@ -4,6 +4,14 @@ import WireFormat
 public protocol ReferenceValueSource: Sendable {
     /// The value that is known by a name now; nil when there is none, or when it has expired.
     func value(named name: String) -> JSONValue?
+
+    /// Why there is no value by a name now; nil when there is one. For explanations.
+    func absence(of name: String) -> String?
+}
+
+extension ReferenceValueSource {
+    /// That there is no value, for sources that know nothing more.
+    public func absence(of name: String) -> String? { value(named: name) == nil ? "has no value" : nil }
 }
 
 /// Reference values by name that do not change.

@@ -12,7 +12,7 @@ struct AppraisalOptions: ParsableArguments {
     var measurement: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Reference values by name (JSON) for the attestation policy; without --policy for the default one.",
+            "Appraise with these reference values (testudo reference-values --file); without --policy by the default one.",
             valueName: "file"))
     var referenceValues: String?
     @Option(help: ArgumentHelp("The attestation policy (Rego, package policy).", valueName: "file"))
@@ -30,21 +30,18 @@ struct AppraisalOptions: ParsableArguments {
         return found
     }
 
-    /// The policy that is asked for; nil when none is.
-    func attestationPolicy() throws -> AttestationPolicy? {
+    /// The policy that is asked for, with reference values as of a time; nil when none is.
+    func attestationPolicy(now: Int64) throws -> AttestationPolicy? {
         guard policy != nil || referenceValues != nil else { return nil }
-        var values: [String: JSONValue] = [:]
+        var references: any ReferenceValueSource = FixedReferenceValues([:])
         if let referenceValues {
-            let json = try JSONValue.parse(try PolicyFiles.bytes(at: referenceValues))
-            guard let members = json.objectValue else {
-                throw WireError(field: referenceValues, reason: "must be an object of reference values by name")
+            references = CurrentReferenceValues(try ReferenceValueFile(path: referenceValues).load(mustExist: true)) {
+                now
             }
-            values = members
         }
         return try AttestationPolicy(
             identifier: policy.map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent }
                 ?? DefaultPolicy.identifier,
-            source: try policy.map { try PolicyFiles.text(at: $0) } ?? DefaultPolicy.source,
-            references: FixedReferenceValues(values))
+            source: try policy.map { try PolicyFiles.text(at: $0) } ?? DefaultPolicy.source, references: references)
     }
 }

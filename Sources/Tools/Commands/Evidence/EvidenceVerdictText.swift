@@ -11,19 +11,22 @@ struct EvidenceVerdictText {
         let verdict = outcome.isGood ? "accepted" : "conditional"
         let open = verification.notCompared(outcome)
         if json {
-            return shown([
+            var members: [String: JSONValue] = [
                 "verdict": .string(verdict), "tcb_status": outcome.tcbStatus.map { .string($0) } ?? .null,
                 "simulated": .bool(outcome.simulated),
                 "reservation": outcome.reservation.map { .string($0) } ?? .null,
                 "not_compared": .array(open.map { .string($0) }),
                 "checks": .array(outcome.fields.map(\.json)), "claims": outcome.claims,
-            ])
+            ]
+            members["appraisal"] = outcome.appraisal?.json
+            return shown(members)
         }
         var lines = outcome.fields.map(Self.line) + advice
         if outcome.simulated {
             lines.append("simulated: a software stand-in signed this; it proves nothing of a machine")
         }
         if let status = outcome.tcbStatus { lines.append("TCB status: \(status)") }
+        lines += outcome.appraisal?.lines ?? []
         let reservation = outcome.reservation ?? "the vendor's status is not UpToDate: policy decides"
         let rest = open.isEmpty ? "" : "; not compared: \(open.joined(separator: ", "))"
         lines.append((outcome.isGood ? "accepted" : "conditional: \(reservation)") + rest)

@@ -21,6 +21,8 @@ struct EvidenceVerification {
         var measurement: [UInt8]?
         /// The input of attestation policies.
         var annotated: JSONValue = .null
+        /// What the attestation policy said, where one was asked.
+        var appraisal: EvidenceAppraisal?
 
         /// Whether nothing speaks against accepting it.
         var isGood: Bool { reservation == nil && (tcbStatus == nil || tcbStatus == TCBStatus.upToDate.rawValue) }
@@ -68,10 +70,14 @@ struct EvidenceVerification {
             outcome.fields = try DemandedValues.measurement(found, among: measurements, after: outcome.fields)
         }
         if let policy {
-            let (fields, tier) = try DemandedValues.policy(policy, judges: outcome.annotated, after: outcome.fields)
-            outcome.fields = fields
-            if tier == .warning, outcome.reservation == nil {
-                outcome.reservation = "the attestation policy \(policy.identifier) warns"
+            let appraisal = try EvidenceAppraisal(policy, outcome.annotated)
+            outcome.appraisal = appraisal
+            outcome.fields = try DemandedValues.trust(
+                appraisal.trustVector, by: policy.identifier, after: outcome.fields)
+            if !appraisal.isAffirming, outcome.reservation == nil {
+                outcome.reservation =
+                    "the \(policy.identifier) policy does not affirm it"
+                    + (appraisal.absent.isEmpty ? "" : ": reference value \(appraisal.absent.joined(separator: "; "))")
             }
         }
         if isQuoteOfIntel, outcome.tcbStatus == nil, !missing.isEmpty, !isOffline, outcome.reservation == nil {

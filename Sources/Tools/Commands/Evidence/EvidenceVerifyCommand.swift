@@ -53,6 +53,9 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--tee \(tee): known are \(EvidenceVerification.technologies.joined(separator: ", ")).")
         }
+        guard tee != "tpm" || appraisal.distrust.allSatisfy({ $0.hasPrefix("root=") }) else {
+            throw ValidationError("A TPM's quote names neither product line nor chip: only root=… can be distrusted.")
+        }
         guard tee != "tpm" || appraisal.measurement.isEmpty else {
             throw ValidationError("A TPM's quote has no launch measurement: --reference-values has names of registers.")
         }
@@ -109,7 +112,8 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
             softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
             initData: try initData.map { try Hex.decode($0, field: "--init-data") },
-            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(), distrust: distrust,
+            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(now: now),
+            distrust: distrust,
             allowsDebug: allowDebug, attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
     }
 

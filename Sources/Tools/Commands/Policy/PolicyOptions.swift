@@ -13,7 +13,10 @@ struct PolicyLanguageOptions: ParsableArguments {
     var strict = false
     @Flag(help: "Read `not f(input.x)` as OPA 1.x does: undefined when input.x is, instead of true.")
     var opaNegation = false
-    @Option(help: "A JSON file, name to value: what query_reference_value answers (null for other names).")
+    @Option(
+        help:
+            "What query_reference_value answers: a file of `testudo reference-values --file`, or a JSON object, name to value."
+    )
     var referenceValues: String?
 
     /// What the compiler is told, with every function there is.
@@ -28,19 +31,12 @@ struct PolicyLanguageOptions: ParsableArguments {
 
     /// Trustee's extension: attestation policies ask for reference values by name.
     private func referenceValueFunction() throws -> Builtin {
-        var known = ObjectValue([])
-        if let referenceValues {
-            guard case .object(let object) = try PolicyFiles.document(at: referenceValues) else {
-                throw PolicyFileError("\(referenceValues): reference values are an object, name to value")
-            }
-            known = object
-        }
-        let values = known
+        let known = try referenceValues.map { try ReferenceValueLookup(path: $0) }
         return Builtin("query_reference_value", 1) { arguments, _ throws(Builtin.Failure) in
             guard let name = arguments.first, case .string = name else {
                 throw .type("operand 1 must be string but got \(arguments.first?.typeName ?? "nothing")")
             }
-            return values[name] ?? .null
+            return known?.value(name) ?? .null
         }
     }
 }

@@ -1,21 +1,21 @@
 import WireFormat
 
 /// A small firmware image that tests take apart: GUID table, SEV and TDX metadata, all with chosen values.
-struct FirmwareImage {
+public struct FirmwareImage {
     /// The sections of the SEV metadata: address, size, type.
-    var sev: [(UInt32, UInt32, UInt32)] = [(0x80_0000, 0x1000, 1), (0x80_1000, 0x1000, 0x10)]
+    public var sev: [(UInt32, UInt32, UInt32)] = [(0x80_0000, 0x1000, 1), (0x80_1000, 0x1000, 0x10)]
     /// The sections of the TDX metadata: offset, raw size, address, size, type, attributes.
-    var tdx: [(UInt32, UInt32, UInt64, UInt64, UInt32, UInt32)] = [
+    public var tdx: [(UInt32, UInt32, UInt64, UInt64, UInt32, UInt32)] = [
         (0, 0x1000, 0xFFFF_F000, 0x1000, 0, 1), (0, 0, 0x80_0000, 0x2000, 3, 0), (0, 0, 0x80_9000, 0x1000, 2, 0),
     ]
     /// Replace what the descriptions say of their own length and count.
-    var sevLength, sevCount, tdxLength, tdxCount: UInt32?
+    public var sevLength, sevCount, tdxLength, tdxCount: UInt32?
     /// Replace where the descriptions begin, counted from the end.
-    var sevDistance, tdxDistance: UInt32?
+    public var sevDistance, tdxDistance: UInt32?
     /// Replaces the length of the whole table.
-    var tableLength: UInt16?
+    public var tableLength: UInt16?
     /// Where the hash table goes.
-    var hashTable: UInt32 = 0x80_1C00
+    public var hashTable: UInt32 = 0x80_1C00
 
     private static let size = 4096
     private static let footer = "de82b596b21ff745baeaa366c55a082d"
@@ -24,8 +24,26 @@ struct FirmwareImage {
     private static let sevEntry = "666588dc4a989847a75e5585a7bf67cc"
     private static let tdxEntry = "35657ae44a989847865e4685a7bf8ec2"
 
+    /// An image with the given values in place of the usual ones.
+    public init(
+        sev: [(UInt32, UInt32, UInt32)]? = nil, tdx: [(UInt32, UInt32, UInt64, UInt64, UInt32, UInt32)]? = nil,
+        sevLength: UInt32? = nil, sevCount: UInt32? = nil, tdxLength: UInt32? = nil, tdxCount: UInt32? = nil,
+        sevDistance: UInt32? = nil, tdxDistance: UInt32? = nil, tableLength: UInt16? = nil, hashTable: UInt32? = nil
+    ) {
+        self.sev = sev ?? self.sev
+        self.tdx = tdx ?? self.tdx
+        self.sevLength = sevLength
+        self.sevCount = sevCount
+        self.tdxLength = tdxLength
+        self.tdxCount = tdxCount
+        self.sevDistance = sevDistance
+        self.tdxDistance = tdxDistance
+        self.tableLength = tableLength
+        self.hashTable = hashTable ?? self.hashTable
+    }
+
     /// The image.
-    func bytes() throws -> [UInt8] {
+    public func bytes() throws -> [UInt8] {
         func numbers(_ values: UInt32...) -> [UInt8] {
             var writer = ByteWriter()
             for value in values { writer.u32LE(value) }
