@@ -43,30 +43,6 @@ struct EvidenceVerifyTests {
         await #expect(throws: (any Error).self) { try await Self.verify(Self.phala + ["--protection", "amd"]) }
     }
 
-    @Test func `reference values of a store decide until they expire`() async throws {
-        let stage = try PolicyStage([:])
-        let file = stage.path("values.json")
-        let claims = try #require(
-            try JSONValue.parse(text: try await Self.verify(Self.milan + ["--json"]).output)["claims"]?.objectValue)
-        func add(_ name: String, _ claim: String, expires: String = "2030-01-01") async throws {
-            let value = try #require(claims[claim]).canonicalText
-            try await ReferenceValuesAdd.parse([name, "[\(value)]", "--expires", expires, "--file", file]).run()
-        }
-        for part in ["bootloader", "microcode"] { try await add("snp_\(part)", "reported_tcb_\(part)") }
-        try await add("snp_snp_svn", "reported_tcb_snp")
-        try await add("snp_tee_svn", "reported_tcb_tee")
-        let words = Self.milan + ["--reference-values", file]
-        #expect(try await Self.verify(words).status != 0)
-        try await add("snp_launch_measurement", "measurement", expires: "2029-01-01")
-        let known = try await Self.verify(words)
-        #expect(known.status == 0, "\(known)")
-        let late = try await Self.verify(
-            words.dropLast(4) + ["--time", "2029-06-01T00:00:00Z", "--reference-values", file])
-        #expect(late.status != 0, "\(late)")
-        try Data("[]".utf8).write(to: URL(fileURLWithPath: file))
-        #expect(try await Self.verify(words).status == 2)
-    }
-
     @Test func `another nonce, another chip, another time are refused by name`() async throws {
         let nonce = try await Self.verify(Self.milan + ["--report-data", String(repeating: "5a", count: 64)])
         #expect(nonce.status == 1 && nonce.output.contains("refused: report-data: "), "\(nonce)")
@@ -83,6 +59,33 @@ struct EvidenceVerifyTests {
         let data = try #require(json["claims"]?["report_data"]?.stringValue)
         let report = try await Self.verify(Self.milan + ["--report-data", data])
         #expect(report.status == 0 && report.output.contains("ok      report data"))
+    }
+
+    @Test func `reference values decide whether claims are affirmed, until they expire`() async throws {
+        let stage = try PolicyStage([:])
+        let file = stage.path("values.json")
+        let claims = try #require(
+            try JSONValue.parse(text: try await Self.verify(Self.milan + ["--json"]).output)["claims"]?.objectValue)
+        func add(_ name: String, _ claim: String, expires: String = "2030-01-01") async throws {
+            let value = try #require(claims[claim]).canonicalText
+            try await ReferenceValuesAdd.parse([name, "[\(value)]", "--expires", expires, "--file", file]).run()
+        }
+        for part in ["bootloader", "microcode"] { try await add("snp_\(part)", "reported_tcb_\(part)") }
+        try await add("snp_snp_svn", "reported_tcb_snp")
+        try await add("snp_tee_svn", "reported_tcb_tee")
+        let words = Self.milan + ["--reference-values", file]
+        let unknown = try await Self.verify(words)
+        #expect(unknown.status == 3 && unknown.output.contains("snp_launch_measurement: has no value"), "\(unknown)")
+        try await add("snp_launch_measurement", "measurement", expires: "2029-01-01")
+        let known = try await Self.verify(words)
+        #expect(known.status == 0 && known.output.contains("affirming, by policy default"), "\(known)")
+        let late = try await Self.verify(
+            words.dropLast(4) + ["--time", "2029-06-01T00:00:00Z", "--reference-values", file])
+        #expect(late.status == 3, "\(late)")
+        #expect(late.output.contains("snp_launch_measurement: expired at 2029-01-01T00:00:00Z"), "\(late)")
+        try Data("[]".utf8).write(to: URL(fileURLWithPath: file))
+        let broken = try await Self.verify(words)
+        #expect(broken.status == 2, "\(broken)")
     }
 
     @Test func `a debug guest is refused unless allowed`() async throws {

@@ -44,6 +44,11 @@ public enum DemandedValues {
             }
         }
         let status = vector.status
+        if status != .affirming {
+            for absent in (try? policy.absentReferences(evidence)) ?? [] {
+                record.skip("reference value", "", because: absent)
+            }
+        }
         try record.require(
             status == .affirming || status == .warning, .policy, "policy \(policy.identifier)", status.name,
             passed: "the worst of its claims",

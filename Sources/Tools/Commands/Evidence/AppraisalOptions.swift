@@ -13,7 +13,8 @@ struct AppraisalOptions: ParsableArguments {
     var measurement: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Reference values by name (JSON) for the attestation policy; without --policy for the default one.",
+            "A file of `testudo reference-values --file`, or an object of names and values, for the attestation policy; "
+                + "without --policy for the default one.",
             valueName: "file"))
     var referenceValues: String?
     @Option(help: ArgumentHelp("The attestation policy (Rego, package policy).", valueName: "file"))
