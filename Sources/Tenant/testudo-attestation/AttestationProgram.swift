@@ -52,6 +52,11 @@ struct AttestationProgram: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The fingerprint of a stand-in's root; often.", valueName: "hex"))
     var softRoot: [String] = []
     @Option(help: ArgumentHelp("The key of a TPM; often.", valueName: "file")) var attestationKey: [String] = []
+    @Option(help: ArgumentHelp("Certificates of TPMs' keys (DER, PEM); often.", valueName: "file"))
+    var tpmCertificate: [String] = []
+    @Option(help: ArgumentHelp("A root of such certificates; often.", valueName: "file")) var tpmRoot: [String] = []
+    @Option(help: ArgumentHelp("Distrust line=milan, an FMSPC, root=SHA256 or chip=HEX; often.", valueName: "what"))
+    var distrust: [String] = []
     @Option(help: ArgumentHelp("Arm platforms, as in trustee's store.", valueName: "file")) var platforms: String?
     @Flag(help: "Print what happens as JSON lines.") var json = false
 

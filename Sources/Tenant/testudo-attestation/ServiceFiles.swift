@@ -20,6 +20,12 @@ struct ServiceFiles {
             anchors: try TrustAnchors(softRootFingerprints: options.softRoot),
             endorsements: try EndorsementFiles(files), clock: clock)
         if options.allowDebug { settings.allowDebugging() }
+        settings.distrust = try Distrust(options.distrust)
+        if !options.tpmCertificate.isEmpty {
+            settings.tpm = try TPMEndorsements(
+                certificates: try options.tpmCertificate.map { (name: $0, bytes: try Self.bytes($0)) },
+                roots: try options.tpmRoot.map { (name: $0, bytes: try Self.bytes($0)) }, distrust: settings.distrust)
+        }
         for path in options.attestationKey {
             settings.attestationKeys.insert(try AttestationKey(parsing: try Self.bytes(path)).publicKeyInfo)
         }

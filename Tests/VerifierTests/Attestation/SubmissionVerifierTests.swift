@@ -62,6 +62,27 @@ struct SubmissionVerifierTests {
         #expect(!verified.fields.contains { names.contains($0.field) && $0.verdict == .passed })
     }
 
+    @Test(arguments: SubmissionBench.samples.filter { !["tpm", "cca"].contains($0.tee) })
+    func `what the owner distrusts is refused in every wrapping`(sample: Sample) throws {
+        var settings = sample.settings
+        let lines = ["line=milan", "line=genoa", "line=turin"]
+        let families = try Self.families(sample).map { "line=\($0)" }
+        settings.distrust = try Distrust(lines + families)
+        let refusal = #expect(throws: EvidenceRefusal.self) {
+            try SubmissionVerifier(settings).verify(sample.submission())
+        }
+        #expect(refusal?.check == .distrustedLine)
+    }
+
+    /// The family of the platform that made the sample's quote.
+    private static func families(_ sample: Sample) throws -> [String] {
+        let texts = [sample.evidence["quote"]?.stringValue, sample.evidence["td_quote"]?.stringValue]
+        return try texts.compactMap { $0 }.compactMap {
+            let quote = try Quote(parsing: try Base64.decodeEither($0, field: "quote"))
+            return QuoteInspection(quote).platform.map { Hex.encode($0.fmspc) }
+        }
+    }
+
     @Test func `a debug domain has no secrets before its host`() throws {
         let collateral = "evidence/tdx/collateral/lunal-50806f000000.json"
         var settings = try SubmissionBench.settings("2026-03-31T22:25:04Z", endorsements: [collateral])

@@ -173,8 +173,9 @@ struct ReferenceValueStoreTests {
         for (found, executables) in [(measurement, 3), (other, 3), (String(repeating: "dd", count: 48), 33)]
             as [(String, Int64)]
         {
-            let vector = try policy.judge(["snp": ["policy_debug_allowed": false, "measurement": .string(found)]])
-                .trustVector
+            let vector = try policy.judge(
+                ["snp": ["measurement": .string(found), "policy_debug_allowed": false]]
+            ).trustVector
             #expect(vector.json["executables"] == .integer(executables))
         }
     }

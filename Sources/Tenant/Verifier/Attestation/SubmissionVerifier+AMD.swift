@@ -55,12 +55,13 @@ extension SubmissionVerifier {
         }
         let verified = try AzureSNPVerifier(hardware: reportVerifier).verify(
             evidence, authorities: authorities, nonce: nonce)
+        let distrusted = try settings.distrust.check(verified.hardware)
         if let digest = submission.initDataDigest { try verified.quote.requireInitData(digest: digest) }
         return VerifiedSubmission(
             submission, claims: AzureClaims.claims(of: verified),
             protections: ProtectionView(verified.hardware, firmware: settings.reports.firmware),
             measurement: verified.hardware.report.measurement.bytes,
-            fields: Self.undemanded(verified.fields, submission, reportData: ["extraData", "user data"]))
+            fields: Self.undemanded(verified.fields, submission, reportData: ["extraData", "user data"]) + distrusted)
     }
 
     /// What a vTPM's quote must be made for: what is demanded, or else what it says itself.

@@ -79,10 +79,11 @@ extension SubmissionVerifier {
         }
         let verified = try AzureTDXVerifier(hardware: quoteVerifier).verify(
             evidence, as: .tdx, try published(.tdx), nonce: nonce)
+        let distrusted = try settings.distrust.check(verified.hardware.endorsement)
         if let digest = submission.initDataDigest { try verified.quote.requireInitData(digest: digest) }
         return VerifiedSubmission(
             submission, claims: AzureClaims.claims(of: verified), protections: ProtectionView(verified.hardware),
             measurement: verified.hardware.report.mrTD, tcbStatus: Self.status(verified.hardware.endorsement),
-            fields: Self.undemanded(verified.fields, submission, reportData: ["extraData", "user data"]))
+            fields: Self.undemanded(verified.fields, submission, reportData: ["extraData", "user data"]) + distrusted)
     }
 }

@@ -13,7 +13,10 @@ extension SubmissionVerifier {
         let verified = try verifier.verify(
             signed, nonce: Self.nonce(submission.reportData, as: stated), registers: parts.registers)
         if let digest = submission.initDataDigest { try verified.requireInitData(digest: digest) }
-        let isKnown = settings.attestationKeys.contains(parts.key.publicKeyInfo)
+        var fields = Self.undemanded(verified.fields, submission, reportData: ["extraData"])
+        let finding = try settings.tpm?.examine(parts.key, at: settings.clock(), fields: &fields)
+        let isKnown =
+            finding == .attestationKey || settings.attestationKeys.contains(parts.key.publicKeyInfo)
         var record = VerificationRecord()
         if isKnown {
             record.pass("attestation key", "", "somebody vouches that a TPM has it")
@@ -23,7 +26,7 @@ extension SubmissionVerifier {
         return VerifiedSubmission(
             submission, claims: TPMClaims.claims(of: verified), protections: ProtectionView(tpm: isKnown),
             measurement: Self.bootMeasurement(verified.registers),
-            fields: Self.undemanded(verified.fields, submission, reportData: ["extraData"]) + record.fields)
+            fields: fields + record.fields)
     }
 
     /// A TPM has no launch measurement: the SHA-384 of the SHA-256 registers 0 to 7 (firmware, its settings, boot loader), 9

@@ -13,6 +13,15 @@ public struct VerificationSettings: Sendable {
     public var platforms: [CCAEndorsement]
     /// The keys of TPMs that somebody vouches for, as SubjectPublicKeyInfo.
     public var attestationKeys: Set<[UInt8]>
+    /// Certificates of TPMs' keys and the roots that they lead to; nil for none.
+    public var tpm: TPMEndorsements?
+    /// What is not trusted though its vendor vouches for it.
+    public var distrust: Distrust = .nothing {
+        didSet {
+            reports.distrust = distrust
+            quotes.distrust = distrust
+        }
+    }
     /// What SEV-SNP reports must show.
     public var reports: EvidenceRequirements
     /// What quotes of TDX and SGX must show.
