@@ -91,23 +91,26 @@ let tenant: [Target] = [
         settings: strict + instrumented + testable),
     library(
         "Tenant", "EndorsementSources",
-        ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, crypto]),
+        ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
     library(
         "Tenant", "KeyBroker",
         [
-            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", crypto, cryptoExtras, asn1,
-            x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore, nioPosix, nioSSL,
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", crypto,
+            cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore,
+            nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
     // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
     .target(
         name: "AttestationService",
         dependencies: [
-            "WireFormat", "Envelope", "Evidence", "Verifier", crypto, hummingbird, hummingbirdCore, hummingbirdTLS,
+            "WireFormat", "Envelope", "Evidence", "Verifier", "EndorsementSources", crypto, hummingbird,
+            hummingbirdCore, hummingbirdTLS,
             lifecycle, logging, nioCore, nioPosix, nioSSL, grpcCore, grpcProtobuf, grpcTransport, protobuf,
         ], path: "Sources/Tenant/AttestationService", exclude: ["Protocol"], swiftSettings: strict),
     program(
-        "Tenant", "testudo-attestation", ["AttestationService", "WireFormat", arguments, logging, lifecycle]),
+        "Tenant", "testudo-attestation",
+        ["AttestationService", "EndorsementSources", "Verifier", "WireFormat", arguments, logging, lifecycle]),
 ]
 
 let host: [Target] = [
@@ -213,14 +216,16 @@ let suites: [Target] = [
     tests(
         "KeyBrokerTests",
         [
-            "KeyBroker", "testudo-keybroker", "Verifier", "SoftTEE", "AttestedChannel", "HTTPExchange", "Unsealing",
+            "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
+            "AttestedChannel", "HTTPExchange", "Unsealing",
             "Envelope", "WireFormat", "Evidence", "PodManifest",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     .testTarget(
         name: "AttestationServiceTests",
         dependencies: [
-            "AttestationService", "testudo-attestation", "Verifier", "WireFormat", "Envelope", "TestSupport", crypto,
+            "AttestationService", "testudo-attestation", "EndorsementSources", "FakeVendor", "Verifier", "WireFormat",
+            "Envelope", "TestSupport", crypto,
         ], path: "Tests/AttestationServiceTests", exclude: ["Client"], swiftSettings: strict),
     tests("HypervisorTests", ["Hypervisor", "WireFormat", "AgentProtocol", nioCore, nioPosix]),
     tests(

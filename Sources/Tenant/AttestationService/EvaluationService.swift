@@ -1,3 +1,4 @@
+import EndorsementSources
 import Envelope
 import NIOPosix
 import Verifier
@@ -6,6 +7,8 @@ import WireFormat
 /// What the servers of both wires do: evaluate evidence, keep policies and reference values, publish keys.
 public struct EvaluationService: Sendable {
     private let evaluator: AttestationEvaluator
+    private let endorsements: EndorsementFiles
+    private let supply: EndorsementSupply
     private let references: ReferenceValueRegistry
     private let issuer: AttestationTokenIssuer
     private let explains: Bool
@@ -17,14 +20,17 @@ public struct EvaluationService: Sendable {
     ///
     /// - Parameters:
     ///   - settings: Whom it believes.
+    ///   - supply: Where it takes endorsements from that evidence needs and the settings lack.
     ///   - references: What policies compare claims with.
     ///   - issuer: What signs tokens.
     ///   - explains: Whether tokens say of each claim what stands behind it.
     ///   - threads: How many evaluations run at once.
     public init(
-        settings: VerificationSettings, references: ReferenceValueRegistry, issuer: AttestationTokenIssuer,
-        explains: Bool = false, threads: Int = 4
+        settings: VerificationSettings, supply: EndorsementSupply, references: ReferenceValueRegistry,
+        issuer: AttestationTokenIssuer, explains: Bool = false, threads: Int = 4
     ) throws(WireError) {
+        endorsements = settings.endorsements
+        self.supply = supply
         evaluator = try AttestationEvaluator(SubmissionVerifier(settings), references: references)
         self.references = references
         self.issuer = issuer
@@ -38,17 +44,41 @@ public struct EvaluationService: Sendable {
     public func evaluate(
         policies: [String], _ read: @escaping @Sendable () throws(WireError) -> [Submission]
     ) async throws(ServiceFailure) -> String {
-        try await working { () throws(ServiceFailure) in
-            let submissions = try understood(read)
-            do {
-                let results = try evaluator.evaluate(submissions, policy: policies.first ?? "")
-                return try issuer.issue(
-                    submodules: try AttestationResult.submodules(results, explained: explains), now: clock())
-            } catch let refusal as EvidenceRefusal {
-                throw ServiceFailure(.refused, refusal.description)
-            } catch {
-                throw ServiceFailure(.failed, "the token cannot be made")
+        let submissions = try await working { () throws(ServiceFailure) in try understood(read) }
+        let policy = policies.first ?? ""
+        do {
+            try AttestationEvaluator.check(count: submissions.count)
+            var results: [AttestationResult] = []
+            for submission in submissions { results.append(try await evaluate(submission, policy)) }
+            let found = results
+            return try await working { () throws(ServiceFailure) in
+                do {
+                    return try issuer.issue(
+                        submodules: try AttestationResult.submodules(found, explained: explains), now: clock())
+                } catch {
+                    throw ServiceFailure(.failed, "the token cannot be made")
+                }
             }
+        } catch let refusal as EvidenceRefusal {
+            throw ServiceFailure(.refused, refusal.description)
+        } catch let shortage as EndorsementShortage {
+            throw ServiceFailure(
+                .refused, "\(EvidenceCheck.collateral.rawValue): endorsements are missing: \(shortage.reason)")
+        } catch let failure as ServiceFailure {
+            throw failure
+        } catch {
+            throw ServiceFailure(.failed, "the evidence cannot be evaluated")
+        }
+    }
+
+    private func evaluate(_ submission: Submission, _ policy: String) async throws -> AttestationResult {
+        try await supply.verifying(submission.endorsed, isBound: submission.isStatedlyBound, with: endorsements) {
+            files in
+            try await working { () throws(ServiceFailure) in
+                Result { () throws(EvidenceRefusal) in
+                    try evaluator.evaluate(submission, policy: policy, endorsements: files)
+                }
+            }.get()
         }
     }
 

@@ -39,6 +39,19 @@ public struct RawEvidence: Sendable {
     }
 }
 
+extension RawEvidence {
+    /// The same with certificates that it did not bring, out of files and what is built in. What it brought stays.
+    public func endorsed(by files: EndorsementFiles) throws(EvidenceRefusal) -> RawEvidence {
+        var evidence = evidence
+        do throws(WireError) {
+            evidence.certificates = try files.certificates(for: evidence).merging(evidence.certificates) { $1 }
+        } catch {
+            throw VerificationRecord().refusal(.certificate, error.field, "", error.description)
+        }
+        return RawEvidence(technology: technology, evidence: evidence, revocationList: revocationList)
+    }
+}
+
 /// Evidence whose report was signed by a processor that a trusted root vouches for.
 ///
 /// Only ``SNPVerifier`` makes it. It says nothing yet about what runs there: that is the appraisal's part.

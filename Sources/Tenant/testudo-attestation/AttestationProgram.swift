@@ -15,7 +15,7 @@ struct AttestationProgram: AsyncParsableCommand {
         discussion: """
             Speaks the attestation service's and the reference value provider's protocol of confidential containers over gRPC, \
             and the former over HTTP. Callers need a bearer token, or a certificate where --client-ca names its authority. \
-            Nothing is fetched from vendors: --endorsement files hold what they publish.
+            What evidence needs of what vendors publish, and neither it nor --endorsement files have, is fetched, unless --offline.
             """)
 
     @Option(help: ArgumentHelp("Where gRPC is served.", valueName: "host:port")) var grpc = "127.0.0.1:50004"
@@ -49,6 +49,7 @@ struct AttestationProgram: AsyncParsableCommand {
     @Flag(help: "Take documents of reference values that nobody signed.") var allowUnsigned = false
     @Option(help: ArgumentHelp("Certificates, revocation lists, Intel's data; often.", valueName: "file"))
     var endorsement: [String] = []
+    @OptionGroup var places: PlaceOptions
     @Option(help: ArgumentHelp("The fingerprint of a stand-in's root; often.", valueName: "hex"))
     var softRoot: [String] = []
     @Option(help: ArgumentHelp("The key of a TPM; often.", valueName: "file")) var attestationKey: [String] = []

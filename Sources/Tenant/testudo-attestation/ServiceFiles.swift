@@ -44,7 +44,7 @@ struct ServiceFiles {
             keys.append(try ReferenceSigningKey(pem: String(decoding: try Self.bytes(path), as: UTF8.self)))
         }
         let service = try EvaluationService(
-            settings: settings,
+            settings: settings, supply: try options.places.supply(state: nil, clock: clock),
             references: try ReferenceValueRegistry(
                 values, keys: keys, allowsUnsigned: options.allowUnsigned, clock: clock),
             issuer: AttestationTokenIssuer(

@@ -80,15 +80,23 @@ public final class AttestationEvaluator: Sendable {
         return builtIn
     }
 
+    private func verifier(_ endorsements: EndorsementFiles?) -> SubmissionVerifier {
+        guard let endorsements else { return verifier }
+        var settings = verifier.settings
+        settings.endorsements = endorsements
+        return SubmissionVerifier(settings)
+    }
+
     /// Verifies evidence and judges its claims.
     ///
     /// - Parameters:
     ///   - submission: The evidence.
     ///   - policy: The policy's name; empty for the default.
+    ///   - endorsements: What is at hand for this evidence; nil for what the settings have.
     public func evaluate(
-        _ submission: Submission, policy: String = ""
+        _ submission: Submission, policy: String = "", endorsements: EndorsementFiles? = nil
     ) throws(EvidenceRefusal) -> AttestationResult {
-        let verified = try verifier.verify(submission)
+        let verified = try verifier(endorsements).verify(submission)
         let identifier = policy.isEmpty ? DefaultPolicy.identifier : policy
         do throws(WireError) {
             return try AttestationResult(
@@ -102,12 +110,17 @@ public final class AttestationEvaluator: Sendable {
     public func evaluate(
         _ submissions: [Submission], policy: String = ""
     ) throws(EvidenceRefusal) -> [AttestationResult] {
-        guard (1...Self.submissionLimit).contains(submissions.count) else {
-            throw VerificationRecord().refusal(
-                .format, "verification_requests", "\(submissions.count)", "must be 1 to \(Self.submissionLimit)")
-        }
+        try Self.check(count: submissions.count)
         var results: [AttestationResult] = []
         for submission in submissions { results.append(try evaluate(submission, policy: policy)) }
         return results
+    }
+
+    /// Refuses what is no number of pieces of evidence for one token.
+    public static func check(count: Int) throws(EvidenceRefusal) {
+        guard (1...submissionLimit).contains(count) else {
+            throw VerificationRecord().refusal(
+                .format, "verification_requests", "\(count)", "must be 1 to \(submissionLimit)")
+        }
     }
 }

@@ -27,10 +27,16 @@ extension EndorsementFiles {
         guard let leaf = certificates[isProvider ? .vlek : .vcek] else {
             return report.signingKey == .none ? [] : [Self.missingKey(report)]
         }
-        guard amdRevocationLists.isEmpty, certificates[.crl] == nil, let line = try? ProductLine.ofKey(leaf) else {
-            return []
-        }
+        guard certificates[.crl] == nil, let line = try? ProductLine.ofKey(leaf),
+            !amdRevocationLists.contains(where: { Self.isList($0, of: line) })
+        else { return [] }
         return [EndorsementNeed([.amdRevocationList(line, forProviders: isProvider)], isEssential: false)]
+    }
+
+    /// Whether a list says that it is of a product line; the list of another one revokes nothing of this one.
+    private static func isList(_ der: [UInt8], of line: ProductLine) -> Bool {
+        guard let list = try? RevocationList(der: der) else { return false }
+        return String(decoding: list.issuer, as: UTF8.self).contains("ARK-\(line.rawValue)")
     }
 
     private static func missingKey(_ report: SNPReport) -> EndorsementNeed {

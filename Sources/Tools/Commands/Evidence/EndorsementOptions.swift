@@ -1,8 +1,6 @@
 import ArgumentParser
 import EndorsementSources
 import Foundation
-import NIOPosix
-import Verifier
 import WireFormat
 
 /// Where a command takes endorsements from, beside the files that it is given.
@@ -42,25 +40,8 @@ struct EndorsementOptions: ParsableArguments {
 
     /// What obtains endorsements as the options say.
     func fetcher() throws(WireError) -> EndorsementFetcher {
-        let folders = kdsStore.map { OfflineStore(folder: $0) }
-        let cache = EndorsementCache(folder: cacheFolder)
-        guard !offline else { return EndorsementFetcher(cache: cache, folders: folders, services: [], mode: .offline) }
-        let roots = (try? RegistryAccess.systemRoots()).map { [$0] } ?? []
-        func source(_ service: PublishingService, _ urls: [String]) throws(WireError) -> WebSource {
-            var mirrors: [ServiceAddress] = []
-            for url in urls.isEmpty ? [service.home] : urls {
-                do throws(WireError) { mirrors.append(try ServiceAddress(url, roots: roots)) } catch {
-                    throw WireError(field: "address \(url.prefix(80))", reason: error.reason)
-                }
-            }
-            return WebSource(
-                service, mirrors: mirrors, policy: Self.policy, eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        }
-        var services = [try source(.keyDistribution, kds), try source(.provisioning, pcs)]
-        // Intel's own service lacks the list of its root; who names other places wants no other asked.
-        if services[1].mirrors.contains(where: { $0.text == PublishingService.provisioning.home }) {
-            services.append(try source(.rootList, []))
-        }
-        return EndorsementFetcher(cache: cache, folders: folders, services: services, mode: .online)
+        var places = EndorsementPlaces()
+        (places.cache, places.folders, places.kds, places.pcs) = (cacheFolder, kdsStore, kds, pcs)
+        return try places.fetcher(offline ? .offline : .online, policy: Self.policy)
     }
 }

@@ -1,4 +1,5 @@
 import Evidence
+import Verifier
 import WireFormat
 
 /// Evidence in a file, by what its content says that it is. Nothing in it is trusted yet.
@@ -71,6 +72,16 @@ enum EvidenceFile {
             return .quote(try Quote(parsing: try Base64.decodeEither(quote, field: "quote")))
         }
         throw WireError(field: "evidence", reason: "is JSON of no known shape of evidence")
+    }
+
+    /// What a vendor publishes something about, when the evidence is of the technology; stand-ins publish nothing.
+    func endorsed(as technology: String) -> EndorsedEvidence? {
+        switch (self, technology) {
+        case (.snp(let evidence), "snp"), (.snp(let evidence), "sev-snp"): .report(evidence)
+        case (.quote(let quote), "tdx"), (.quote(let quote), "sgx"): .quote(quote)
+        case (.azure(let evidence), "az-snp-vtpm"), (.azure(let evidence), "az-tdx-vtpm"): EndorsedEvidence(evidence)
+        default: nil
+        }
     }
 
     /// The article before ``kind``.

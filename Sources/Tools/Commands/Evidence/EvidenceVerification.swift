@@ -1,3 +1,4 @@
+import EndorsementSources
 import Crypto
 import Evidence
 import Verifier

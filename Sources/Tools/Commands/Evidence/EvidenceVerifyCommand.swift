@@ -99,10 +99,10 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         // A TPM's certificates are of many makers, and none of the vendors' shapes.
         let isTPM = tee == "tpm"
         var gathered = EndorsementGathering.Gathered(files: try EndorsementFiles(isTPM ? [] : files))
-        if !isTPM {
+        if let endorsed = evidence.endorsed(as: tee) {
             gathered = await EndorsementGathering(
-                fetcher: try sources.fetcher(), checker: try EndorsementChecker(), now: now
-            ).complete(gathered.files, for: evidence, as: tee)
+                from: try sources.fetcher(), checker: try EndorsementChecker(), now: now
+            ).complete(gathered.files, for: endorsed)
         }
         return EvidenceVerification(
             technology: tee, endorsements: gathered.files, missing: gathered.missing, isOffline: sources.offline,

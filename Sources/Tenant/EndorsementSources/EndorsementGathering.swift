@@ -1,18 +1,18 @@
-import EndorsementSources
 import Evidence
 import Verifier
 import WireFormat
 
 /// Completes the endorsements that evidence needs.
-struct EndorsementGathering {
+public struct EndorsementGathering: Sendable {
     /// Something that is not at hand.
-    struct Missing: Equatable {
-        let need: EndorsementNeed
+    public struct Missing: Equatable, Sendable {
+        /// What evidence needs.
+        public let need: EndorsementNeed
         /// Why it could not be had.
-        let reason: String
+        public let reason: String
 
         /// What to do about it.
-        var advice: String {
+        public var advice: String {
             if let obstacle = need.obstacle { return obstacle }
             let urls = need.candidates.map { PublishingService.url(of: $0) }.joined(separator: " or ")
             let name = need.candidates.first?.title ?? "it"
@@ -27,38 +27,38 @@ struct EndorsementGathering {
     }
 
     /// What is at hand after all was tried.
-    struct Gathered {
-        var files: EndorsementFiles
-        var missing: [Missing] = []
+    public struct Gathered: Sendable {
+        /// What was at hand, and what was obtained.
+        public var files: EndorsementFiles
+        /// What could not be had.
+        public var missing: [Missing] = []
+
+        /// Starts with what is at hand.
+        public init(files: EndorsementFiles) { self.files = files }
     }
 
-    let fetcher: EndorsementFetcher
-    let checker: EndorsementChecker
-    /// Seconds since 1970.
-    let now: Int64
+    private let source: any EndorsementSource
+    private let checker: EndorsementChecker
+    private let now: Int64
 
-    /// Obtains what `files` lack for the evidence. Stand-ins publish nothing.
-    func complete(_ files: EndorsementFiles, for evidence: EvidenceFile, as technology: String) async -> Gathered {
-        switch (evidence, technology) {
-        case (.snp(let evidence), "snp"), (.snp(let evidence), "sev-snp"): await complete(files, for: evidence)
-        case (.quote(let quote), "tdx"), (.quote(let quote), "sgx"): await complete(files, for: quote)
-        case (.azure(let evidence), "az-snp-vtpm"): await completeAzure(files, evidence)
-        case (.azure(let evidence), "az-tdx-vtpm"):
-            if case .quote(let bytes) = evidence.endorsement, let quote = try? Quote(parsing: bytes) {
-                await complete(files, for: quote)
-            } else {
-                Gathered(files: files)
-            }
-        default: Gathered(files: files)
+    /// Creates a gathering.
+    ///
+    /// - Parameters:
+    ///   - source: Who is asked.
+    ///   - checker: What tells the genuine from the rest.
+    ///   - now: When it must be valid, in seconds since 1970.
+    public init(from source: any EndorsementSource, checker: EndorsementChecker, now: Int64) {
+        self.source = source
+        self.checker = checker
+        self.now = now
+    }
+
+    /// Obtains what `files` lack for the evidence.
+    public func complete(_ files: EndorsementFiles, for evidence: EndorsedEvidence) async -> Gathered {
+        switch evidence {
+        case .report(let evidence): await complete(files, for: evidence)
+        case .quote(let quote): await complete(files, for: quote)
         }
-    }
-
-    private func completeAzure(_ files: EndorsementFiles, _ evidence: AzureVTPMEvidence) async -> Gathered {
-        guard case .chipCertificate(let der) = evidence.endorsement,
-            let hcl = try? HCLReport(parsing: evidence.hclReport),
-            let report = try? SNPReport(parsing: hcl.hardwareReport)
-        else { return Gathered(files: files) }
-        return await complete(files, for: SNPEvidence(report: report, certificates: [.vcek: der]))
     }
 
     private func complete(_ files: EndorsementFiles, for evidence: SNPEvidence) async -> Gathered {
@@ -105,7 +105,7 @@ struct EndorsementGathering {
         var reasons: [String] = []
         for item in need.candidates {
             do throws(EndorsementFailure) {
-                return .success(try await fetcher.obtain(item, at: now, checker: checker))
+                return .success(try await source.obtain(item, at: now, checker: checker))
             } catch { reasons.append(error.description) }
         }
         return .failure(Missing.Failure(description: reasons.joined(separator: "; ")))
