@@ -5,8 +5,10 @@ import TestSupport
 import Testing
 import WireFormat
 
-/// The service as a client sees it that is not the project's: Google's gRPC for Python (`pip install grpcio`).
-@Suite("A foreign gRPC client", .enabled(if: Vectors.available && ServiceProcess.hasClient))
+/// The service as a client sees it that is not the project's: Google's gRPC for Python, which `scripts/setup` installs.
+@Suite(
+    "A foreign gRPC client", .enabled(if: Vectors.available, "there are no vectors"),
+    .enabled(if: ServiceProcess.python != nil, "python3 cannot import grpc: scripts/setup installs python3-grpcio"))
 struct ForeignClientTests {
     private static func text(_ reply: JSONValue?, field: Int64 = 1) -> String? {
         reply?.arrayValue?.last?.arrayValue?.first { $0.arrayValue?.first?.integerValue == field }?.arrayValue?.last?

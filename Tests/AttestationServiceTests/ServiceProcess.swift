@@ -17,7 +17,7 @@ final class ServiceProcess: Sendable {
     static let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         .appendingPathComponent("testudo-attestation")
 
-    init(_ options: [String] = [], folder: ScratchFolder? = nil, hasTokens: Bool = true) throws {
+    init(_ options: [String] = [], folder: ScratchFolder? = nil, hasTokens: Bool = true, keepsKey: Bool = true) throws {
         let folder = try folder ?? ScratchFolder()
         self.folder = folder
         func secret(_ name: String, _ text: String) throws -> String {
@@ -28,8 +28,9 @@ final class ServiceProcess: Sendable {
         process = Process()
         process.executableURL = Self.program
         var arguments = [
-            "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--json", "--signing-key", folder.path + "/signing.pem",
+            "--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--json",
         ]
+        if keepsKey { arguments += ["--signing-key", folder.path + "/signing.pem"] }
         if hasTokens {
             arguments += [
                 "--client-tokens", try secret("clients", Self.clientToken + "\n"), "--admin-tokens",
@@ -68,7 +69,7 @@ final class ServiceProcess: Sendable {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
             "Client/client.py")
         let output = try run(
-            "python3",
+            try #require(Self.python),
             [
                 script.path, String(try #require(ports["grpc"])), client, Self.adminToken,
                 Vectors.url("trustee/attestation-service/tests/e2e/evidence.json").path,
@@ -87,6 +88,6 @@ final class ServiceProcess: Sendable {
         return (String(decoding: status, as: UTF8.self), Array(reply))
     }
 
-    /// Whether Python and Google's gRPC are here.
-    static let hasClient = (try? run("python3", ["-c", "import grpc"])) != nil
+    /// The Python that has Google's gRPC: the one of the path, or Debian's own, which has it from `scripts/setup`.
+    static let python = ["python3", "/usr/bin/python3"].first { (try? run($0, ["-c", "import grpc"])) != nil }
 }

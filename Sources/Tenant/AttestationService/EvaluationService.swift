@@ -11,6 +11,8 @@ public struct EvaluationService: Sendable {
     private let supply: EndorsementSupply
     private let references: ReferenceValueRegistry
     private let issuer: AttestationTokenIssuer
+    private let keys: TokenKeys
+    private let state: ServiceState?
     private let explains: Bool
     private let clock: @Sendable () -> Int64
     /// Signatures and policies take their time; the network's threads and health checks do not wait for them.
@@ -22,22 +24,31 @@ public struct EvaluationService: Sendable {
     ///   - settings: Whom it believes.
     ///   - supply: Where it takes endorsements from that evidence needs and the settings lack.
     ///   - references: What policies compare claims with.
-    ///   - issuer: What signs tokens.
+    ///   - keys: What signs tokens.
+    ///   - issuer: The issuer that tokens name.
+    ///   - build: The program that tokens name.
+    ///   - state: Where policies are kept that are set, and were set before; nil keeps them in memory alone.
     ///   - explains: Whether tokens say of each claim what stands behind it.
     ///   - threads: How many evaluations run at once.
     public init(
         settings: VerificationSettings, supply: EndorsementSupply, references: ReferenceValueRegistry,
-        issuer: AttestationTokenIssuer, explains: Bool = false, threads: Int = 4
+        keys: TokenKeys, issuer name: String, build: String, state: ServiceState? = nil, explains: Bool = false,
+        threads: Int = 4
     ) throws(WireError) {
         endorsements = settings.endorsements
         self.supply = supply
         evaluator = try AttestationEvaluator(SubmissionVerifier(settings), references: references)
         self.references = references
-        self.issuer = issuer
+        self.keys = keys
+        self.state = state
+        issuer = AttestationTokenIssuer(keyring: keys.keyring, issuer: name, build: build)
         self.explains = explains
         clock = settings.clock
         pool = NIOThreadPool(numberOfThreads: threads)
         pool.start()
+        for policy in try state?.policies() ?? [] {
+            try evaluator.setPolicy(policy.identifier, source: policy.source)
+        }
     }
 
     /// Evaluates evidence; answers the token.
@@ -53,6 +64,7 @@ public struct EvaluationService: Sendable {
             let found = results
             return try await working { () throws(ServiceFailure) in
                 do {
+                    try keys.rotateWhenDue(now: clock())
                     return try issuer.issue(
                         submodules: try AttestationResult.submodules(found, explained: explains), now: clock())
                 } catch {
@@ -90,7 +102,9 @@ public struct EvaluationService: Sendable {
                 guard let source = String(validating: bytes, as: UTF8.self) else {
                     throw WireError(field: "policy", reason: "is not UTF-8")
                 }
-                try evaluator.setPolicy(identifier, source: source)
+                try evaluator.setPolicy(identifier, source: source) { () throws(WireError) in
+                    try state?.save(policy: identifier, source: source)
+                }
             }
         }
     }
@@ -119,6 +133,20 @@ public struct EvaluationService: Sendable {
     public func register(message: String) throws(ServiceFailure) {
         try understood { () throws(WireError) in
             try references.register(message: try JSONValue.parse(text: message))
+        }
+    }
+
+    /// Lets a new key sign from now on; answers its name.
+    public func rotateTokenKey() async throws(ServiceFailure) -> String {
+        try await working { () throws(ServiceFailure) in
+            let name: String?
+            do { name = try keys.rotate(now: clock()) } catch {
+                throw ServiceFailure(.failed, "the new key cannot be kept")
+            }
+            guard let name else {
+                throw ServiceFailure(.unsupported, "the key that signs is a file of the service's owner")
+            }
+            return name
         }
     }
 

@@ -117,6 +117,10 @@ struct RESTServer {
             }
             try await service.setPolicy(identifier, encoded: policy)
             return Reply(type: "text/plain", text: "")
+        case (.post, "/token-key"):
+            try authorizer.require(.administrator, authorization: authorization)
+            let answer: JSONValue = ["kid": .string(try await service.rotateTokenKey())]
+            return Reply(text: answer.canonicalText)
         default: return Reply(status: .notFound, type: "text/plain", text: "there is nothing under this path")
         }
     }

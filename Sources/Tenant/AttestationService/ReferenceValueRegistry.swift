@@ -2,7 +2,7 @@ import Synchronization
 import Verifier
 import WireFormat
 
-/// Registered reference values in memory: where messages of the provider's protocol go, and policies look up.
+/// Registered reference values: where messages of the provider's protocol go, and policies look up.
 ///
 /// An administrator's own statements (`sample`) count as such; documents must be signed by a pinned key, unless the
 /// service's owner allowed unsigned ones. Values end when they say, or after twelve months.
@@ -11,23 +11,29 @@ public final class ReferenceValueRegistry: ReferenceValueSource {
     private let allowsUnsigned: Bool
     private let clock: @Sendable () -> Int64
     private let store: Mutex<ReferenceValueStore>
+    private let state: ServiceState?
 
-    /// Starts with values that the owner states.
+    /// What the owner states at each start has this origin; it is not kept.
+    private static let start = "start"
+
+    /// Starts with what was registered before and values that the owner states.
     ///
     /// - Parameters:
+    ///   - state: Where registered values are kept; nil keeps them in memory alone.
     ///   - values: The values by name.
     ///   - keys: Whose signatures count.
     ///   - allowsUnsigned: Whether documents count that nobody signed.
     ///   - clock: The present, in seconds since 1970.
     public init(
-        _ values: [String: JSONValue] = [:], keys: [ReferenceSigningKey] = [], allowsUnsigned: Bool = false,
-        clock: @escaping @Sendable () -> Int64
+        _ values: [String: JSONValue] = [:], state: ServiceState? = nil, keys: [ReferenceSigningKey] = [],
+        allowsUnsigned: Bool = false, clock: @escaping @Sendable () -> Int64
     ) throws(WireError) {
         self.keys = keys
         self.allowsUnsigned = allowsUnsigned
         self.clock = clock
-        var store = ReferenceValueStore()
-        let reader = ReferenceReader(origin: "start", expiry: .never, now: clock())
+        self.state = state
+        var store = try state?.values(signers: Set(keys.map(\.identifier))) ?? ReferenceValueStore()
+        let reader = ReferenceReader(origin: Self.start, expiry: .never, now: clock())
         for (name, value) in values.sorted(by: { $0.key < $1.key }) {
             try store.take(try reader.statement(name: name, value: value))
         }
@@ -51,7 +57,19 @@ public final class ReferenceValueRegistry: ReferenceValueSource {
             now: clock())
         let document = try reader.read(message: message)
         try store.withLock { (store) throws(WireError) in
-            _ = try store.take(document)
+            var changed = store
+            _ = try changed.take(document)
+            try state?.save(values: changed.document(without: Self.start))
+            store = changed
         }
+    }
+}
+
+extension ReferenceValueStore {
+    /// The document of the values that came from elsewhere than `origin`.
+    fileprivate func document(without origin: String) -> JSONValue {
+        var members = json.objectValue ?? [:]
+        members["values"] = .array(all.filter { $0.provenance.origin != origin }.map(\.json))
+        return .object(members)
     }
 }

@@ -29,8 +29,17 @@ struct AttestationProgram: AsyncParsableCommand {
     var adminTokens: String?
     @Flag(help: "Answer everybody, policies and reference values included.") var insecureAnonymous = false
     @Flag(help: "Serve networks without TLS.") var insecureCleartext = false
-    @Option(help: ArgumentHelp("The key that signs tokens (PEM, 0600); made when it is not there.", valueName: "file"))
-    var signingKey: String
+    @Option(
+        help: ArgumentHelp(
+            "Where policies, registered values and keys of tokens are kept (0700); made when it is not there.",
+            valueName: "folder"))
+    var state: String?
+    @Option(
+        help: ArgumentHelp(
+            "The key that signs tokens (PEM, 0600); made when it is not there. Without it --state has keys that rotate.",
+            valueName: "file"))
+    var signingKey: String?
+    @Option(help: "How many days a key in --state signs.") var tokenKeyDays: Int64 = 30
     @Option(help: ArgumentHelp("The certificates of that key (PEM).", valueName: "file")) var signingChain: String?
     @Option(
         help: ArgumentHelp("A key that signed before (PEM, 0600); known until its tokens expired.", valueName: "file"))

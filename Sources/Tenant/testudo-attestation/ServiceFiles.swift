@@ -43,13 +43,13 @@ struct ServiceFiles {
         for path in options.referenceKey {
             keys.append(try ReferenceSigningKey(pem: String(decoding: try Self.bytes(path), as: UTF8.self)))
         }
+        let state = try options.state.map { (folder) throws(WireError) in try ServiceState(folder: folder) }
         let service = try EvaluationService(
-            settings: settings, supply: try options.places.supply(state: nil, clock: clock),
+            settings: settings, supply: try options.places.supply(state: options.state, clock: clock),
             references: try ReferenceValueRegistry(
-                values, keys: keys, allowsUnsigned: options.allowUnsigned, clock: clock),
-            issuer: AttestationTokenIssuer(
-                keyring: try keyring(now: clock()), issuer: options.issuer, build: "testudo-attestation 0.1.0"),
-            explains: options.explain)
+                values, state: state, keys: keys, allowsUnsigned: options.allowUnsigned, clock: clock),
+            keys: try tokenKeys(state, now: clock()), issuer: options.issuer, build: "testudo-attestation 0.1.0",
+            state: state, explains: options.explain)
         for option in options.policy {
             let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { throw WireError(field: "--policy", reason: "must be ID=FILE") }
@@ -58,28 +58,50 @@ struct ServiceFiles {
         return service
     }
 
-    /// The key that signs, and those that signed before: their last tokens are as old as this start at most.
-    private func keyring(now: Int64) throws -> TokenKeyring {
+    private var algorithm: TokenSigningKey.Algorithm {
+        get throws {
+            guard let algorithm = TokenSigningKey.Algorithm(rawValue: options.algorithm) else {
+                throw WireError(field: "--algorithm", reason: "must be ES256 or ES384")
+            }
+            return algorithm
+        }
+    }
+
+    /// The keys in the owner's files, or those that the service keeps itself.
+    private func tokenKeys(_ state: ServiceState?, now: Int64) throws -> TokenKeys {
         guard (1...1440).contains(options.tokenMinutes) else {
             throw WireError(field: "--token-minutes", reason: "must be 1 to 1440")
         }
+        guard (1...3650).contains(options.tokenKeyDays) else {
+            throw WireError(field: "--token-key-days", reason: "must be 1 to 3650")
+        }
         let lifetime = options.tokenMinutes * 60
+        if let path = options.signingKey { return TokenKeys(try keyring(path, lifetime: lifetime, now: now)) }
+        guard options.formerKey.isEmpty, options.signingChain == nil else {
+            throw WireError(field: "--former-key, --signing-chain", reason: "need --signing-key")
+        }
+        guard let state else {
+            throw WireError(field: "keys", reason: "--state or --signing-key must say where they are")
+        }
+        return try TokenKeys(
+            in: state, try algorithm, lifetime: lifetime, period: options.tokenKeyDays * 86_400, now: now)
+    }
+
+    /// The key that signs, and those that signed before: their last tokens are as old as this start at most.
+    private func keyring(_ path: String, lifetime: Int64, now: Int64) throws -> TokenKeyring {
         var keys: [TokenSigningKey] = []
         for path in options.formerKey {
             keys.append(try TokenSigningKey(pem: String(decoding: try Self.secret(path), as: UTF8.self)))
         }
-        keys.append(try signingKey())
+        keys.append(try signingKey(path))
         let keyring = TokenKeyring(keys[0], since: now, lifetime: lifetime)
         for key in keys.dropFirst() { keyring.rotate(to: key, now: now) }
         return keyring
     }
 
     /// The key of the file; a new one where there is no file.
-    private func signingKey() throws -> TokenSigningKey {
-        let path = options.signingKey
-        guard let algorithm = TokenSigningKey.Algorithm(rawValue: options.algorithm) else {
-            throw WireError(field: "--algorithm", reason: "must be ES256 or ES384")
-        }
+    private func signingKey(_ path: String) throws -> TokenSigningKey {
+        let algorithm = try algorithm
         let chain = try options.signingChain.map { try TokenSigningKey.certificates(pem: try Self.bytes($0)) } ?? []
         if access(path, F_OK) == 0 {
             return try TokenSigningKey(pem: String(decoding: try Self.secret(path), as: UTF8.self)).certified(by: chain)

@@ -41,8 +41,11 @@ public final class AttestationEvaluator: Sendable {
 
     /// Sets a policy in place of the former one of that name.
     ///
+    /// - Parameter save: Stores it; when it throws, nothing changes.
     /// - Throws: ``WireError`` when the name or the policy is not one.
-    public func setPolicy(_ identifier: String, source: String) throws(WireError) {
+    public func setPolicy(
+        _ identifier: String, source: String, saving save: () throws(WireError) -> Void = {}
+    ) throws(WireError) {
         let isName =
             (1...128).contains(identifier.utf8.count)
             && identifier.unicodeScalars.allSatisfy {
@@ -55,12 +58,13 @@ public final class AttestationEvaluator: Sendable {
             throw WireError(field: "policy", reason: "exceeds \(Self.policySizeLimit) bytes")
         }
         let policy = try Self.compile(identifier, source, references)
-        let isKept = policies.withLock { known in
-            guard known[identifier] != nil || known.count < Self.policyLimit else { return false }
+        try policies.withLock { (known) throws(WireError) in
+            guard known[identifier] != nil || known.count < Self.policyLimit else {
+                throw WireError(field: "policy_id", reason: "there are \(Self.policyLimit) policies")
+            }
+            try save()
             known[identifier] = policy
-            return true
         }
-        guard isKept else { throw WireError(field: "policy_id", reason: "there are \(Self.policyLimit) policies") }
     }
 
     /// The names of the policies that hold, sorted.
