@@ -1,3 +1,4 @@
+import EndorsementSources
 import Evidence
 import Verifier
 import WireFormat
@@ -6,7 +7,7 @@ import WireFormat
 public struct AttestationFiles: Sendable, Equatable {
     /// The tenant's attestation policy in Rego; nil for the default one.
     public var policy: String?
-    /// Certificates, revocation lists and Intel's published data.
+    /// Certificates, revocation lists and Intel's published data; read again when they change.
     public var endorsements: [String]
     /// The keys of TPMs that are known (PEM, DER or TPM2B).
     public var attestationKeys: [String]
@@ -28,33 +29,42 @@ public struct AttestationFiles: Sendable, Equatable {
 
     /// The appraisers of all technologies, with what the files hold now.
     func appraiser(
-        softRoots: [String], revocationLists: [String], references: any ReferenceValueSource, clock: BrokerClock
+        softRoots: [String], revocationLists: [String], fetching: EndorsementSettings,
+        references: any ReferenceValueSource, clock: BrokerClock
     ) throws(BrokerError) -> AppraiserTable {
         func read(_ path: String, _ what: String) throws(BrokerError) -> [UInt8] {
             try PrivateFile.readPublic(path, what: what)
         }
         var source: String?
         if let policy { source = String(decoding: try read(policy, "attestation policy"), as: UTF8.self) }
-        var files: [(name: String, bytes: [UInt8])] = []
-        for path in endorsements { files.append((name: path, bytes: try read(path, "endorsement"))) }
-        for path in revocationLists { files.append((name: path, bytes: try read(path, "revocation list"))) }
         var keys: [[UInt8]] = []
         for path in attestationKeys { keys.append(try read(path, "attestation key")) }
         let arm = try platforms.map { (path) throws(BrokerError) in try read(path, "platforms") }
+        let shelf = try shelf(revocationLists, fetching, clock)
         do throws(WireError) {
             var settings = VerificationSettings(
-                anchors: try TrustAnchors(softRootFingerprints: softRoots), endorsements: try EndorsementFiles(files),
-                clock: { clock.seconds })
+                anchors: try TrustAnchors(softRootFingerprints: softRoots), clock: { clock.seconds })
             for key in keys { settings.attestationKeys.insert(try AttestationKey(parsing: key).publicKeyInfo) }
             if let arm { settings.platforms = try CCAEndorsement.list(json: try JSONValue.parse(arm)) }
-            let others = try SubmissionAppraiser(settings: settings, references: references, policy: source)
+            let others = try SubmissionAppraiser(
+                settings: settings, shelf: shelf, references: references, policy: source)
             let tenant = try source.map { (text) throws(WireError) in try Self.compile(text, references) }
             return AppraiserTable([
-                try Self.reports(softRoots, revocationLists, tenant, clock), others,
+                try Self.reports(softRoots, revocationLists, shelf, tenant, clock), others,
             ])
         } catch {
             throw BrokerError(.failed, check: "configuration", "attestation: \(error.field): \(error.reason)")
         }
+    }
+
+    private func shelf(
+        _ revocationLists: [String], _ fetching: EndorsementSettings, _ clock: BrokerClock
+    ) throws(BrokerError) -> EndorsementShelf {
+        let supply: EndorsementSupply
+        do throws(WireError) { supply = try fetching.supply(clock: clock) } catch {
+            throw BrokerError(.failed, check: "configuration", "endorsements: \(error.field): \(error.reason)")
+        }
+        return try EndorsementShelf(paths: endorsements + revocationLists, supply: supply)
     }
 
     private static func compile(
@@ -68,11 +78,12 @@ public struct AttestationFiles: Sendable, Equatable {
     }
 
     private static func reports(
-        _ softRoots: [String], _ revocationLists: [String], _ policy: AttestationPolicy?, _ clock: BrokerClock
+        _ softRoots: [String], _ revocationLists: [String], _ shelf: EndorsementShelf, _ policy: AttestationPolicy?,
+        _ clock: BrokerClock
     ) throws(WireError) -> ReportAppraiser {
         do {
             return try ReportAppraiser(
-                softRoots: softRoots, revocationLists: revocationLists, policy: policy, clock: clock)
+                softRoots: softRoots, revocationLists: revocationLists, shelf: shelf, policy: policy, clock: clock)
         } catch {
             throw WireError(field: error.check, reason: error.detail)
         }

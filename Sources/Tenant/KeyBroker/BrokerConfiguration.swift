@@ -39,6 +39,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var tokenKeyDays: Int64
     /// What technologies other than SEV-SNP need, and the tenant's own attestation policy.
     public var attestation: AttestationFiles
+    /// Where endorsements are taken from that evidence needs and no file has.
+    public var endorsements: EndorsementSettings
     /// The audit log.
     public var auditLog: String
     /// How many sessions may be open at once.
@@ -82,6 +84,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         self.tokenAlgorithm = tokenAlgorithm
         tokenKeyDays = try fields.optionalInteger("tokenKeyDays") ?? 30
         attestation = try AttestationFiles(&fields, absolute)
+        endorsements = try EndorsementSettings(&fields, absolute)
         auditLog = absolute(try fields.string("auditLog"))
         maxSessions = Int(clamping: try fields.optionalInteger("maxSessions") ?? 10_000)
         try fields.finish()

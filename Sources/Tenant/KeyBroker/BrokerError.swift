@@ -39,13 +39,19 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
     public let check: String
     /// What the client is told.
     public let detail: String
+    /// What only the audit log says beside that; empty when there is nothing.
+    public let note: String
 
     /// Creates a refusal.
-    public init(_ kind: Kind, check: String, _ detail: String) {
+    public init(_ kind: Kind, check: String, _ detail: String, note: String = "") {
         self.kind = kind
         self.check = check
         self.detail = detail
+        self.note = note
     }
+
+    /// The reason for the tenant.
+    var auditedReason: String { note.isEmpty ? detail : "\(detail): \(note)" }
 
     /// The HTTP status code that belongs to the kind.
     public var status: Int {

@@ -72,13 +72,16 @@ extension AppraisedEvidence {
 public struct AppraisalFailure: Error, Equatable, Sendable {
     /// The check that failed.
     public let check: String
-    /// What was found.
+    /// What was found, for whoever sent the evidence.
     public let reason: String
+    /// What only the tenant learns, in the audit log: places and files of the broker. Empty when there is nothing.
+    public let note: String
 
     /// Creates a refusal.
-    public init(check: String, reason: String) {
+    public init(check: String, reason: String, note: String = "") {
         self.check = check
         self.reason = reason
+        self.note = note
     }
 }
 

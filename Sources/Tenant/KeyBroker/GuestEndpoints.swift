@@ -31,7 +31,7 @@ extension KeyBroker {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
             let isGenuine = outcome.simulated != nil
             let tries = request.sessionCookie.map { sessions.countRefusal($0, isGenuine: isGenuine) } ?? 0
-            let record = outcome.record(allowed: false, check: error.check, reason: error.detail)
+            let record = outcome.record(allowed: false, check: error.check, reason: error.auditedReason)
             if tries <= SessionTable.refusalLimit, mayHaveLine(outcome) {
                 try audit.append(record)
             } else {

@@ -106,7 +106,7 @@ struct Handshake: Sendable {
         do {
             return try await appraiser.appraise(bundle)
         } catch {
-            throw BrokerError(.attestation, check: error.check, error.reason)
+            throw BrokerError(.attestation, check: error.check, error.reason, note: error.note)
         }
     }
 

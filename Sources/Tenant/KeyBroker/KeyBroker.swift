@@ -54,7 +54,7 @@ public final class KeyBroker: Sendable {
         } else {
             judge = try configuration.attestation.appraiser(
                 softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
-                references: named.source, clock: clock)
+                fetching: configuration.endorsements, references: named.source, clock: clock)
         }
         handshake = Handshake(
             sessions: sessions, store: store, released: released, tokens: tokens, appraiser: judge, clock: clock)

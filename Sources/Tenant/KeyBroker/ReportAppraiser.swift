@@ -6,6 +6,7 @@ import WireFormat
 public struct ReportAppraiser: EvidenceAppraiser {
     private let anchors: TrustAnchors
     private let revocationLists: [String]
+    private let shelf: EndorsementShelf?
     private let policy: any AppraisalPolicy
     private let clock: BrokerClock
 
@@ -14,15 +15,18 @@ public struct ReportAppraiser: EvidenceAppraiser {
     /// - Parameters:
     ///   - softRoots: Fingerprints of stand-ins' roots.
     ///   - revocationLists: Files with lists of revoked certificates, which have to be there from the start.
+    ///   - shelf: What AMD publishes, as far as it is here or can be fetched; nil for what evidence brings alone.
     ///   - policy: The tenant's policy, which can only take away from what the built-in one trusts.
     ///   - clock: Where the time comes from.
-    public init(
-        softRoots: [String], revocationLists: [String] = [], policy: (any AppraisalPolicy)? = nil,
+    init(
+        softRoots: [String], revocationLists: [String] = [], shelf: EndorsementShelf? = nil,
+        policy: (any AppraisalPolicy)? = nil,
         clock: BrokerClock = .system
     ) throws(BrokerError) {
         self.policy = policy.map { StricterPolicy(StandardPolicy(), $0) } ?? StandardPolicy()
         self.revocationLists = revocationLists
         self.clock = clock
+        self.shelf = shelf
         do {
             anchors = try TrustAnchors(softRootFingerprints: softRoots)
         } catch {
@@ -38,15 +42,11 @@ public struct ReportAppraiser: EvidenceAppraiser {
         return found
     }
 
-    private func verifier() throws(AppraisalFailure) -> SNPVerifier {
-        do {
-            return SNPVerifier(
-                anchors: anchors,
-                collateral: .revocationListOptional(because: "the broker has no revocation list of this root"),
-                revocationLists: try lists(), clock: { [clock] in clock.seconds })
-        } catch {
-            throw AppraisalFailure(check: "revocation", reason: error.detail)
-        }
+    private func verifier(_ lists: [[UInt8]]) -> SNPVerifier {
+        SNPVerifier(
+            anchors: anchors,
+            collateral: .revocationListOptional(because: "the broker has no revocation list of this root"),
+            revocationLists: lists, clock: { [clock] in clock.seconds })
     }
 
     /// Real and simulated SNP.
@@ -54,18 +54,30 @@ public struct ReportAppraiser: EvidenceAppraiser {
 
     /// Verifies chain and signature, then the bindings, the guest policy and the measurement.
     public func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {
-        let verifier = try verifier()
-        let appraisal: Appraisal
-        do {
-            let raw = try RawEvidence(tee: bundle.technology, primaryEvidence: bundle.primaryEvidence)
-            appraisal = try Appraiser(references: bundle.references, policy: policy).appraise(
-                try verifier.verify(raw),
-                expecting: Expectations(
-                    reportData: bundle.reportData, launch: .initData(digest: bundle.hostData),
-                    allowsDebugGuest: bundle.allowsDebugGuest, guestVersion: bundle.guestVersion,
-                    runtimeDataClaims: bundle.runtimeDataClaims))
-        } catch {
+        let lists: [[UInt8]]
+        do { lists = try self.lists() } catch {
+            throw AppraisalFailure(
+                check: EvidenceCheck.revocation.rawValue, reason: "a revocation list cannot be read",
+                note: error.detail)
+        }
+        let raw: RawEvidence
+        do { raw = try RawEvidence(tee: bundle.technology, primaryEvidence: bundle.primaryEvidence) } catch {
             throw AppraisalFailure(check: error.check.rawValue, reason: error.reason)
+        }
+        let appraisal: Appraisal
+        if let shelf, raw.technology == .snp {
+            let report = raw.evidence.report
+            appraisal = try await shelf.verifying(
+                .report(raw.evidence),
+                isBound: report.reportData == bundle.reportData && report.hostData == bundle.hostData
+            ) { (files) throws(EvidenceRefusal) in
+                try appraise(try raw.endorsed(by: files), bundle, lists: files.amdRevocationLists)
+            }
+        } else {
+            // A stand-in has no vendor.
+            do { appraisal = try appraise(raw, bundle, lists: lists) } catch {
+                throw AppraisalFailure(check: error.check.rawValue, reason: error.reason)
+            }
         }
         // What the built-in policy would find so bad is refused before; a tenant's own policy may find more.
         guard appraisal.status != .contraindicated else {
@@ -76,5 +88,16 @@ public struct ReportAppraiser: EvidenceAppraiser {
         return AppraisedEvidence(
             technology: appraisal.technology.rawValue, simulated: appraisal.simulated, debug: appraisal.isDebugGuest,
             measurement: appraisal.measurement.hex, protections: appraisal.protections, submodule: appraisal.submodule)
+    }
+
+    private func appraise(
+        _ raw: RawEvidence, _ bundle: EvidenceBundle, lists: [[UInt8]]
+    ) throws(EvidenceRefusal) -> Appraisal {
+        try Appraiser(references: bundle.references, policy: policy).appraise(
+            try verifier(lists).verify(raw),
+            expecting: Expectations(
+                reportData: bundle.reportData, launch: .initData(digest: bundle.hostData),
+                allowsDebugGuest: bundle.allowsDebugGuest, guestVersion: bundle.guestVersion,
+                runtimeDataClaims: bundle.runtimeDataClaims))
     }
 }

@@ -11,16 +11,20 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
     private let service: AttestationEvaluator
     /// The same for guests whose manifest asks for debugging.
     private let debugging: AttestationEvaluator
+    private let shelf: EndorsementShelf
 
     /// Creates an appraiser.
     ///
     /// - Parameters:
     ///   - settings: Whom it believes.
+    ///   - shelf: What vendors publish, as far as it is here or can be fetched.
     ///   - references: What policies compare claims with.
     ///   - policy: The tenant's policy; nil for the default one.
-    public init(
-        settings: VerificationSettings, references: any ReferenceValueSource, policy: String? = nil
+    init(
+        settings: VerificationSettings, shelf: EndorsementShelf, references: any ReferenceValueSource,
+        policy: String? = nil
     ) throws(WireError) {
+        self.shelf = shelf
         var relaxed = settings
         relaxed.allowDebugging()
         service = try AttestationEvaluator(SubmissionVerifier(settings), references: references)
@@ -38,16 +42,14 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
 
     /// Verifies the evidence and asks the policy.
     public func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {
-        let result: AttestationResult
-        do {
-            result = try (bundle.allowsDebugGuest ? debugging : service).evaluate(
-                Submission(
-                    tee: bundle.technology, evidence: bundle.primaryEvidence,
-                    // The handshake's digest has 48 bytes; each technology pads or cuts it as its agents do.
-                    runtimeData: .structured(bundle.runtimeDataClaims), hash: .sha384,
-                    initData: .digest(bundle.hostData)))
-        } catch {
-            throw AppraisalFailure(check: error.check.rawValue, reason: error.reason)
+        let submission = Submission(
+            tee: bundle.technology, evidence: bundle.primaryEvidence,
+            // The handshake's digest has 48 bytes; each technology pads or cuts it as its agents do.
+            runtimeData: .structured(bundle.runtimeDataClaims), hash: .sha384, initData: .digest(bundle.hostData))
+        let evaluator = bundle.allowsDebugGuest ? debugging : service
+        let result = try await shelf.verifying(submission.endorsed, isBound: submission.isStatedlyBound) {
+            (files) throws(EvidenceRefusal) in
+            try evaluator.evaluate(submission, endorsements: files)
         }
         try Self.checkTrust(result)
         let verified = result.verified
