@@ -173,7 +173,8 @@ struct ReferenceValueStoreTests {
         for (found, executables) in [(measurement, 3), (other, 3), (String(repeating: "dd", count: 48), 33)]
             as [(String, Int64)]
         {
-            let vector = try policy.judge(["snp": ["measurement": .string(found)]]).trustVector
+            let claims: JSONValue = ["measurement": .string(found), "policy_debug_allowed": false]
+            let vector = try policy.judge(["snp": claims]).trustVector
             #expect(vector.json["executables"] == .integer(executables))
         }
     }
