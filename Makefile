@@ -14,7 +14,7 @@ differential: setup
 	scripts/differential 100000
 
 # What is measured of Rego alone needs neither the programs nor the guest.
-bench: $(if $(filter rego% measure%,$(ONLY)),,programs guest)
+bench: $(if $(filter rego% measure% verify%,$(ONLY)),,programs guest)
 	scripts/bench $(ONLY)
 
 fuzz: setup
