@@ -82,18 +82,36 @@ struct LaunchCasesTests {
         #expect(missing.verdict == .reject)
     }
 
-    @Test func `sections of parameters stand in for those that a firmware lacks`() throws {
+    @Test func `sections of parameters stand in for those of a firmware`() throws {
         let params: JSONValue = [
             "mode": "mrtd",
             "sections": [["offset": 0, "raw": 4096, "gpa": 4_294_963_200, "size": 4096, "type": "BFV", "attr": 1]],
         ]
-        let result = try play("tdx", files: ["firmware": amd], params: params)
-        #expect(result.verdict == .accept)
+        let result = try play("tdx", files: ["firmware": "launch/inputs/kernel.bin"], params: params)
+        #expect(result.reason == "ok")
         #expect(result.digest?.count == 96)
-        // A firmware that has its own is measured by them.
-        let own = try play("tdx", files: ["firmware": intel], params: params)
+        let own = try play("tdx", files: ["firmware": intel], params: ["mode": "mrtd"])
         #expect(
             own.digest
                 == "88c63708f207ab01a46b4d9424ea92ab11f8826be30d208afbb58f174f2a19cdcfafb2b12a6a2c98be0740b808894d55")
+        let other = try play("tdx", files: ["firmware": intel], params: params)
+        #expect(other.verdict == .accept)
+        #expect(other.digest != own.digest)
+        for sections in [[["type": "BFV"]], [["type": "BIOS"]], "none"] as [JSONValue] {
+            let wrong = try play(
+                "tdx", files: ["firmware": intel], params: ["mode": "mrtd", "sections": sections])
+            #expect(wrong.verdict == .reject)
+        }
+    }
+
+    @Test func `a processor may be told by family, model and stepping`() throws {
+        func digest(_ processor: [String: JSONValue]) throws -> String? {
+            let params = processor.merging(["mode": "snp", "guest_features": 1]) { $1 }
+            return try play("sev", files: ["firmware": amd], params: .object(params)).digest
+        }
+        let named = try digest(["vcpu_type": "EPYC-Milan"])
+        #expect(named != nil)
+        #expect(try digest(["vcpu_family": 25, "vcpu_model": 1, "vcpu_stepping": 1]) == named)
+        #expect(try digest(["vcpu_family": 25, "vcpu_model": 1]) == nil)
     }
 }

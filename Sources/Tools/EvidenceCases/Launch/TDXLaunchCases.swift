@@ -83,21 +83,26 @@ enum TDXLaunchCases {
         return result("mrtd", [("mrtd", measurement)])
     }
 
-    /// The sections of a firmware; those of the parameters only when it has none of its own.
+    /// The sections that the parameters describe, or else those of the firmware.
     private static func metadata(_ firmware: [UInt8], _ fields: LaunchFields) throws -> TDVFMetadata {
-        guard let sections = fields.json["sections"]?.arrayValue, (try? TDVFMetadata(firmware: firmware)) == nil else {
-            return try TDVFMetadata(firmware: firmware)
-        }
-        let kinds = ["BFV", "CFV", "TD_HOB", "TempMem", "PermMem", "Payload", "PayloadParam"]
+        guard let given = fields.json["sections"], given != .null else { return try TDVFMetadata(firmware: firmware) }
+        guard let sections = given.arrayValue else { throw WireError(field: "sections", reason: "must be a list") }
+        let kinds = ["BFV", "CFV", "TD_HOB", "TempMem", "PermMem", "Payload", "PayloadParam", "TD_INFO", "TD_PARAMS"]
         return TDVFMetadata(
             sections: try sections.map { section in
                 let fields = LaunchFields(json: section)
-                guard let kind = kinds.firstIndex(of: fields.text("type") ?? "") else {
-                    throw WireError(field: "sections", reason: "have a kind that is not known")
+                let type: UInt32
+                if let name = fields.text("type") {
+                    guard let kind = kinds.firstIndex(of: name) else {
+                        throw WireError(field: "sections", reason: "have a kind that is not known")
+                    }
+                    type = UInt32(kind)
+                } else {
+                    type = try fields.required("type")
                 }
                 return try TDVFMetadata.Section(
                     offset: try fields.required("offset"), rawSize: try fields.required("raw"),
-                    address: try fields.required("gpa"), size: try fields.required("size"), type: UInt32(kind),
+                    address: try fields.required("gpa"), size: try fields.required("size"), type: type,
                     attributes: try fields.required("attr"))
             })
     }
