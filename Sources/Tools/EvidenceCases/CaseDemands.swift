@@ -24,8 +24,8 @@ struct CaseDemands {
         if let name = passedOver.min() {
             throw WireError(field: ShownText.cut(name, bytes: 64), reason: "is demanded, and nothing here checks it")
         }
-        let demands = members["policy"].flatMap { $0 == .null ? nil : $0 }
-        policy = try JSONFields(demands ?? .object([:]), path: "policy")
+        let demands = members["policy"] ?? .null
+        policy = try JSONFields(demands == .null ? .object([:]) : demands, path: "policy")
         let expected = policy.optionalValue("expect") ?? .object([:])
         guard let expected = expected.objectValue else { throw policy.refusal("expect", "must be an object") }
         values = expected.filter { $0.value != .null }
