@@ -36,6 +36,12 @@ public struct TrustAnchors: Equatable, Sendable {
         try self.init(softRoots: roots)
     }
 
+    /// Whether a certificate in DER has one of AMD's root keys; everything else can at most be the root of a stand-in.
+    public static func isAMDRoot(_ der: [UInt8]) -> Bool {
+        guard let root = try? EndorsementCertificate(der: der, "root") else { return false }
+        return amdKeys[Hex.encode(root.publicKeyFingerprint)] != nil
+    }
+
     /// What a trusted root vouches for.
     struct Match {
         let productLine: ProductLine
