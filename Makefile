@@ -13,8 +13,8 @@ test: setup
 differential: setup
 	scripts/differential 100000
 
-# What is measured of Rego alone needs neither the programs nor the guest.
-bench: $(if $(filter rego% measure%,$(ONLY)),,core guest)
+# What is measured of Rego and evidence needs neither the programs nor the guest.
+bench: $(if $(filter rego% measure% verify%,$(ONLY)),,core guest)
 	scripts/bench $(ONLY)
 
 fuzz: setup

@@ -1,4 +1,3 @@
-import Crypto
 import Evidence
 import Verifier
 import WireFormat
@@ -10,6 +9,7 @@ enum AzureCases {
         let evidence = try evidence(known)
         let nonce = try nonce(known, evidence)
         guard known.tee == "az-snp-vtpm" else { return try playTDX(known, evidence, nonce) }
+        let policy = try SNPCasePolicy(known, beside: ["nonce", "product"])
         let now = try known.now()
         let verifier = AzureSNPVerifier(
             hardware: SNPVerifier(
@@ -19,6 +19,10 @@ enum AzureCases {
         let verified = try verifier.verify(
             evidence, authorities: [.ask: try known.bytes("intermediate"), .ark: try known.bytes("root")],
             revocationList: try known.optionalBytes("crl"), nonce: nonce)
+        if let product = try known.text("product"), product != verified.hardware.productLine.rawValue {
+            return CaseResult(.reject, reason: "product: the case is about \(ShownText.cut(product, bytes: 64))")
+        }
+        _ = try policy.appraise(verified.hardware)
         var claims = claims(verified.report, verified.runtime, verified.runtimeDigest, verified.quote)
         claims["snp"] = SNPCases.claims(verified.hardware, verified.hardware.report)
         return CaseResult(.accept, claims: .object(claims))
@@ -27,11 +31,10 @@ enum AzureCases {
     private static func playTDX(
         _ known: EvidenceCase, _ evidence: AzureVTPMEvidence, _ nonce: [UInt8]
     ) throws -> CaseResult {
-        let root = try known.optionalBytes("root")
-        // A root of the case's own is trusted as that of a stand-in; it never vouches for hardware (rule R6).
-        let pinned = root.flatMap { TrustAnchors.isIntelRoot($0) ? nil : Array(SHA256.hash(data: $0)) }
-        let anchors = try TrustAnchors(softRoots: pinned.map { [$0] } ?? [])
-        let technology: Technology = pinned == nil ? .tdx : .softTDX
+        let pinned = try IntelCases.pinnedRoots(known)
+        let requirements = try IntelCases.requirements(known, beside: ["nonce"])
+        let anchors = try TrustAnchors(softRoots: pinned)
+        let technology: Technology = pinned.isEmpty ? .tdx : .softTDX
         var endorsements = IntelVerifier.Endorsements.none(because: "the case has no published data")
         if let bytes = try known.optionalBytes("collateral") {
             let collateral = try IntelCollateral(json: try JSONValue.parse(bytes))
@@ -41,9 +44,10 @@ enum AzureCases {
         let verifier = AzureTDXVerifier(
             hardware: IntelVerifier(anchors: anchors, clock: { now }), requirements: .anySelection)
         let verified = try verifier.verify(evidence, as: technology, endorsements, nonce: nonce)
+        _ = try requirements.check(verified.hardware)
         var claims = claims(verified.report, verified.runtime, verified.runtimeDigest, verified.quote)
         claims["td"] = IntelCases.claims(
-            verified.hardware.quote, verified.hardware.endorsement.platform, simulated: pinned != nil)
+            verified.hardware.quote, verified.hardware.endorsement.platform, simulated: !pinned.isEmpty)
         let status = verified.hardware.endorsement.tcb?.status
         let isGood = status == nil || status == .upToDate
         return CaseResult(

@@ -24,6 +24,16 @@ enum EventLogCases {
         return try result(claims) { _ = try EventLogVerifier.verify(log, registers: registers) }
     }
 
+    /// Replays the log beside a verified quote; a case without one asks nothing.
+    static func replay(_ known: EvidenceCase, rtmrs: [[UInt8]]) throws {
+        if let bytes = try known.optionalBytes("event_log") {
+            _ = try EventLogVerifier.verify(try BootEventLog(parsing: bytes), rtmrs: rtmrs)
+        }
+        if let bytes = try known.optionalBytes("event_log_json") {
+            _ = try EventLogVerifier.verify(try RuntimeEventLog(json: try JSONValue.parse(bytes)), rtmrs: rtmrs)
+        }
+    }
+
     private static func playRuntime(_ known: EvidenceCase) throws -> CaseResult {
         let log = try RuntimeEventLog(json: try JSONValue.parse(try known.bytes("event_log_json")))
         guard let rtmrs = try statedRTMRs(known) else {

@@ -10,7 +10,7 @@ public struct EvidenceCase: Sendable {
     public let tee: String
     /// Paths of the files by role (`evidence`, `leaf`, `collateral`, …).
     public let files: [String: String]
-    /// Paths of files that share a role, in the manifest's order.
+    /// Paths of files that share a role, in the manifest's order; a role of one file is in ``files``, listed or not.
     let fileLists: [String: [String]]
     /// The manifest's folder.
     let folder: String
@@ -39,27 +39,46 @@ public struct EvidenceCase: Sendable {
                 throw WireError(field: "cases", reason: "a case has no id or no tee")
             }
             guard ids.isEmpty || ids.contains(id) else { return nil }
-            let roles = element["files"]?.objectValue ?? [:]
-            let files = roles.compactMapValues(\.stringValue).mapValues { "\(folder)/\($0)" }
-            let lists = roles.compactMapValues { $0.arrayValue?.compactMap(\.stringValue).map { "\(folder)/\($0)" } }
+            let roles = try paths(element["files"] ?? .null, folder)
             return EvidenceCase(
-                id: id, tee: tee, files: files, fileLists: lists, folder: folder,
+                id: id, tee: tee, files: roles.compactMapValues { $0.count == 1 ? $0[0] : nil },
+                fileLists: roles.filter { $0.value.count > 1 }, folder: folder,
                 params: element["params"] ?? .object([:]))
         }
     }
 
+    /// The paths by role; a role whose files cannot be told would be passed over, so it is refused.
+    private static func paths(_ files: JSONValue, _ folder: String) throws -> [String: [String]] {
+        guard files != .null else { return [:] }
+        var fields = try JSONFields(files, path: "files")
+        var paths: [String: [String]] = [:]
+        for role in fields.remainingKeys {
+            guard let value = fields.optionalValue(role) else { continue }
+            let names = value.stringValue.map { [$0] } ?? value.arrayValue?.compactMap(\.stringValue) ?? []
+            guard !names.isEmpty, names.count == value.arrayValue?.count ?? 1 else {
+                throw fields.refusal(role, "must be a path or a list of paths")
+            }
+            paths[role] = names.map { "\(folder)/\($0)" }
+        }
+        return paths
+    }
+
     /// The bytes of the file in a role.
     func bytes(_ role: String) throws -> [UInt8] {
+        guard fileLists[role] == nil else { throw WireError(field: role, reason: "the case has several such files") }
         guard let path = files[role] else { throw WireError(field: role, reason: "the case has no such file") }
         return try Self.content(path, role)
     }
 
     /// The bytes of the files that share a role; none when the case has no such role.
-    func list(_ role: String) throws -> [[UInt8]] { try (fileLists[role] ?? []).map { try Self.content($0, role) } }
+    func list(_ role: String) throws -> [[UInt8]] {
+        try (fileLists[role] ?? files[role].map { [$0] } ?? []).map { try Self.content($0, role) }
+    }
 
     /// The bytes of the files that a parameter lists by path. A path with `*` names the vendors' roots, which are built in.
     func listed(_ name: String) throws -> [[UInt8]] {
-        try (params[name]?.arrayValue ?? []).compactMap(\.stringValue).filter { !$0.contains("*") }.map {
+        var fields = try JSONFields([name: params[name] ?? .null], path: "params")
+        return try fields.optionalStrings(name).filter { !$0.contains("*") }.map {
             try Self.content("\(folder)/\($0)", name)
         }
     }
@@ -71,16 +90,28 @@ public struct EvidenceCase: Sendable {
     }
 
     /// The bytes of the file in a role that a case may lack.
-    func optionalBytes(_ role: String) throws -> [UInt8]? { files[role] == nil ? nil : try bytes(role) }
-
-    /// A parameter in hex.
-    func hex(_ name: String) throws -> [UInt8]? {
-        try params[name]?.stringValue.map { try Hex.decode($0, field: name) }
+    func optionalBytes(_ role: String) throws -> [UInt8]? {
+        files[role] == nil && fileLists[role] == nil ? nil : try bytes(role)
     }
+
+    /// A parameter that is a text; nil when it is absent or null.
+    func text(_ name: String) throws -> String? {
+        guard let value = params[name], value != .null else { return nil }
+        guard let text = value.stringValue else { throw WireError(field: name, reason: "must be a text") }
+        return text
+    }
+
+    /// A parameter in hex; nil when it is absent or null.
+    func hex(_ name: String) throws -> [UInt8]? { try text(name).map { try Hex.decode($0, field: name) } }
 
     /// The clock of the case, in seconds since 1970; the real time when it has none.
     func now() throws -> Int64 {
-        guard let text = params["verify_at"]?.stringValue else { return Int64(Date().timeIntervalSince1970) }
-        return Int64(try Date(text, strategy: .iso8601).timeIntervalSince1970)
+        if let seconds = params["verify_at"]?.integerValue { return seconds }
+        guard let text = try text("verify_at") else { return Int64(Date().timeIntervalSince1970) }
+        let withFraction = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        guard let date = (try? Date(text, strategy: .iso8601)) ?? (try? Date(text, strategy: withFraction)) else {
+            throw WireError(field: "verify_at", reason: "is no time in ISO 8601")
+        }
+        return Int64(date.timeIntervalSince1970.rounded(.down))
     }
 }

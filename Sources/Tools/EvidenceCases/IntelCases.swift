@@ -6,10 +6,8 @@ import WireFormat
 /// Cases of Intel: TDX and SGX quotes with Intel's published data.
 enum IntelCases {
     static func play(_ known: EvidenceCase) throws -> CaseResult {
-        let quote = try Quote(parsing: try known.bytes("evidence"))
-        let root = try known.optionalBytes("root")
-        // A root of the case's own is trusted as that of a stand-in; it never vouches for hardware (rule R6).
-        let pinned = root.flatMap { TrustAnchors.isIntelRoot($0) ? nil : Array(SHA256.hash(data: $0)) }
+        let quote = try Quote(parsing: try known.optionalBytes("evidence") ?? known.bytes("quote"))
+        let pinned = try pinnedRoots(known)
         do {
             return try play(known, quote, pinned)
         } catch let refusal as EvidenceRefusal {
@@ -18,16 +16,27 @@ enum IntelCases {
                 .reject,
                 tcbStatus: refusal.fields.last { $0.field == "TCB status" && $0.verdict != .notChecked }?.value,
                 reason: refusal.description,
-                claims: claims(quote, QuoteInspection(quote).platform, simulated: pinned != nil))
+                claims: claims(quote, QuoteInspection(quote).platform, simulated: !pinned.isEmpty))
         }
     }
 
-    private static func play(_ known: EvidenceCase, _ quote: Quote, _ pinned: [UInt8]?) throws -> CaseResult {
+    /// The fingerprints of the roots that the case trusts beside Intel's: those of `trust_roots`, or else the file `root`. They
+    /// are trusted as those of stand-ins and never vouch for hardware (rule R6).
+    static func pinnedRoots(_ known: EvidenceCase) throws -> Set<[UInt8]> {
+        var roots = try known.listed("trust_roots")
+        if known.params["trust_roots"] == nil, let root = try known.optionalBytes("root") { roots.append(root) }
+        let others = try roots.map { try CertificateTable.der(of: $0, field: "root") }.filter {
+            !TrustAnchors.isIntelRoot($0)
+        }
+        return Set(others.map { Array(SHA256.hash(data: $0)) })
+    }
+
+    private static func play(_ known: EvidenceCase, _ quote: Quote, _ pinned: Set<[UInt8]>) throws -> CaseResult {
         let now = try known.now()
-        let anchors = try TrustAnchors(softRoots: pinned.map { [$0] } ?? [])
+        let anchors = try TrustAnchors(softRoots: pinned)
         let isDomain = known.tee == "tdx"
         let technology: Technology =
-            isDomain ? (pinned == nil ? .tdx : .softTDX) : (pinned == nil ? .sgx : .softSGX)
+            isDomain ? (pinned.isEmpty ? .tdx : .softTDX) : (pinned.isEmpty ? .sgx : .softSGX)
         var endorsements = IntelVerifier.Endorsements.none(because: "the case has no published data")
         if let bytes = try known.optionalBytes("collateral") {
             let collateral = try IntelCollateral(json: try JSONValue.parse(bytes))
@@ -39,6 +48,7 @@ enum IntelCases {
         if isDomain {
             let verified = try verifier.verify(tdx: quote, as: technology, endorsements)
             _ = try requirements.check(verified)
+            try EventLogCases.replay(known, rtmrs: verified.report.rtmr)
             endorsement = verified.endorsement
         } else {
             let verified = try verifier.verify(sgx: quote, as: technology, endorsements)
@@ -50,34 +60,24 @@ enum IntelCases {
         return CaseResult(
             isGood ? .accept : .conditional, tcbStatus: status?.rawValue,
             reason: isGood ? "ok" : "tcb-status: \(status?.rawValue ?? "")",
-            claims: claims(quote, endorsement.platform, simulated: pinned != nil))
+            claims: claims(quote, endorsement.platform, simulated: !pinned.isEmpty))
     }
 
     /// What a case demands beside authenticity; what it does not name is relaxed, since cases are laxer than our defaults.
-    private static func requirements(_ known: EvidenceCase) throws -> QuoteRequirements {
+    static func requirements(_ known: EvidenceCase, beside names: Set<String> = []) throws -> QuoteRequirements {
         let relaxed = EvidenceRequirements.Rule.ignored(because: "the case does not ask for it")
-        let params = known.params
-        let policy = params["policy"] ?? .object([:])
+        var demands = try CaseDemands(
+            known, lookingAt: names.union(["policy", "expected_report_data", "trust_roots"]))
         var requirements = QuoteRequirements.strict
-        let allowsDebug = policy["allow_debug"]?.boolValue ?? params["allow_debug"]?.boolValue ?? false
-        requirements.noDebug = allowsDebug ? relaxed : .required
-        requirements.septVEDisable = policy["require_sept_ve_disable"]?.boolValue == true ? .required : relaxed
-        requirements.noServiceTD = policy["forbid_service_td"]?.boolValue == true ? .required : relaxed
-        requirements.notMigratable = policy["forbid_migratable"]?.boolValue == true ? .required : relaxed
+        requirements.noDebug = try demands.allowsDebug() ? relaxed : .required
+        requirements.septVEDisable = try demands.flag("require_sept_ve_disable") ? .required : relaxed
+        requirements.noServiceTD = try demands.flag("forbid_service_td") ? .required : relaxed
+        requirements.notMigratable = try demands.flag("forbid_migratable") ? .required : relaxed
         requirements.status = relaxed
-        if let minimum = policy["min_tcb_eval"] {
-            guard let number = minimum.integerValue.flatMap(Int.init(exactly:)) else {
-                throw WireError(field: "min_tcb_eval", reason: "must be a number")
-            }
-            requirements.minimumEvaluationNumber = number
-        }
-        for (name, value) in policy["expect"]?.objectValue ?? [:] { try expect(name, value, &requirements) }
-        for name in ["report_data", "mrtd", "mrconfigid", "mrenclave", "mrsigner"] {
-            if let value = policy[name] { try expect(name, value, &requirements) }
-        }
-        if let value = params["expected_report_data"], value != .null {
-            try expect("report_data", value, &requirements)
-        }
+        requirements.minimumEvaluationNumber = try demands.number("min_tcb_eval") ?? 0
+        let members = QuoteRequirements.Field.allCases.map(\.rawValue) + ["reportdata"]
+        for (name, value) in try demands.expected(members) { try expect(name, value, &requirements) }
+        try demands.finish()
         return requirements
     }
 
@@ -85,16 +85,19 @@ enum IntelCases {
         _ name: String, _ value: JSONValue, _ requirements: inout QuoteRequirements
     ) throws {
         guard let field = QuoteRequirements.Field(rawValue: name == "reportdata" ? "report_data" : name) else {
-            throw WireError(field: "policy.\(name)", reason: "is not a member of a quote")
+            throw WireError(
+                field: "policy.\(ShownText.cut(name, bytes: 64))", reason: "is not a member of a quote")
         }
+        let bytes: [UInt8]
         if let text = value.stringValue {
-            requirements.expected[field] = try Hex.decode(text, field: name)
+            bytes = try Hex.decode(text, field: name)
         } else if let number = value.integerValue.flatMap(UInt16.init(exactly:)) {
-            requirements.expected[field] = [
-                UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8),
-            ]
+            bytes = [UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8)]
         } else {
             throw WireError(field: "policy.\(name)", reason: "must be hex or a number")
+        }
+        if let other = requirements.expected.updateValue(bytes, forKey: field), other != bytes {
+            throw WireError(field: "policy.\(name)", reason: "is demanded twice and differs")
         }
     }
 

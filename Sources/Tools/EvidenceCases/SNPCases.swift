@@ -6,34 +6,52 @@ import WireFormat
 /// Cases of SEV-SNP: reports with their certificates, and certificate tables.
 enum SNPCases {
     static func play(_ known: EvidenceCase) throws -> CaseResult {
-        if known.files["cert_table"] != nil { return try playTable(known) }
+        let table = try known.optionalBytes("cert_table").map { try CertificateTable(parsing: $0) }
+        // A table without a time to verify at is only to be read; its report then says where it is from.
+        let isToBeRead = known.files["leaf"] == nil && known.params["verify_at"] == nil
+        if let table, known.files["evidence"] == nil || isToBeRead { return listing(table) }
+        let policy = try SNPCasePolicy(known, beside: ["product", "trust_roots"])
         let report = try SNPReport(parsing: try known.bytes("evidence"))
-        let leaf: CertificateTable.Kind = report.signingKey == .vlek ? .vlek : .vcek
-        let evidence = SNPEvidence(
-            report: report,
-            certificates: [
-                leaf: try known.bytes("leaf"), .ask: try known.bytes("intermediate"), .ark: try known.bytes("root"),
-            ])
+        let evidence = SNPEvidence(report: report, certificates: try certificates(known, report, table))
         // Roots of the case's own are trusted as those of stand-ins; they never vouch for hardware (rule R6).
-        let roots = try known.listed("trust_roots").map { Array(SHA256.hash(data: $0)) }
+        let trusted = try known.listed("trust_roots").map { try CertificateTable.der(of: $0, field: "trust_roots") }
+        let fingerprints = Set(trusted.map { Array(SHA256.hash(data: $0)) })
+        let roots = Set(trusted.filter { !TrustAnchors.isAMDRoot($0) }.map { Array(SHA256.hash(data: $0)) })
+        let lists = try known.list("crl").map { try CertificateTable.der(of: $0, field: "crl") }
         let raw = RawEvidence(
-            technology: roots.isEmpty ? .snp : .softSNP, evidence: evidence,
-            revocationList: try known.optionalBytes("crl"))
+            technology: roots.isEmpty ? .snp : .softSNP, evidence: evidence, revocationList: lists.first)
         let now = try known.now()
         let verifier = SNPVerifier(
-            anchors: try TrustAnchors(softRoots: Set(roots)),
-            collateral: .revocationListOptional(because: "the case has none"), clock: { now })
+            anchors: try TrustAnchors(softRoots: roots),
+            collateral: .revocationListOptional(because: "the case has none"),
+            revocationLists: Array(lists.dropFirst()), clock: { now })
         let verified = try verifier.verify(raw)
-        if let product = known.params["product"]?.stringValue, product != verified.productLine.rawValue {
-            return CaseResult(.reject, reason: "product: the case is about \(product)")
+        // A case that lists one of AMD's roots does not trust the others.
+        guard fingerprints.isEmpty || fingerprints.contains(verified.rootFingerprint) else {
+            return CaseResult(.reject, reason: "root: is none of those that the case trusts")
         }
-        let appraisal = try SNPCasePolicy(known).appraise(verified)
+        if let product = try known.text("product"), product != verified.productLine.rawValue {
+            return CaseResult(.reject, reason: "product: the case is about \(ShownText.cut(product, bytes: 64))")
+        }
+        let appraisal = try policy.appraise(verified)
         return CaseResult(.accept, claims: claims(verified, appraisal.report))
     }
 
-    private static func playTable(_ known: EvidenceCase) throws -> CaseResult {
-        let bytes = try known.bytes("cert_table")
-        let table = try CertificateTable(parsing: bytes)
+    /// The certificates of the signing key: the case's files, and the table's for those that it lacks.
+    private static func certificates(
+        _ known: EvidenceCase, _ report: SNPReport, _ table: CertificateTable?
+    ) throws -> [CertificateTable.Kind: [UInt8]] {
+        let leaf: CertificateTable.Kind = report.signingKey == .vlek ? .vlek : .vcek
+        var certificates: [CertificateTable.Kind: [UInt8]] = [:]
+        for (kind, role) in [(leaf, "leaf"), (.ask, "intermediate"), (.ark, "root")] {
+            let entry = table?.entries[kind]
+            let bytes = try known.optionalBytes(role) ?? entry ?? known.bytes(role)
+            certificates[kind] = try CertificateTable.der(of: bytes, field: role)
+        }
+        return certificates
+    }
+
+    private static func listing(_ table: CertificateTable) -> CaseResult {
         let entries = table.listing.map { entry -> JSONValue in
             [
                 "kind": .string(entry.kind.rawValue.lowercased()), "len": .integer(Int64(entry.bytes.count)),

@@ -6,7 +6,13 @@ import WireFormat
 enum TPMCases {
     static func play(_ known: EvidenceCase) throws -> CaseResult {
         if known.files["tpm_message"] == nil { return try EventLogCases.play(known) }
-        let isRaw = known.params["signature_format"]?.stringValue == "raw"
+        let format = try known.text("signature_format") ?? "TPMT_SIGNATURE"
+        let isRaw = format == "raw"
+        guard isRaw || format == "TPMT_SIGNATURE" else {
+            throw WireError(field: "signature_format", reason: "is not known")
+        }
+        var demands = try CaseDemands(known, lookingAt: ["nonce", "policy"])
+        try demands.finish()
         let message = try known.bytes("tpm_message")
         let bytes = try known.bytes("tpm_signature")
         // A bare signature names no scheme; Azure's are RSASSA with SHA-256.
@@ -15,7 +21,7 @@ enum TPMCases {
         var claims = Self.claims(try TPMAttestation(parsing: message))
         claims["sig_alg"] = .string(signature.schemeName)
         claims["sig_hash"] = .string(signature.hash.name)
-        claims["signature_format"] = isRaw ? "raw" : "TPMT_SIGNATURE"
+        claims["signature_format"] = .string(format)
         do {
             try verify(known, message, signature)
             return CaseResult(.accept, claims: .object(claims))

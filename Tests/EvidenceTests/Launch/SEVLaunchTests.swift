@@ -52,6 +52,11 @@ struct SEVLaunchTests {
         }
         #expect(throws: Never.self) { try launch(1).digest() }
         #expect(throws: WireError.self) { try launch(2).digest() }
+        let tables = OVMFTables(resetVector: nil, hashTableAddress: nil, sections: [])
+        let firmware = MeasuredFirmware(digest: LaunchPages().digest, tables: tables)
+        func snp(_ processors: Int) -> SNPLaunch { SNPLaunch(firmware: firmware, kernel: nil, processors: processors) }
+        #expect(throws: Never.self) { try snp(1).measurement() }
+        #expect(throws: WireError.self) { try snp(2).measurement() }
     }
 
     @Test(.enabled(if: Vectors.available)) func `the answer to LAUNCH_MEASURE is computed`() throws {

@@ -135,8 +135,66 @@ struct TDXLaunchTests {
 
     @Test func `a command line is measured as the firmware hands it on`() {
         let bytes: [UInt8] = [0x61, 0, 0xC3, 0, 0xA4, 0]
-        #expect(FirmwareEvent.commandLine("aä", hasInitrd: false) == Array(SHA384.hash(data: bytes + [0, 0])))
+        #expect(FirmwareEvent.commandLine("aä", initrd: .none) == Array(SHA384.hash(data: bytes + [0, 0])))
         let suffix: [UInt8] = Array(" initrd=initrd".utf8).flatMap { [$0, 0] as [UInt8] }
-        #expect(FirmwareEvent.commandLine("aä", hasInitrd: true) == Array(SHA384.hash(data: bytes + suffix + [0, 0])))
+        #expect(FirmwareEvent.commandLine("aä", initrd: .last) == Array(SHA384.hash(data: bytes + suffix + [0, 0])))
+        let prefix: [UInt8] = Array("initrd=initrd ".utf8).flatMap { [$0, 0] as [UInt8] }
+        #expect(FirmwareEvent.commandLine("aä", initrd: .first) == Array(SHA384.hash(data: prefix + bytes + [0, 0])))
+    }
+
+    /// A kernel that says what QEMU asks: version 2.15, loaded high, initrd anywhere or up to a limit.
+    private func kernel(version: UInt8 = 0x0F, flags: UInt8 = 2, limit: UInt32 = 0x7FFF_FFFF) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0x90, count: 0x2000)
+        bytes.replaceSubrange(0x202..<0x208, with: Array("HdrS".utf8) + [version, 2])
+        bytes.replaceSubrange(0x210..<0x212, with: [0, 1])
+        bytes.replaceSubrange(0x218..<0x220, with: [UInt8](repeating: 0, count: 8))
+        bytes.replaceSubrange(0x22C..<0x230, with: (0..<4).map { UInt8(truncatingIfNeeded: limit >> (8 * $0)) })
+        bytes.replaceSubrange(0x236..<0x238, with: [flags, 0])
+        return bytes
+    }
+
+    private func number(_ bytes: [UInt8], _ offset: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << UInt32(8 * $1) }
+    }
+
+    @Test func `a kernel's header is filled in as QEMU does`() throws {
+        let filled = try LinuxSetupHeader.filled(kernel(), initrdSize: 0x12345, memory: 2 << 30)
+        #expect(Array(filled[0x210..<0x212]) == [0xB0, 0x81])
+        #expect(number(filled, 0x224) == 0xFE00)
+        #expect(number(filled, 0x228) == 0x2_0000)
+        // Below 2 GiB, without the room for tables, and down to a page.
+        #expect(number(filled, 0x218) == (0x8000_0000 - 0x2_8000 - 1 - 0x12345) & ~0xFFF)
+        #expect(number(filled, 0x21C) == 0x12345)
+        let changed = [0x210..<0x212, 0x218..<0x220, 0x224..<0x22C]
+        for index in filled.indices where !changed.contains(where: { $0.contains(index) }) {
+            #expect(filled[index] == kernel()[index])
+        }
+        func place(_ kernel: [UInt8], memory: UInt64) throws -> UInt32 {
+            number(try LinuxSetupHeader.filled(kernel, initrdSize: 0x1000, memory: memory), 0x218)
+        }
+        // All of 2.75 GiB is low memory; of a byte more only 2 GiB are.
+        #expect(try place(kernel(), memory: 0xAFFF_F000) == 0xAFFF_F000 - 0x2_8000 - 0x2000)
+        #expect(try place(kernel(), memory: 0xB000_0000) == 0x8000_0000 - 0x2_8000 - 0x2000)
+        #expect(try place(kernel(flags: 0, limit: 0x37FF_FFFF), memory: 2 << 30) == 0x37FF_E000)
+        #expect(try place(kernel(version: 0x0B, limit: 0), memory: 2 << 30) == 0x37FF_E000)
+    }
+
+    @Test func `a kernel that QEMU would not start is refused`() throws {
+        for length in [0, 0x206, 0xFFF] {
+            #expect(throws: WireError.self) {
+                try LinuxSetupHeader.filled(Array(kernel().prefix(length)), initrdSize: 0, memory: 1 << 30)
+            }
+        }
+        var other = kernel()
+        other[0x202] = 0
+        #expect(throws: WireError.self) { try LinuxSetupHeader.filled(other, initrdSize: 0, memory: 1 << 30) }
+        #expect(throws: WireError.self) {
+            try LinuxSetupHeader.filled(kernel(version: 2), initrdSize: 0, memory: 1 << 30)
+        }
+        for (size, memory) in [(1, 0), (1, 0x2_8000), (0x4000_0000, 1 << 30), (1 << 33, 8 << 30)] as [(Int, UInt64)] {
+            #expect(throws: WireError.self) {
+                try LinuxSetupHeader.filled(kernel(), initrdSize: size, memory: memory)
+            }
+        }
     }
 }

@@ -50,15 +50,27 @@ public enum FirmwareEvent {
         return digest(writer.bytes)
     }
 
-    /// The event of a command line as Linux measures it when the firmware starts it: each byte as a unit of
-    /// UTF-16, and a final zero.
-    ///
-    /// - Parameters:
-    ///   - text: The command line as QEMU is given it.
-    ///   - hasInitrd: Whether there is an initrd; the firmware then names it at the end of the command line.
-    public static func commandLine(_ text: String, hasInitrd: Bool) -> [UInt8] {
+    /// What the firmware adds to the command line when there is an initrd.
+    public enum InitrdName: String, Sendable, CaseIterable {
+        /// There is none.
+        case none
+        /// ` initrd=initrd` at its end.
+        case last
+        /// `initrd=initrd ` at its beginning: GenericQemuLoadImageLib of late 2025.
+        case first
+    }
+
+    /// The event of a command line as Linux measures it when the firmware starts it: each byte as a unit of UTF-16, and a
+    /// final zero.
+    public static func commandLine(_ text: String, initrd: InitrdName) -> [UInt8] {
         var writer = ByteWriter()
-        for byte in (hasInitrd ? text + " initrd=initrd" : text).utf8 { writer.u16LE(UInt16(byte)) }
+        let whole =
+            switch initrd {
+            case .none: text
+            case .last: text + " initrd=initrd"
+            case .first: "initrd=initrd " + text
+            }
+        for byte in whole.utf8 { writer.u16LE(UInt16(byte)) }
         writer.u16LE(0)
         return digest(writer.bytes)
     }

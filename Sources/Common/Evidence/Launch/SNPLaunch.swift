@@ -68,6 +68,9 @@ public struct SNPLaunch: Equatable, Sendable {
     public func measurement() throws(WireError) -> LaunchMeasurement {
         var pages = LaunchPages(after: firmware.digest)
         try addSections(to: &pages)
+        guard processors <= 1 || firmware.tables.resetVector != nil else {
+            throw WireError(field: "firmware", reason: "does not say where further processors start")
+        }
         try Self.addProcessors(processors, to: &pages) { index in
             SaveArea(
                 startAddress: index == 0 ? SaveArea.bootVector : firmware.tables.resetVector ?? SaveArea.bootVector,

@@ -45,6 +45,11 @@ struct EvidenceMeasureCommand: ParsableCommand {
     @Option(help: "The order of pages under tdx: single-pass (QEMU 9 and later, GCE) or two-pass.")
     var pageOrder = TDXLaunch.PageOrder.singlePass.rawValue
     @Option(help: "The guest's memory in MiB, under tdx.") var memory: UInt64?
+    @Flag(help: "The kernel's header is filled in before it is measured, as older QEMU does under tdx; needs --memory.")
+    var filledKernel = false
+    @Flag(
+        help: "The firmware names the initrd before the command line, as since late 2025, and not after it, under tdx.")
+    var initrdFirst = false
     @Option(
         help: ArgumentHelp("The SHA-384 of an event of rtmr0 under tdx; may be given often.", valueName: "name=hex"))
     var event: [String] = []
@@ -58,6 +63,9 @@ struct EvidenceMeasureCommand: ParsableCommand {
         if mode != .snp, ovmfHash != nil { throw ValidationError("--ovmf-hash is for --mode snp.") }
         if mode != .tdx, memory != nil || !event.isEmpty {
             throw ValidationError("--memory and --event are for --mode tdx.")
+        }
+        if filledKernel, kernel == nil || memory == nil {
+            throw ValidationError("--filled-kernel needs --kernel and --memory.")
         }
         if SaveArea.Writer(name: vmmType) == nil { throw ValidationError("--vmm-type \(vmmType) is not known.") }
         if TDXLaunch.PageOrder(rawValue: pageOrder) == nil {
@@ -146,9 +154,12 @@ struct EvidenceMeasureCommand: ParsableCommand {
         let events = try platformEvents(launch)
         if let register = try Self.platform(events) { digests.append(("rtmr0", register.value)) }
         if let kernel {
-            let program = try PortableExecutable(parsing: try read(kernel))
-            let initrdEvent = try initrd.map { FirmwareEvent.digest(try read($0)) }
-            let line = FirmwareEvent.commandLine(append ?? "", hasInitrd: initrdEvent != nil)
+            let initrdBytes = try initrd.map { try read($0) }
+            let line = FirmwareEvent.commandLine(
+                append ?? "", initrd: initrdBytes == nil ? .none : initrdFirst ? .first : .last)
+            let image = try handedOver(try read(kernel), initrdSize: initrdBytes?.count ?? 0)
+            let program = try PortableExecutable(parsing: image)
+            let initrdEvent = initrdBytes.map { FirmwareEvent.digest($0) }
             digests.append(("rtmr1", try DirectBoot.bootRegister(kernel: program.sha384).value))
             digests.append(("rtmr2", try DirectBoot.kernelRegister(commandLine: line, initrd: initrdEvent).value))
         }
@@ -156,13 +167,24 @@ struct EvidenceMeasureCommand: ParsableCommand {
         return digests
     }
 
+    /// The kernel as the firmware gets it.
+    private func handedOver(_ kernel: [UInt8], initrdSize: Int) throws -> [UInt8] {
+        guard filledKernel else { return kernel }
+        return try LinuxSetupHeader.filled(kernel, initrdSize: initrdSize, memory: try memoryBytes() ?? 0)
+    }
+
+    private func memoryBytes() throws -> UInt64? {
+        guard let memory else { return nil }
+        let bytes = memory.multipliedReportingOverflow(by: 1 << 20)
+        guard !bytes.overflow else { throw WireError(field: "memory", reason: "is out of range") }
+        return bytes.partialValue
+    }
+
     /// The events of RTMR 0 that were given or can be computed.
     private func platformEvents(_ launch: TDXLaunch) throws -> [String: [UInt8]] {
         var events: [String: [UInt8]] = [:]
-        if let memory {
-            let bytes = memory.multipliedReportingOverflow(by: 1 << 20)
-            guard !bytes.overflow else { throw WireError(field: "memory", reason: "is out of range") }
-            let list = try HandoffBlocks(metadata: launch.metadata, memory: bytes.partialValue)
+        if let bytes = try memoryBytes() {
+            let list = try HandoffBlocks(metadata: launch.metadata, memory: bytes)
             events["td_hob"] = FirmwareEvent.digest(list.measuredBytes)
         }
         if let volume = launch.metadata.sections.first(where: { $0.kind == .configurationVolume }) {

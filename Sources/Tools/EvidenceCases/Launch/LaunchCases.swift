@@ -11,7 +11,7 @@ enum LaunchCases {
         if known.params["id_key_public"] != nil { return try playKeys(known) }
         if known.params["eip"] != nil { return try playSaveArea(inputs.fields) }
         switch inputs.fields.text("mode") {
-        case "snp": return result(try snp(inputs).measurement().bytes)
+        case "snp": return try compared(try snp(inputs).measurement(), known)
         case "snp:ovmf-hash": return result(try MeasuredFirmware.digest(of: known.bytes("firmware")).bytes)
         case "sev", "seves": return result(try sev(inputs).digest())
         default: throw WireError(field: "mode", reason: "is missing or not known")
@@ -89,7 +89,7 @@ enum LaunchCases {
         return CaseResult(.accept, claims: .object(claims), digest: claims["id_key_digest"]?.stringValue)
     }
 
-    /// A launch that a file describes as a whole, and the report that must carry its measurement.
+    /// A launch that a file describes as a whole.
     private static func playDescribed(_ known: EvidenceCase) throws -> CaseResult {
         let fields = LaunchFields(json: try JSONValue.parse(try known.bytes("inputs")))
         guard let digest = fields.text("ovmf_hash") else { throw WireError(field: "ovmf_hash", reason: "is missing") }
@@ -109,10 +109,12 @@ enum LaunchCases {
                     sections: try fields.sections("ovmf_sections", address: "gpa", size: "size", type: "type"))),
             kernel: kernel, processors: try fields.number("vcpus") ?? 1, signature: try fields.signature(),
             features: try fields.number("guest_features") ?? 1, writer: try fields.writer())
-        let measurement = try launch.measurement()
-        if let report = try known.optionalBytes("report"),
-            try SNPReport(parsing: report).measurement != measurement
-        {
+        return try compared(try launch.measurement(), known)
+    }
+
+    /// A measurement, which must be that of the report when the case has one.
+    private static func compared(_ measurement: LaunchMeasurement, _ known: EvidenceCase) throws -> CaseResult {
+        if let report = try known.optionalBytes("report"), try SNPReport(parsing: report).measurement != measurement {
             return CaseResult(.reject, reason: "measurement: the report was not made by this launch")
         }
         return result(measurement.bytes)

@@ -50,6 +50,10 @@ struct LaunchFields {
     /// The CPUID signature of the processors.
     func signature() throws -> UInt32 {
         if let signature: UInt32 = try number("vcpu_sig") { return signature }
+        if let family: UInt16 = try number("vcpu_family") {
+            return try ProcessorModel.signature(
+                family: family, model: try required("vcpu_model"), stepping: try required("vcpu_stepping"))
+        }
         guard let name = text("vcpu_type") else {
             // Only QEMU's save areas show it.
             guard try writer() != .qemu else {

@@ -65,8 +65,10 @@ enum TDXLaunchCases {
         guard let order = TDXLaunch.PageOrder(rawValue: fields.text("page_order") ?? "single-pass") else {
             throw WireError(field: "page_order", reason: "is not known")
         }
-        var launch = try TDXLaunch(firmware: try inputs.known.bytes("firmware"), pageOrder: order)
-        if let payload = try inputs.known.optionalBytes("payload") { launch.contents[.payload] = payload }
+        let firmware = try inputs.known.bytes("firmware")
+        var launch = TDXLaunch(firmware: firmware, metadata: try metadata(firmware, fields), pageOrder: order)
+        launch.contents[.payload] = try inputs.known.optionalBytes("payload")
+        launch.contents[.handoffBlocks] = try inputs.known.optionalBytes("td_hob")
         launch.measuresAllSections = inputs.known.params["measure_all_sections"]?.boolValue ?? false
         if let banks = try fields.ranges("ram_banks") {
             let acceptsAll = inputs.known.params["accept_all_early"]?.boolValue ?? false
@@ -74,7 +76,44 @@ enum TDXLaunchCases {
                 metadata: launch.metadata, banks: banks, acceptsAllEarly: acceptsAll
             ).bytes
         }
-        return result("mrtd", [("mrtd", try launch.measurement().bytes)])
+        let measurement = try launch.measurement().bytes
+        if let quoted = try quoted(inputs.known), quoted.mrTD != measurement {
+            return CaseResult(.reject, reason: "measurement: mrtd of the quote is not that of this launch")
+        }
+        return result("mrtd", [("mrtd", measurement)])
+    }
+
+    /// The sections that the parameters describe, or else those of the firmware.
+    private static func metadata(_ firmware: [UInt8], _ fields: LaunchFields) throws -> TDVFMetadata {
+        guard let given = fields.json["sections"], given != .null else { return try TDVFMetadata(firmware: firmware) }
+        guard let sections = given.arrayValue else { throw WireError(field: "sections", reason: "must be a list") }
+        let kinds = ["BFV", "CFV", "TD_HOB", "TempMem", "PermMem", "Payload", "PayloadParam", "TD_INFO", "TD_PARAMS"]
+        return TDVFMetadata(
+            sections: try sections.map { section in
+                let fields = LaunchFields(json: section)
+                let type: UInt32
+                if let name = fields.text("type") {
+                    guard let kind = kinds.firstIndex(of: name) else {
+                        throw WireError(field: "sections", reason: "have a kind that is not known")
+                    }
+                    type = UInt32(kind)
+                } else {
+                    type = try fields.required("type")
+                }
+                return try TDVFMetadata.Section(
+                    offset: try fields.required("offset"), rawSize: try fields.required("raw"),
+                    address: try fields.required("gpa"), size: try fields.required("size"), type: type,
+                    attributes: try fields.required("attr"))
+            })
+    }
+
+    /// What the case's quote says of the trust domain; nil when the case has none.
+    private static func quoted(_ known: EvidenceCase) throws -> TDReport? {
+        guard let bytes = try known.optionalBytes("quote") else { return nil }
+        guard case .domain(let report) = try Quote(parsing: bytes).body else {
+            throw WireError(field: "quote", reason: "is not of a trust domain")
+        }
+        return report
     }
 
     private static func handoffBlocks(_ inputs: LaunchInputs) throws -> HandoffBlocks {
@@ -133,7 +172,7 @@ enum TDXLaunchCases {
             ?? PortableExecutable(parsing: try inputs.known.bytes("kernel")).sha384
         let commandLine =
             try fields.hex("cmdline_event_sha384")
-            ?? FirmwareEvent.commandLine(fields.text("cmdline") ?? "", hasInitrd: initrdEvent != nil)
+            ?? FirmwareEvent.commandLine(fields.text("cmdline") ?? "", initrd: initrdEvent == nil ? .none : .last)
         return try registers(
             inputs.known,
             [
@@ -146,11 +185,8 @@ enum TDXLaunchCases {
     private static func registers(
         _ known: EvidenceCase, _ registers: [Int: MeasurementRegister]
     ) throws -> CaseResult {
-        if let bytes = try known.optionalBytes("quote") {
-            guard case .domain(let report) = try Quote(parsing: bytes).body else {
-                return CaseResult(.reject, reason: "measurement: the quote is not of a trust domain")
-            }
-            for (index, register) in registers where report.rtmr[index] != register.value {
+        if let quoted = try quoted(known) {
+            for (index, register) in registers where quoted.rtmr[index] != register.value {
                 return CaseResult(.reject, reason: "measurement: rtmr\(index) of the quote is not that of this launch")
             }
         }
