@@ -1,3 +1,4 @@
+import Evidence
 import Foundation
 import TestSupport
 import Testing
@@ -79,6 +80,33 @@ struct EvidenceMeasureTests {
         #expect(try digests(["--mode", "tdx", "--firmware", intel, "--memory", "2048"])["rtmr0"] == nil)
     }
 
+    @Test func `kernel and command line are measured as the firmware gets them`() throws {
+        let folder = try ScratchFolder()
+        var image = try Array(Data(contentsOf: URL(fileURLWithPath: program)))
+        image.replaceSubrange(0x202..<0x208, with: Array("HdrS".utf8) + [0x0F, 0x02])
+        image[0x211] = 1
+        image[0x236] = 2
+        let plain = try folder.write("kernel", image)
+        let size = try Data(contentsOf: URL(fileURLWithPath: initrd)).count
+        let filled = try folder.write(
+            "filled", try LinuxSetupHeader.filled(image, initrdSize: size, memory: 2048 << 20))
+        func digests(_ kernel: String, _ words: [String] = []) throws -> JSONValue {
+            try self.digests(
+                ["--mode", "tdx", "--firmware", intel, "--memory", "2048", "--kernel", kernel, "--initrd", initrd]
+                    + words)
+        }
+        let (old, new) = (try digests(plain, ["--filled-kernel"]), try digests(plain))
+        #expect(old["rtmr1"] != new["rtmr1"])
+        #expect(old == (try digests(filled)))
+        let first = try digests(plain, ["--initrd-first"])
+        #expect(first["rtmr1"] == new["rtmr1"])
+        #expect(first["rtmr2"] != new["rtmr2"])
+        #expect(throws: (any Error).self) { try digests(plain, ["--filled-kernel", "--append", "vga=1"]) }
+        #expect(throws: (any Error).self) {
+            try measure(["--mode", "tdx", "--firmware", intel, "--kernel", plain, "--filled-kernel"])
+        }
+    }
+
     @Test func `a launch that cannot be is refused`() throws {
         let refused = try measure(["--mode", "snp", "--firmware", plain, "--kernel", kernel])
         #expect(refused.status == 1)
@@ -93,7 +121,7 @@ struct EvidenceMeasureTests {
     @Test(arguments: [
         ["--vcpu-type", "EPYC", "--vcpu-sig", "1"], ["--initrd", "x"], ["--append", "x"], ["--vmm-type", "none"],
         ["--vcpu-type", "Xeon"], ["--vcpu-sig", "0x100000000"], ["--guest-features", "x"], ["--memory", "1"],
-        ["--page-order", "x"],
+        ["--page-order", "x"], ["--initrd-first"], ["--kernel", "x", "--memory", "1", "--filled-kernel"],
     ])
     func `options that make no sense are refused`(words: [String]) {
         #expect(throws: (any Error).self) { try measure(["--mode", "snp", "--firmware", amd] + words) }

@@ -171,7 +171,25 @@ struct CaseDemandsTests {
         let twice: JSONValue = [files["leaf"] ?? .null, files["leaf"] ?? .null]
         #expect(try play(genuine, files: ["leaf": twice]).reason.contains("several"))
         for role in [5, [], [5]] as [JSONValue] {
-            #expect(throws: WireError.self) { try play(genuine, files: ["crl": role]) }
+            #expect(try play(genuine, files: ["crl": role]).reason.contains("files.crl"))
         }
+        #expect(try play("launch.rtmr0.cfv-event").verdict == .accept)
+        #expect(try play("launch.rtmr0.cfv-event", ["event": "EV_SEPARATOR"]).reason.contains("event"))
+    }
+
+    @Test func `a case that cannot be read leaves the others of its manifest alone`() throws {
+        let folder = try ScratchFolder()
+        let cases = """
+            {"cases": [{"id": "a", "tee": "sev", "files": {"firmware": 5}}, {"id": "b", "tee": "sev", "params": [1]},
+            {"id": "c"}, {"id": "d", "tee": "sev", "files": null, "params": {"mode": "sev"}}]}
+            """
+        let path = try folder.write("manifest.json", Array(cases.utf8))
+        let results = try EvidenceCase.read(path).map(CaseRunner.run)
+        #expect(results.map(\.id) == ["a", "b", "c", "d"])
+        #expect(results.allSatisfy { $0.verdict == .reject })
+        #expect(
+            results.map { $0.reason.prefix(18) } == [
+                "format: files.firm", "format: params: mu", "technology: no ver", "format: firmware: ",
+            ])
     }
 }

@@ -9,7 +9,8 @@ public enum CaseRunner {
         do {
             result = try play(known)
         } catch let refusal as EvidenceRefusal {
-            result = CaseResult(.reject, reason: refusal.description)
+            let status = refusal.fields.last { $0.field == "TCB status" && $0.verdict != .notChecked }
+            result = CaseResult(.reject, tcbStatus: status?.value, reason: refusal.description)
         } catch {
             result = CaseResult(.reject, reason: "format: \(error)")
         }
@@ -18,7 +19,8 @@ public enum CaseRunner {
     }
 
     private static func play(_ known: EvidenceCase) throws -> CaseResult {
-        switch known.tee {
+        if let fault = known.fault { throw fault }
+        return switch known.tee {
         case "sev-snp": try SNPCases.play(known)
         case "tdx" where known.files["evidence"] != nil, "sgx": try IntelCases.play(known)
         case "tpm": try TPMCases.play(known)

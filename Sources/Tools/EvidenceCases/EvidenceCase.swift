@@ -16,6 +16,8 @@ public struct EvidenceCase: Sendable {
     let folder: String
     /// The clock, the expected nonce, the policy, …
     public let params: JSONValue
+    /// Why the case cannot be played at all; the others of its manifest still can.
+    let fault: WireError?
 
     /// The largest file of a case, in bytes.
     private static let largest = 64 << 20
@@ -35,20 +37,33 @@ public struct EvidenceCase: Sendable {
             throw WireError(field: "cases", reason: "must be a list of cases")
         }
         return try cases.compactMap { element in
-            guard let id = element["id"]?.stringValue, let tee = element["tee"]?.stringValue else {
-                throw WireError(field: "cases", reason: "a case has no id or no tee")
+            guard let id = element["id"]?.stringValue else {
+                throw WireError(field: "cases", reason: "a case has no id")
             }
             guard ids.isEmpty || ids.contains(id) else { return nil }
-            let roles = try paths(element["files"] ?? .null, folder)
-            return EvidenceCase(
-                id: id, tee: tee, files: roles.compactMapValues { $0.count == 1 ? $0[0] : nil },
-                fileLists: roles.filter { $0.value.count > 1 }, folder: folder,
-                params: element["params"] ?? .object([:]))
+            return EvidenceCase(id: id, element, folder: folder)
         }
     }
 
+    private init(id: String, _ element: JSONValue, folder: String) {
+        self.id = id
+        self.folder = folder
+        tee = element["tee"]?.stringValue ?? ""
+        var roles: [String: [String]] = [:]
+        var fault: WireError?
+        do throws(WireError) {
+            roles = try Self.paths(element["files"] ?? .null, folder)
+        } catch { fault = error }
+        files = roles.compactMapValues { $0.count == 1 ? $0[0] : nil }
+        fileLists = roles.filter { $0.value.count > 1 }
+        let params = element["params"] ?? .null
+        self.params = params == .null ? .object([:]) : params
+        if self.params.objectValue == nil { fault = WireError(field: "params", reason: "must be an object") }
+        self.fault = fault
+    }
+
     /// The paths by role; a role whose files cannot be told would be passed over, so it is refused.
-    private static func paths(_ files: JSONValue, _ folder: String) throws -> [String: [String]] {
+    private static func paths(_ files: JSONValue, _ folder: String) throws(WireError) -> [String: [String]] {
         guard files != .null else { return [:] }
         var fields = try JSONFields(files, path: "files")
         var paths: [String: [String]] = [:]

@@ -176,7 +176,7 @@ struct TDXLaunchTests {
         #expect(try place(kernel(), memory: 0xAFFF_F000) == 0xAFFF_F000 - 0x2_8000 - 0x2000)
         #expect(try place(kernel(), memory: 0xB000_0000) == 0x8000_0000 - 0x2_8000 - 0x2000)
         #expect(try place(kernel(flags: 0, limit: 0x37FF_FFFF), memory: 2 << 30) == 0x37FF_E000)
-        #expect(try place(kernel(version: 0x0B, limit: 0), memory: 2 << 30) == 0x37FF_E000)
+        #expect(try place(kernel(version: 0x0B, limit: 0x37FF_FFFF), memory: 2 << 30) == 0x37FF_E000)
     }
 
     @Test func `a kernel that QEMU would not start is refused`() throws {
@@ -185,9 +185,15 @@ struct TDXLaunchTests {
                 try LinuxSetupHeader.filled(Array(kernel().prefix(length)), initrdSize: 0, memory: 1 << 30)
             }
         }
-        var other = kernel()
-        other[0x202] = 0
-        #expect(throws: WireError.self) { try LinuxSetupHeader.filled(other, initrdSize: 0, memory: 1 << 30) }
+        // No magic; for low memory.
+        for offset in [0x202, 0x211] {
+            var other = kernel()
+            other[offset] = 0
+            #expect(throws: WireError.self) { try LinuxSetupHeader.filled(other, initrdSize: 0, memory: 1 << 30) }
+        }
+        #expect(throws: WireError.self) {
+            try LinuxSetupHeader.filled(kernel(version: 0x0B, limit: 0), initrdSize: 1, memory: 1 << 30)
+        }
         #expect(throws: WireError.self) {
             try LinuxSetupHeader.filled(kernel(version: 2), initrdSize: 0, memory: 1 << 30)
         }

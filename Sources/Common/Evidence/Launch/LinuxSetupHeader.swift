@@ -12,9 +12,9 @@ public enum LinuxSetupHeader {
     private static let shortest = 0x1000
     private static let splitLimit: UInt64 = 0xB000_0000
     private static let lowMemory: UInt64 = 0x8000_0000
-    private static let oldLimit: UInt32 = 0x37FF_FFFF
+    private static let (realMode, commandLine): (UInt32, UInt32) = (0x1_0000, 0x2_0000)
 
-    /// The kernel as QEMU hands it over.
+    /// The kernel as QEMU hands it over; a command line with `vga=` would change it further, which is not done here.
     ///
     /// - Parameters:
     ///   - kernel: The kernel image.
@@ -35,16 +35,16 @@ public enum LinuxSetupHeader {
         guard version >= 0x203 else {
             throw WireError(field: "kernel", reason: "has a setup header of version \(version), which is too old")
         }
-        let isLoadedHigh = kernel[0x211] & 1 != 0
-        let (real, commandLine): (UInt32, UInt32) = isLoadedHigh ? (0x1_0000, 0x2_0000) : (0x9_0000, 0x9_A000)
+        guard kernel[0x211] & 1 != 0 else {
+            throw WireError(field: "kernel", reason: "is one for low memory, as no kernel with a PE header is")
+        }
         kernel[0x210] = 0xB0  // the boot loader is QEMU
         kernel[0x211] |= 0x80  // there is a heap, and it ends here:
-        put(commandLine - real - 0x200, at: 0x224)
+        put(commandLine - realMode - 0x200, at: 0x224)
         put(commandLine, at: 0x228)
         guard initrdSize > 0 else { return kernel }
         let reachesFar = version >= 0x20C && number(0x236, 2) & 2 != 0
         var highest = reachesFar ? UInt32.max : number(0x22C, 4)
-        if highest == 0 { highest = oldLimit }
         let low = memory >= splitLimit ? lowMemory : memory
         guard let below = UInt32(exactly: low), below > reservedForTables else {
             throw WireError(field: "memory", reason: "\(memory) bytes are too few")

@@ -67,6 +67,12 @@ struct EvidenceMeasureCommand: ParsableCommand {
         if filledKernel, kernel == nil || memory == nil {
             throw ValidationError("--filled-kernel needs --kernel and --memory.")
         }
+        if filledKernel, append?.contains("vga=") == true {
+            throw ValidationError("--filled-kernel cannot be told for a command line with vga=, which QEMU acts on.")
+        }
+        if mode != .tdx, filledKernel || initrdFirst {
+            throw ValidationError("--filled-kernel and --initrd-first are for --mode tdx.")
+        }
         if SaveArea.Writer(name: vmmType) == nil { throw ValidationError("--vmm-type \(vmmType) is not known.") }
         if TDXLaunch.PageOrder(rawValue: pageOrder) == nil {
             throw ValidationError("--page-order \(pageOrder) is not known.")

@@ -49,6 +49,9 @@ enum TDXLaunchCases {
             return try registers(known, [0: platform(inputs)])
         case .kernel: return try playKernel(inputs)
         case .configurationVolume:
+            guard let event = try known.text("event"), event.contains("CFV") || event.contains("FIRMWARE_BLOB") else {
+                throw WireError(field: "event", reason: "is not one that a firmware image decides")
+            }
             return result("sha384", [("sha384", try configurationVolume(try known.bytes("firmware")))])
         case .constants: return CaseResult(.accept, claims: constants)
         case nil: throw WireError(field: "params", reason: "do not say what is to be measured")
