@@ -145,6 +145,16 @@ struct EndorsementFetcherTests {
         }
     }
 
+    @Test func `what a mirror held on to does not replace what the vendor made later`() throws {
+        func made(_ time: Int64) -> CheckedEndorsement {
+            CheckedEndorsement(
+                item: .rootRevocationList, bytes: [UInt8(time)], issuerChain: nil, from: time, until: 100)
+        }
+        #expect(EndorsementFetcher.latest(made(1), made(2)) == made(2))
+        #expect(EndorsementFetcher.latest(made(3), made(2)) == made(3))
+        #expect(EndorsementFetcher.latest(made(1), nil) == made(1))
+    }
+
     @Test func `evidence says what it needs`() throws {
         let report = try PublishedVectors.report("milan-v2-trustee")
         let bare = try EndorsementFiles([]).missing(for: SNPEvidence(report: report, certificates: [:]))

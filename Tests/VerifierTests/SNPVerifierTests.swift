@@ -98,6 +98,13 @@ struct SNPVerifierTests {
         let refusal = #expect(throws: EvidenceRefusal.self) { try verifier([list]).verify(bare) }
         #expect(refusal?.check == .revocation && refusal?.reason.contains("was revoked") == true)
         #expect(throws: EvidenceRefusal.self) { try verifier([Array(list.dropLast())]).verify(bare) }
+        // A chain that was made before the list was known is none that the list does not reach.
+        let kept = try plain.endorse(bare)
+        _ = try plain.verify(bare.evidence.report, endorsedBy: kept)
+        let later = #expect(throws: EvidenceRefusal.self) {
+            try verifier([list]).verify(bare.evidence.report, endorsedBy: kept)
+        }
+        #expect(later?.check == .revocation && later?.reason.contains("was revoked") == true)
         #expect(throws: EvidenceRefusal.self) { try verifier([], required: true).verify(bare) }
     }
 

@@ -60,6 +60,12 @@ public actor EndorsementFetcher: EndorsementSource {
         return try result.get()
     }
 
+    /// What a source gave, or what was kept if the vendor made that later: a mirror may hold on to what suits it.
+    static func latest(_ found: CheckedEndorsement, _ known: CheckedEndorsement?) -> CheckedEndorsement {
+        guard let known, known.item == found.item, known.from > found.from else { return found }
+        return known
+    }
+
     private func fetch(
         _ item: EndorsementItem, _ now: Int64, _ checker: EndorsementChecker
     ) async -> Result<CheckedEndorsement, EndorsementFailure> {
@@ -83,7 +89,7 @@ public actor EndorsementFetcher: EndorsementSource {
         if mode == .online { sources += services as [any EndorsementSource] }
         for source in sources {
             do {
-                let found = try await source.obtain(item, at: now, checker: checker)
+                let found = Self.latest(try await source.obtain(item, at: now, checker: checker), known)
                 // What cannot be kept is fetched again the next time; what was found serves nevertheless.
                 try? cache?.store(found, fetched: now)
                 return .success(found)

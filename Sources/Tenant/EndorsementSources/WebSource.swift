@@ -95,6 +95,9 @@ public struct WebSource: EndorsementSource {
             }
         } catch let error as AnswerTooLong {
             return .next(.init(place: address, reason: error.description))
+        } catch let error as AnswerTooSlow {
+            // Asked again, it would take the time that the other mirrors have.
+            return .next(.init(place: address, reason: error.description))
         } catch {
             return .again(reason: "\(error)", after: nil)
         }

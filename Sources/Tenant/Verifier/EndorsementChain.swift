@@ -45,7 +45,9 @@ public struct EndorsementChain: Sendable {
                 && leaf.commonName == "SEV-\(leafKind.rawValue)",
             .chain, "chain", "\(leaf.commonName) <- \(intermediate.commonName) <- \(root.commonName)",
             passed: "every certificate is signed by the next", failed: "the certificates have the wrong roles")
-        lists = try Self.lists(raw, revocationLists, root, &record)
+        var lists = try Self.lists(revocationLists, of: root, &record)
+        if let der = raw.revocationList { lists.append(try Self.genuine(Self.read(der, record), of: root, &record)) }
+        self.lists = lists
         guard let publicKey = try? P384.Signing.PublicKey(derRepresentation: leaf.publicKeyInfo) else {
             throw record.refusal(.certificate, leafKind.rawValue, "", "the report key is not a P-384 key")
         }
@@ -59,8 +61,11 @@ public struct EndorsementChain: Sendable {
     }
 
     /// Looks at what may have changed since the chain was made: the verifier's trust, the time, what is revoked.
+    ///
+    /// - Parameter own: The verifier's lists; those that the chain was not made with are checked now.
     func check(
-        anchors: TrustAnchors, collateral: CollateralPolicy, now: Int64, record: inout VerificationRecord
+        anchors: TrustAnchors, collateral: CollateralPolicy, own: [[UInt8]], now: Int64,
+        record: inout VerificationRecord
     ) throws(EvidenceRefusal) -> TrustAnchors.Match {
         guard let match = anchors.match(identity, for: technology) else {
             throw Self.untrusted(identity, technology, record)
@@ -69,6 +74,8 @@ public struct EndorsementChain: Sendable {
             "root", Hex.encode(identity.fingerprint),
             match.simulated ? "\(root.commonName) of a pinned software stand-in" : "AMD's \(root.commonName)")
         try Self.checkValidity([root, intermediate, leaf], now, &record)
+        let known = Set(lists.map(\.der))
+        let lists = lists + (try Self.lists(own.filter { !known.contains($0) }, of: root, &record))
         if lists.isEmpty {
             switch collateral {
             case .revocationListRequired:
@@ -136,28 +143,37 @@ public struct EndorsementChain: Sendable {
             failed: "the report key's certificate claims to be an authority")
     }
 
-    /// The verifier's own lists of the root and the one that came with the evidence, each of them the root's.
+    /// Those of the verifier's own lists that are of the root, each signed by it.
     private static func lists(
-        _ raw: RawEvidence, _ own: [[UInt8]], _ root: EndorsementCertificate, _ record: inout VerificationRecord
+        _ own: [[UInt8]], of root: EndorsementCertificate, _ record: inout VerificationRecord
     ) throws(EvidenceRefusal) -> [RevocationList] {
         var lists: [RevocationList] = []
+        for der in own {
+            let list = try read(der, record)
+            if list.issuer == root.subject { lists.append(try genuine(list, of: root, &record)) }
+        }
+        return lists
+    }
+
+    private static func read(
+        _ der: [UInt8], _ record: VerificationRecord
+    ) throws(EvidenceRefusal) -> RevocationList {
         do throws(WireError) {
-            for der in own {
-                let list = try RevocationList(der: der)
-                if list.issuer == root.subject { lists.append(list) }
-            }
-            if let der = raw.revocationList { lists.append(try RevocationList(der: der)) }
+            return try RevocationList(der: der)
         } catch {
             throw record.refusal(.revocation, "revocation", "", error.description)
         }
-        for list in lists {
-            let isGenuine =
-                list.issuer == root.subject && root.isAuthority(forLists: true)
-                && PSSSignature.isValid(list.signature, over: list.signedPart, by: root.publicKeyInfo)
-            try record.require(
-                isGenuine, .revocation, "revocation list", "", passed: "the root's",
-                failed: "the list of revoked certificates is not the root's")
-        }
-        return lists
+    }
+
+    private static func genuine(
+        _ list: RevocationList, of root: EndorsementCertificate, _ record: inout VerificationRecord
+    ) throws(EvidenceRefusal) -> RevocationList {
+        let isGenuine =
+            list.issuer == root.subject && root.isAuthority(forLists: true)
+            && PSSSignature.isValid(list.signature, over: list.signedPart, by: root.publicKeyInfo)
+        try record.require(
+            isGenuine, .revocation, "revocation list", "", passed: "the root's",
+            failed: "the list of revoked certificates is not the root's")
+        return list
     }
 }

@@ -3,6 +3,7 @@ import WireFormat
 
 /// A list of revoked certificates of AMD's shape, taken apart but not trusted.
 struct RevocationList: Sendable {
+    let der: [UInt8]
     let signedPart: [UInt8]
     let signature: [UInt8]
     let issuer: [UInt8]
@@ -17,6 +18,7 @@ struct RevocationList: Sendable {
         guard der.count <= Self.sizeLimit else {
             throw WireError(field: field, reason: "exceeds \(Self.sizeLimit) bytes")
         }
+        self.der = der
         let parts = try ASN1Reading.children(try ASN1Reading.parse(der, field), .sequence, field)
         guard parts.count == 3 else { throw WireError(field: field, reason: "has an unexpected structure") }
         signedPart = Array(parts[0].encodedBytes)

@@ -61,7 +61,8 @@ public struct SNPVerifier: Sendable {
             throw record.refusal(
                 .chain, "signing key", "\(report.signingKey)", "the certificates are of another kind of key")
         }
-        let match = try chain.check(anchors: anchors, collateral: collateral, now: clock(), record: &record)
+        let match = try chain.check(
+            anchors: anchors, collateral: collateral, own: revocationLists, now: clock(), record: &record)
         try Self.checkSignature(report, chain, &record)
         try Self.checkProcessor(report, chain, match.productLine, &record)
         return VerifiedEvidence(report: report, chain: chain, match: match, record: record)

@@ -27,7 +27,8 @@ extension EndorsementFiles {
         guard let leaf = certificates[isProvider ? .vlek : .vcek] else {
             return report.signingKey == .none ? [] : [Self.missingKey(report)]
         }
-        guard certificates[.crl] == nil, let line = try? ProductLine.ofKey(leaf),
+        // A list that came with the evidence is the host's choice: an older one that is still valid, say.
+        guard let line = try? ProductLine.ofKey(leaf),
             !amdRevocationLists.contains(where: { Self.isList($0, of: line) })
         else { return [] }
         return [EndorsementNeed([.amdRevocationList(line, forProviders: isProvider)], isEssential: false)]
