@@ -2,9 +2,9 @@
 ONLY ?=
 INPUTS ?=
 
-.PHONY: docs demo test bench lint format tcb clean setup guest programs fuzz differential
+.PHONY: docs demo test bench lint format tcb clean setup guest core programs fuzz differential
 
-demo: programs guest
+demo: core guest
 	./testudo demo
 
 test: setup
@@ -13,8 +13,8 @@ test: setup
 differential: setup
 	scripts/differential 100000
 
-# What is measured of Rego alone needs neither the programs nor the guest.
-bench: $(if $(filter rego% measure%,$(ONLY)),,programs guest)
+# What is measured of Rego and evidence needs neither the programs nor the guest.
+bench: $(if $(filter rego% measure% verify%,$(ONLY)),,core guest)
 	scripts/bench $(ONLY)
 
 fuzz: setup
@@ -32,10 +32,14 @@ tcb: guest
 setup:
 	@scripts/setup
 
-programs: setup
+core: setup
 	@scripts/build-programs
 
-guest: programs
+# All that can be installed: those of `core`, and the attestation service for anybody.
+programs: setup
+	@scripts/build-programs testudo-attestation
+
+guest: core
 	@./testudo guest build
 
 clean:

@@ -55,7 +55,7 @@ struct Verifications {
     }
 
     /// Within the validity of the certificates, in seconds since 1970.
-    private static let snpTime: Int64 = 1_760_000_000
+    private static let snpTime: Int64 = 1_788_220_800
 
     /// The uncompressed point of `length` bytes in a certificate.
     private static func point(_ certificate: [UInt8], _ length: Int) throws -> [UInt8] {

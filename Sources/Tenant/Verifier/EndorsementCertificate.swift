@@ -27,9 +27,9 @@ struct EndorsementCertificate: Sendable {
     let extensions: [ASN1ObjectIdentifier: Extension]
 
     /// SHA-256 of the certificate.
-    let fingerprint: [UInt8]
+    var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
     /// SHA-256 of the public key.
-    let publicKeyFingerprint: [UInt8]
+    var publicKeyFingerprint: [UInt8] { Array(SHA256.hash(data: publicKeyInfo)) }
 
     private static let commonNameType: ASN1ObjectIdentifier = [2, 5, 4, 3]
     private static let basicConstraints: ASN1ObjectIdentifier = [2, 5, 29, 19]
@@ -58,8 +58,6 @@ struct EndorsementCertificate: Sendable {
         notBefore = try ASN1Reading.time(validity[0], field)
         notAfter = try ASN1Reading.time(validity[1], field)
         publicKeyInfo = Array(body[6].encodedBytes)
-        fingerprint = Array(SHA256.hash(data: der))
-        publicKeyFingerprint = Array(SHA256.hash(data: publicKeyInfo))
         extensions = try Self.extensions(body[7], field)
     }
 

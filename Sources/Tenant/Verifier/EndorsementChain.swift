@@ -10,6 +10,7 @@ public struct EndorsementChain: Sendable {
     let technology: Technology
     let kind: SNPReport.SigningKey
     let root: EndorsementCertificate
+    let identity: TrustAnchors.Root
     let intermediate: EndorsementCertificate
     let leaf: EndorsementCertificate
     let key: EndorsedKey
@@ -33,8 +34,9 @@ public struct EndorsementChain: Sendable {
         intermediate = try Self.certificate(.ask, in: raw, record)
         root = try Self.certificate(.ark, in: raw, record)
 
-        guard let match = anchors.match(root, for: raw.technology) else {
-            throw Self.untrusted(root, technology, record)
+        identity = TrustAnchors.Root(root)
+        guard let match = anchors.match(identity, for: raw.technology) else {
+            throw Self.untrusted(identity, technology, record)
         }
         try Self.checkIssuance(root, intermediate, leaf, &record)
         let line = match.productLine.rawValue
@@ -60,9 +62,11 @@ public struct EndorsementChain: Sendable {
     func check(
         anchors: TrustAnchors, collateral: CollateralPolicy, now: Int64, record: inout VerificationRecord
     ) throws(EvidenceRefusal) -> TrustAnchors.Match {
-        guard let match = anchors.match(root, for: technology) else { throw Self.untrusted(root, technology, record) }
+        guard let match = anchors.match(identity, for: technology) else {
+            throw Self.untrusted(identity, technology, record)
+        }
         record.pass(
-            "root", Hex.encode(root.fingerprint),
+            "root", Hex.encode(identity.fingerprint),
             match.simulated ? "\(root.commonName) of a pinned software stand-in" : "AMD's \(root.commonName)")
         try Self.checkValidity([root, intermediate, leaf], now, &record)
         if lists.isEmpty {
@@ -86,7 +90,7 @@ public struct EndorsementChain: Sendable {
     }
 
     private static func untrusted(
-        _ root: EndorsementCertificate, _ technology: Technology, _ record: VerificationRecord
+        _ root: TrustAnchors.Root, _ technology: Technology, _ record: VerificationRecord
     ) -> EvidenceRefusal {
         record.refusal(
             .root, "root", Hex.encode(root.fingerprint),

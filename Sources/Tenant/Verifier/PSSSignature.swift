@@ -9,14 +9,14 @@ enum PSSSignature {
         "a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130"
 
     /// The two encodings in use: with the trailer field spelled out, against DER (ARK, ASK), and without (VCEK).
-    private static let encodings: Set<String> = [
+    private static let encodings: [[UInt8]] = [
         "304606092a864886f70d01010a3039" + parameters + "a303020101",
         "304106092a864886f70d01010a3034" + parameters,
-    ]
+    ].compactMap { try? Hex.decode($0, field: "algorithm") }
 
     /// Refuses every other algorithm or parameter; the inner and the outer statement must agree.
     static func check(inner: ASN1Node, outer: ASN1Node, _ field: String) throws(WireError) {
-        guard encodings.contains(Hex.encode(inner.encodedBytes)) else {
+        guard encodings.contains(where: { $0.elementsEqual(inner.encodedBytes) }) else {
             throw WireError(field: field, reason: "is not signed with RSA-PSS, SHA-384 and 48 bytes of salt")
         }
         guard inner.encodedBytes == outer.encodedBytes else {

@@ -68,8 +68,8 @@ public struct VerifiedEvidence: Sendable {
         self.report = report
         self.productLine = match.productLine
         self.simulated = match.simulated
-        self.rootFingerprint = chain.root.fingerprint
-        self.rootKeyFingerprint = chain.root.publicKeyFingerprint
+        self.rootFingerprint = chain.identity.fingerprint
+        self.rootKeyFingerprint = chain.identity.keyFingerprint
         self.endorsedUntil = chain.endorsedUntil
         self.endorsement = chain.key
         self.record = record

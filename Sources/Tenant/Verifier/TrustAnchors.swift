@@ -48,9 +48,25 @@ public struct TrustAnchors: Equatable, Sendable {
         let simulated: Bool
     }
 
+    /// A root by what it is recognised by.
+    struct Root: Sendable {
+        /// Its name.
+        let commonName: String
+        /// SHA-256 of the certificate.
+        let fingerprint: [UInt8]
+        /// SHA-256 of the public key.
+        let keyFingerprint: [UInt8]
+
+        init(_ certificate: EndorsementCertificate) {
+            commonName = certificate.commonName
+            fingerprint = certificate.fingerprint
+            keyFingerprint = certificate.publicKeyFingerprint
+        }
+    }
+
     /// Finds `root` among the roots of `technology`; nil when it is none of them.
-    func match(_ root: EndorsementCertificate, for technology: Technology) -> Match? {
-        let hardware = Self.amdKeys[Hex.encode(root.publicKeyFingerprint)]
+    func match(_ root: Root, for technology: Technology) -> Match? {
+        let hardware = Self.amdKeys[Hex.encode(root.keyFingerprint)]
         switch technology.roots {
         case .amd:
             guard let hardware else { return nil }
