@@ -80,6 +80,11 @@ struct EndorsementTests {
         _ = try await Self.attest(bench)
         let missing = try await Self.denial(bench)
         #expect(missing.check == "collateral" && missing.reason.contains("list of revoked"), "\(missing)")
+        // Once the certificate is kept, a forgery makes nobody ask any more.
+        let count = vendor.targets.count
+        #expect(try await Self.attest(bench).status == 401)
+        #expect(try await Self.denial(bench).check == "signature")
+        #expect(vendor.targets.count == count)
         await vendor.stop()
         let kept = try Self.bench("http://127.0.0.1:1", offline: true)
         try FileManager.default.copyItem(atPath: bench.folder + "/endorsements", toPath: kept.folder + "/endorsements")

@@ -63,11 +63,14 @@ public final class EndorsementSupply: Sendable {
         let isVerifiable = !needs.contains(where: \.isEssential)
         // Forged evidence ends here.
         if isVerifiable { _ = try await verify(files) } else if !isBound { return try await verify(files) }
-        guard let services else {
-            let gathering = EndorsementGathering(from: kept, checker: checker, now: clock())
-            return try await verify(await gathering.complete(files, for: evidence).files)
+        guard let services else { return try await verify(await stocked(files, for: evidence).files) }
+        var isKept = true
+        if !isVerifiable {
+            let stocked = await stocked(files, for: evidence)
+            isKept = !stocked.missing.contains(where: \.need.isEssential)
+            // So does forged evidence of a machine whose certificate is kept.
+            if isKept { _ = try await verify(stocked.files) }
         }
-        let isKept = isVerifiable ? true : await hasKey(for: evidence, files)
         guard ration.withLock({ $0.begin(isRationed: !isKept, now: .now) }) else {
             throw EndorsementShortage(reason: "vendors are asked too often: \(Self.text(needs))")
         }
@@ -81,10 +84,11 @@ public final class EndorsementSupply: Sendable {
         return try await verify(gathered.files)
     }
 
-    /// Whether the certificate of the evidence's key is kept here: then nobody is asked for it.
-    private func hasKey(for evidence: EndorsedEvidence, _ files: EndorsementFiles) async -> Bool {
-        let gathering = EndorsementGathering(from: kept, checker: checker, now: clock())
-        return await !gathering.complete(files, for: evidence).missing.contains(where: \.need.isEssential)
+    /// What is at hand with what the cache and folders have.
+    private func stocked(
+        _ files: EndorsementFiles, for evidence: EndorsedEvidence
+    ) async -> EndorsementGathering.Gathered {
+        await EndorsementGathering(from: kept, checker: checker, now: clock()).complete(files, for: evidence)
     }
 
     private static func text(_ needs: [EndorsementNeed]) -> String {
