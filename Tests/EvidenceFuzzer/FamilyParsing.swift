@@ -149,6 +149,23 @@ enum CertificateParsing {
 }
 
 enum CollateralParsing {
+    /// The bytes as if a source had given them for each kind of thing.
+    static func sources(_ bytes: [UInt8]) {
+        let items: [EndorsementItem] = [
+            .chipKey(
+                .milan, chip: [], firmware: TCBVersion.Components(bootLoader: 0, tee: 0, snp: 0, microcode: 0)),
+            .authorities(.milan, forProviders: false), .amdRevocationList(.milan, forProviders: false),
+            .tcbInfo(.tdx, fmspc: []), .enclaveIdentity(.tdx), .platformRevocationList(.processor),
+            .rootRevocationList,
+        ]
+        for item in items {
+            var files = EndorsementFiles()
+            let given = CheckedEndorsement(item: item, bytes: bytes, issuerChain: nil, from: 0, until: 1)
+            try? files.add(given)
+            try? files.add(given)
+        }
+    }
+
     static func collateral(_ bytes: [UInt8]) throws(WireError) {
         let json = try JSONValue.parse(bytes)
         if json["tcbInfo"] != nil || json["enclaveIdentity"] != nil {

@@ -55,6 +55,7 @@ extension Format {
         case .revocationList: try CertificateParsing.lists(bytes)
         case .collateral: try CollateralParsing.collateral(bytes)
         case .endorsements:
+            CollateralParsing.sources(bytes)
             let files = try EndorsementFiles([(name: "file", bytes: bytes)])
             if let evidence = SNPParsing.sample { _ = try files.certificates(for: evidence) }
             _ = try files.intel
