@@ -2,6 +2,7 @@ import Crypto
 import Envelope
 import Evidence
 import Foundation
+import GRDB
 import Testing
 import Verifier
 import WireFormat
@@ -176,5 +177,24 @@ struct ReferenceValueTests {
         #expect(bench.broker.named.all.isEmpty)
         #expect(try await publish(now + 60, "d").status == 200)
         #expect(known() == [.string(String(repeating: "d", count: 96))])
+    }
+
+    @Test func `a release that was put back into the database counts for nothing after a restart`() async throws {
+        let bench = try BrokerBench()
+        let old = try Self.release(bench, bench.time.now, "a")
+        let new = try Self.release(bench, bench.time.now + 1, "b")
+        for release in [old, new] {
+            #expect(try await bench.administer("PUT", "testudo/reference-values", release).status == 200)
+        }
+        let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        func restarted() throws -> KeyBroker {
+            try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+        }
+        #expect(try restarted().released.values.values.count == 1)
+        try await bench.broker.store.pool.write {
+            try $0.execute(
+                sql: "UPDATE reference_document SET jws = ?", arguments: [String(decoding: old, as: UTF8.self)])
+        }
+        #expect(try restarted().released.values == .none)
     }
 }

@@ -52,11 +52,14 @@ struct TechnologyTests {
     }
 
     private static func register(
-        _ bench: BrokerBench, _ guest: FakeGuest, _ tpm: SoftwareTPM, measurements: JSONValue? = nil
+        _ bench: BrokerBench, _ guest: FakeGuest, _ tpm: SoftwareTPM, measurements: JSONValue? = nil,
+        hardwareOnly: Bool = false
     ) async throws {
         try await bench.prepare(
             guest,
-            changes: ["measurements": measurements ?? [.string(tpm.measurement)], "simulated": false])
+            changes: [
+                "measurements": measurements ?? [.string(tpm.measurement)], "simulated": .bool(!hardwareOnly),
+            ])
     }
 
     private static func refusal(_ response: BrokerResponse) -> String {
@@ -124,6 +127,87 @@ struct TechnologyTests {
         try await Self.register(bench, guest, tpm)
         let response = try await Self.attest(bench, tpm, guest)
         #expect(Self.refusal(response).contains("hardware: contraindicated"))
+    }
+
+    @Test(arguments: [
+        ("{\"executables\": 3}", "says nothing of hardware"),
+        ("{\"executables\": 3, \"hardware\": 2}", "says nothing of configuration"),
+        ("{\"executables\": 3, \"hardware\": 1, \"configuration\": 2}", "hardware: none"),
+        ("{\"executables\": 3, \"hardware\": 2, \"configuration\": 2}", "not attested"),
+    ])
+    func `software that poses as a TPM gets nothing, whatever the policy leaves unsaid`(
+        _ claims: String, _ reason: String
+    ) async throws {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        let policy = "package policy\nimport rego.v1\ntrust_claims := \(claims)"
+        let bench = try await Self.bench(tpm, knowsKey: false, policy: policy)
+        try await Self.register(bench, guest, tpm)
+        let response = try await Self.attest(bench, tpm, guest)
+        #expect(response.status == 401)
+        #expect(Self.refusal(response).contains(reason), "\(Self.refusal(response))")
+    }
+
+    @Test func `a TPM alone is no hardware that keeps the host out`() async throws {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        let bench = try await Self.bench(tpm)
+        try await Self.register(bench, guest, tpm)
+        let response = try await Self.attest(bench, tpm, guest)
+        let token = try #require(try JSONValue.parse(response.body)["token"]?.stringValue)
+        #expect(TenantCA.root(for: try bench.broker.tokens.guest(bearing: token)) == .simulated)
+        try await Self.register(bench, guest, tpm, hardwareOnly: true)
+        let refused = try await Self.attest(bench, tpm, guest)
+        #expect(refused.status == 403)
+        #expect(Self.refusal(refused).contains("hardware only"))
+    }
+
+    @Test(arguments: ["snp", "tdx"])
+    func `a released debug guest passes only where the manifest asks for one`(_ technology: String) throws {
+        let measurement = String(repeating: "ab", count: 48)
+        let reference = ReferenceValue(
+            technology: try #require(Technology(rawValue: technology)),
+            measurement: try LaunchMeasurement(hex: measurement), processors: 1, debug: true, version: "0.1.0")
+        let registration = try Self.registration([.string(measurement)])
+        for debug in [false, true] {
+            let refusal = GuestStanding.refusal(
+                try Self.guest(technology, measurement, debug: debug), registration: registration,
+                reference: reference, now: 1)
+            #expect(refusal?.check == (debug ? nil : "debug-guest"))
+        }
+    }
+
+    @Test func `a release alone does not vouch for a trust domain`() throws {
+        let measurement = String(repeating: "ab", count: 48)
+        let reference = ReferenceValue(
+            technology: .tdx, measurement: try LaunchMeasurement(hex: measurement), processors: 1, debug: false,
+            version: "0.1.0")
+        let guest = try Self.guest("tdx", measurement, debug: false)
+        for (measurements, check) in [
+            ("any-reference", "manifest-measurement"), ([.string(measurement)], nil),
+        ] as [(JSONValue, String?)] {
+            let refusal = GuestStanding.refusal(
+                guest, registration: try Self.registration(measurements), reference: reference, now: 1)
+            #expect(refusal?.check == check)
+        }
+    }
+
+    private static func registration(_ measurements: JSONValue) throws -> Registration {
+        try Registration(
+            digest: String(repeating: "00", count: 32),
+            body: [
+                "name": "a", "namespace": "b", "hostnames": [], "measurements": measurements, "guestVersion": "0.1.0",
+                "simulated": false, "resources": [], "expires": 9_000_000_000, "state": "active", "owner": "",
+            ], now: 1, stored: true)
+    }
+
+    private static func guest(_ technology: String, _ measurement: String, debug: Bool) throws -> AttestedGuest {
+        try AttestedGuest(
+            claims: [
+                "manifest": "00", "measurement": .string(measurement), "technology": .string(technology),
+                "simulated": false, "debug": .bool(debug), "instance": "", "epoch": 0, "binding": "launch",
+                "tlsKey": "",
+            ], encryptionKey: .null)
     }
 
     @Test func `a refusal names the protection that the manifest demands and the machine lacks`() async throws {

@@ -194,6 +194,31 @@ struct AppraiserTests {
         let expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
         #expect(refusal(verified, appraiser, expectations) == .policy)
     }
+
+    @Test func `a second policy that is silent, or warns of what runs, refuses`() throws {
+        struct Fixed: AppraisalPolicy {
+            let identifier = "fixed"
+            let claims: [TrustVector.Subject: Int8]
+            func trustVector(for input: AppraisalInput) -> TrustVector { TrustVector(claims) }
+        }
+        let verified = try verified()
+        let expectations = Expectations(reportData: verified.report.reportData, launch: launch(verified))
+        for claims: [TrustVector.Subject: Int8] in [
+            [:], [.executables: 0], [.executables: 1, .hardware: 2], [.hardware: -1], [.executables: 33],
+            [.executables: 97],
+        ] {
+            let appraiser = Appraiser(
+                requirements: requirements, references: reference(verified),
+                policy: StricterPolicy(StandardPolicy(), Fixed(claims: claims)))
+            #expect(refusal(verified, appraiser, expectations) == .policy, "\(claims)")
+        }
+        for claims: [TrustVector.Subject: Int8] in [[.executables: 3], [.hardware: 32]] {
+            let appraiser = Appraiser(
+                requirements: requirements, references: reference(verified),
+                policy: StricterPolicy(StandardPolicy(), Fixed(claims: claims)))
+            #expect(throws: Never.self) { try appraiser.appraise(verified, expecting: expectations) }
+        }
+    }
 }
 
 @Suite("Trust claims and reference values")

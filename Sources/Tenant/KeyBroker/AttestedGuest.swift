@@ -29,6 +29,9 @@ public struct AttestedGuest: Sendable, Equatable {
     /// The key to which resources are encrypted.
     public let encryptionKey: JSONValue
 
+    /// Whether anything keeps the host out of its memory, real or simulated: a machine with nothing but a TPM has none.
+    var isIsolated: Bool { technology != "tpm" }
+
     /// The `testudo` member of a token.
     var claims: JSONValue {
         .object([

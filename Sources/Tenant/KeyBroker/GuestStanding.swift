@@ -11,10 +11,18 @@ enum GuestStanding {
             return .deny("manifest-unregistered", "the manifest digest is not registered")
         }
         if let (check, reason) = registration.refusal(now: now) { return .deny(check, reason) }
+        guard !(reference?.debug ?? false) || guest.debug else {
+            return .deny("debug-guest", "a released debug guest runs, and the manifest did not ask for one")
+        }
         if let denial = unknownGuest(guest, registration: registration, reference: reference) { return denial }
         guard registration.allowsSimulated || !guest.simulated else {
             return .deny(
                 "simulated", "the guest's processor is simulated and the manifest is registered for hardware only")
+        }
+        guard registration.allowsSimulated || guest.isIsolated else {
+            return .deny(
+                "simulated",
+                "a TPM alone leaves memory open to the host, and the manifest is registered for hardware only")
         }
         if case .only(let allowed) = registration.measurements, !allowed.contains(guest.measurement) {
             return .deny("manifest-measurement", "the manifest is registered for other measurements")
@@ -22,8 +30,8 @@ enum GuestStanding {
         return nil
     }
 
-    /// The technologies whose measurements releases name.
-    private static let released: Set<Technology> = [.snp, .softSNP, .tdx, .softTDX]
+    /// The technologies whose launch measurement, which releases name, covers all that boots. TDX's covers firmware alone.
+    private static let released: Set<Technology> = [.snp, .softSNP]
 
     /// Why what runs is nothing that the tenant or a publisher knows; nil when one of them does.
     ///

@@ -63,9 +63,10 @@ final class NamedReferenceValues: Sendable {
         }
     }
 
-    /// Puts the values of a release document that is stored already into memory.
-    func project(_ document: ReferenceDocument) {
-        known.withLock { _ = try? $0.take(document) }
+    /// Puts the values of a release document that is stored already into memory; answers whether they may be there, which
+    /// an older document than one that was seen may not.
+    func project(_ document: ReferenceDocument) -> Bool {
+        known.withLock { (try? $0.take(document)) != nil }
     }
 
     /// Forgets a name; answers whether it was known.

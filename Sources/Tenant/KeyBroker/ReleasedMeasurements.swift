@@ -29,12 +29,13 @@ final class ReleasedMeasurements: Sendable {
         }
         var found: [String: ReleaseDocument] = [:]
         for compact in stored {
-            guard let parsed = try? Self.parse(compact, keys: keys) else { continue }
-            found[parsed.document.version] = parsed.document
-            // As of when it was issued, so that one that expired is listed as such.
-            if let projection = try? parsed.projection(now: parsed.document.issuedAt ?? clock.seconds) {
+            // As of when it was issued, so that one that expired is listed as such. One that was rolled back behind what
+            // the marks remember counts no more than one that nobody signed.
+            guard let parsed = try? Self.parse(compact, keys: keys),
+                let projection = try? parsed.projection(now: parsed.document.issuedAt ?? clock.seconds),
                 named.project(projection)
-            }
+            else { continue }
+            found[parsed.document.version] = parsed.document
         }
         documents = Mutex(found)
     }

@@ -66,14 +66,39 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
         guard TrustTier(claim: vector.claims[.executables] ?? 0) == .affirming else {
             throw AppraisalFailure(check: check, reason: "attestation policy \(name) does not know what runs")
         }
-        let mayWarn = result.verified.simulated || result.verified.protections.mechanism == .tpm
+        let verified = result.verified
+        let mayWarn = verified.simulated || verified.protections.mechanism == .tpm
+        func isEnough(_ subject: TrustVector.Subject, _ tier: TrustTier) -> Bool {
+            tier == .affirming
+                || (tier == .warning && mayWarn && (subject == .hardware || subject == .configuration))
+        }
         for (subject, claim) in vector.claims.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             let tier = TrustTier(claim: claim)
-            let isMinor = tier == .warning && mayWarn && (subject == .hardware || subject == .configuration)
-            guard tier <= .affirming || isMinor else {
+            guard isEnough(subject, tier) else {
                 throw AppraisalFailure(
                     check: check, reason: "attestation policy \(name) says \(subject.rawValue): \(tier.name)")
             }
+        }
+        // Silence is no trust: a policy that looks at what runs alone has not looked at who says so.
+        for subject in [TrustVector.Subject.hardware, .configuration] where vector.claims[subject] == nil {
+            throw AppraisalFailure(
+                check: check, reason: "attestation policy \(name) says nothing of \(subject.rawValue)")
+        }
+        try checkHardware(verified)
+    }
+
+    /// What no policy can do without: somebody vouches for the key that signed, and Intel for the platform's state.
+    private static func checkHardware(_ verified: VerifiedSubmission) throws(AppraisalFailure) {
+        let attested = verified.protections.findings[.attested]
+        guard attested?.isGiven ?? false else {
+            throw AppraisalFailure(
+                check: EvidenceCheck.protection.rawValue,
+                reason: "the machine is not attested: \(attested?.reason ?? "nothing is known of it")")
+        }
+        let needsStatus = ["tdx", "sgx", "az-tdx-vtpm"].contains(verified.tee)
+        guard !needsStatus || verified.tcbStatus != nil else {
+            throw AppraisalFailure(
+                check: EvidenceCheck.collateral.rawValue, reason: "Intel's status of the platform is not known")
         }
     }
 }

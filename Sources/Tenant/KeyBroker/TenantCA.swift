@@ -6,14 +6,14 @@ import X509
 
 /// The tenant's certificate authority: leaves for attested guests, at most one hour long (R11).
 ///
-/// Two roots that never sign each other: `tenant` for guests on hardware, `simulated` for all that a software root or a
-/// debug build stands behind.
+/// Two roots that never sign each other: `tenant` for guests on hardware, `simulated` for all that a software root, a
+/// debug build or a TPM alone stands behind.
 public struct TenantCA: Sendable {
     /// The names of the two roots.
     public enum Root: String, Sendable, CaseIterable {
         /// For guests that hardware protects.
         case tenant
-        /// For simulated and debug guests.
+        /// For simulated and debug guests, and machines with nothing but a TPM.
         case simulated
     }
 
@@ -36,7 +36,9 @@ public struct TenantCA: Sendable {
     func certificate(_ root: Root) -> String { roots[root]?.pem ?? "" }
 
     /// Which root may sign for a guest.
-    static func root(for guest: AttestedGuest) -> Root { guest.simulated || guest.debug ? .simulated : .tenant }
+    static func root(for guest: AttestedGuest) -> Root {
+        guest.simulated || guest.debug || !guest.isIsolated ? .simulated : .tenant
+    }
 
     /// Signs a leaf for a guest whose registration is active.
     ///

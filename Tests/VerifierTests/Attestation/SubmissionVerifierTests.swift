@@ -105,6 +105,35 @@ struct SubmissionVerifierTests {
         #expect(demand?.reason.contains("debug") == true)
     }
 
+    @Test func `a domain's measurement covers what its firmware measured`() throws {
+        let sample = try #require(SubmissionBench.samples.first { $0.tee == "tdx" })
+        let verified = try SubmissionVerifier(sample.settings).verify(sample.submission())
+        let body = try #require(verified.claims["quote"]?["body"])
+        var content: [UInt8] = []
+        for name in ["mr_td", "rtmr_0", "rtmr_1", "rtmr_2"] {
+            content += try Hex.decode(try #require(body[name]?.stringValue), field: name)
+        }
+        #expect(content.count == 192)
+        #expect(verified.measurement == HashAlgorithm.sha384.digest(content))
+    }
+
+    @Test(arguments: ["az-snp-vtpm", "az-tdx-vtpm"])
+    func `the measurement of a machine on Azure covers what it booted`(_ tee: String) throws {
+        let sample = try #require(SubmissionBench.samples.first { $0.tee == tee })
+        let verified = try SubmissionVerifier(sample.settings).verify(sample.submission())
+        let evidence = try AzureVTPMEvidence(json: sample.evidence)
+        let hardware = try HCLReport(parsing: evidence.hclReport).hardwareReport
+        // The report of either has its measurement in a place that its length tells: TDREPORT's MRTD is at 512 + 16.
+        let measured = Array(tee == "az-snp-vtpm" ? hardware[0x90..<0xC0] : hardware[528..<576])
+        var content = measured
+        for index in BootMeasurement.registers {
+            let name = String(index / 10) + String(index % 10)
+            let text = try #require(verified.claims["tpm"]?["pcr\(name)"]?.stringValue)
+            content += try Hex.decode(text, field: name)
+        }
+        #expect(verified.measurement == HashAlgorithm.sha384.digest(content))
+    }
+
     @Test func `an event log is replayed against the quote's registers`() throws {
         var evidence = try SubmissionBench.quote("evidence/tdx/real/tdx-v4-phala/quote.dat").objectValue ?? [:]
         evidence["cc_eventlog"] = .string(

@@ -60,7 +60,8 @@ extension SubmissionVerifier {
         return VerifiedSubmission(
             submission, claims: AzureClaims.claims(of: verified),
             protections: ProtectionView(verified.hardware, firmware: settings.reports.firmware),
-            measurement: verified.hardware.report.measurement.bytes,
+            measurement: BootMeasurement.machine(
+                verified.quote.registers, behind: verified.hardware.report.measurement.bytes),
             fields: Self.undemanded(verified.fields, submission, reportData: ["extraData", "user data"]) + distrusted)
     }
 

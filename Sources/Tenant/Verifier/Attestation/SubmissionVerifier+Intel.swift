@@ -47,7 +47,8 @@ extension SubmissionVerifier {
         }
         return VerifiedSubmission(
             submission, claims: claims, protections: ProtectionView(verified), simulated: verified.simulated,
-            debug: verified.report.attributes.debug, measurement: verified.report.mrTD,
+            debug: verified.report.attributes.debug,
+            measurement: BootMeasurement.domain(mrTD: verified.report.mrTD, rtmr: verified.report.rtmr),
             tcbStatus: Self.status(verified.endorsement), fields: fields)
     }
 
@@ -83,7 +84,8 @@ extension SubmissionVerifier {
         if let digest = submission.initDataDigest { try verified.quote.requireInitData(digest: digest) }
         return VerifiedSubmission(
             submission, claims: AzureClaims.claims(of: verified), protections: ProtectionView(verified.hardware),
-            measurement: verified.hardware.report.mrTD, tcbStatus: Self.status(verified.hardware.endorsement),
+            measurement: BootMeasurement.machine(verified.quote.registers, behind: verified.hardware.report.mrTD),
+            tcbStatus: Self.status(verified.hardware.endorsement),
             fields: Self.undemanded(verified.fields, submission, reportData: ["extraData", "user data"]) + distrusted)
     }
 }

@@ -25,19 +25,8 @@ extension SubmissionVerifier {
         }
         return VerifiedSubmission(
             submission, claims: TPMClaims.claims(of: verified), protections: ProtectionView(tpm: isKnown),
-            measurement: Self.bootMeasurement(verified.registers),
+            measurement: BootMeasurement.machine(verified.registers),
             fields: fields + record.fields)
-    }
-
-    /// A TPM has no launch measurement: the SHA-384 of the SHA-256 registers 0 to 7 (firmware, its settings, boot loader), 9
-    /// (what Linux's stub loads) and 11 (a unified kernel image) stands for one; nil when one of them was not quoted.
-    private static func bootMeasurement(_ registers: PCRBanks) -> [UInt8]? {
-        var content: [UInt8] = []
-        for register in [0, 1, 2, 3, 4, 5, 6, 7, 9, 11] {
-            guard let value = registers[.sha256, register] else { return nil }
-            content += value
-        }
-        return HashAlgorithm.sha384.digest(content)
     }
 
     /// Guests cut the digest to 32 bytes or fill it up to 64, as their agents did over time; it is never shorter than 32.

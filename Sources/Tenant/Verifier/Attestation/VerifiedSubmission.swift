@@ -23,7 +23,7 @@ public struct VerifiedSubmission: Sendable {
     public let simulated: Bool
     /// Whether the host may look into the guest.
     public let debug: Bool
-    /// The launch measurement, where there is one.
+    /// The measurement of all that boots, where there is one: the launch measurement, or a ``BootMeasurement``.
     public let measurement: [UInt8]?
     /// The vendor's word for the platform's status, where there is one.
     public let tcbStatus: String?
