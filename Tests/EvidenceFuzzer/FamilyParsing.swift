@@ -88,8 +88,10 @@ enum TPMParsing {
         let key = try AttestationKey(parsing: bytes)
         let zeros = [UInt8](repeating: 1, count: 32)
         for signature in [
-            TPMSignature.ecdsa(hash: .sha256, r: zeros, s: zeros), .rsaSSA(hash: .sha256, bytes: zeros),
-            .rsaPSS(hash: .sha384, bytes: zeros),
+            TPMSignature.ecdsa(hash: .sha256, r: zeros, s: zeros), .rsaSSA(hash: .sha1, bytes: zeros),
+            .rsaPSS(hash: .sha384, bytes: zeros), .ecdsa(hash: .sha512, r: [0] + zeros, s: []),
+            .rsaSSA(hash: .sha256, bytes: [UInt8](repeating: 1, count: 256)),
+            .rsaPSS(hash: .sha256, bytes: [UInt8](repeating: 1, count: 256)),
         ] {
             require(!key.isValid(signature, over: [1, 2, 3]), "a signature of nobody is valid")
         }
