@@ -184,4 +184,21 @@ struct EndorsementFetcherTests {
         let collateral = try #require(try known.intel)
         _ = try CheckedCollateral(collateral, for: .tdx, anchors: .hardwareOnly)
     }
+
+    @Test func `Intel's answers saved as files are put together, whatever the order`() throws {
+        let intel = try PublishedVectors.Intel()
+        var files: [(name: String, bytes: [UInt8])] = []
+        for (item, answer) in intel.answers {
+            files.append((name: item.key, bytes: answer.bytes))
+            if let chain = answer.issuerChain { files.append((name: "\(item.key).pem", bytes: chain)) }
+        }
+        for shift in files.indices {
+            let turned = Array(files[shift...] + files[..<shift])
+            let collateral = try #require(try EndorsementFiles(turned).intel)
+            _ = try CheckedCollateral(collateral, for: .tdx, anchors: .hardwareOnly)
+        }
+        let bare = files.filter { !$0.name.hasSuffix(".pem") }
+        let refusal = #expect(throws: WireError.self) { try EndorsementFiles(bare).intel }
+        #expect(refusal?.reason.contains("Issuer-Chain") == true)
+    }
 }

@@ -19,7 +19,8 @@ public struct EndorsementGathering: Sendable {
             let issuers =
                 switch need.candidates.first {
                 case .tcbInfo, .enclaveIdentity, .platformRevocationList:
-                    " (save the certificates of the answer's …-Issuer-Chain header, percent-decoded, beside it)"
+                    " (its signer's certificates are in the answer's …-Issuer-Chain header: save them, percent-decoded, and pass "
+                        + "that file too)"
                 default: ""
                 }
             return "\(name) is at \(urls)\(issuers): pass the file with --endorsement FILE"

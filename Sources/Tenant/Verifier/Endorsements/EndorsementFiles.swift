@@ -14,17 +14,28 @@ public struct EndorsementFiles: Sendable {
     private var collateral = IntelCollateral(
         tcbInfo: nil, qeIdentity: nil, pckRevocationList: nil, pckRevocationListChain: nil, rootRevocationList: nil)
     private var responses: [(member: String, body: [UInt8])] = []
-    private var signers: [String] = []
+    /// Certificates of Intel's signers by name, in PEM.
+    private var signers: [(name: String, pem: String)] = []
 
     /// Intel's data; nil when no file has any of it.
     public var intel: IntelCollateral? {
         get throws(WireError) {
             var result = collateral
-            let chain = Array(signers.joined().utf8)
+            let chain = chain { !$0.hasPrefix(Self.platformAuthority) && $0 != Self.intelRoot }
+            guard responses.isEmpty || !chain.isEmpty else {
+                throw WireError(
+                    field: "endorsements",
+                    reason: "have a document of Intel's without its signer: save the certificates of the answer's "
+                        + "…-Issuer-Chain header, percent-decoded, and pass that file with --endorsement too")
+            }
             for response in responses {
                 let document = try IntelCollateral.SignedDocument(
                     response: response.body, member: response.member, issuerChain: chain)
                 if response.member == "tcbInfo" { result.tcbInfo = document } else { result.qeIdentity = document }
+            }
+            if result.pckRevocationList != nil, result.pckRevocationListChain == nil {
+                let chain = self.chain { $0.hasPrefix(Self.platformAuthority) }
+                result.pckRevocationListChain = chain.isEmpty ? nil : chain
             }
             let isEmpty =
                 result.tcbInfo == nil && result.qeIdentity == nil && result.pckRevocationList == nil
@@ -34,6 +45,16 @@ public struct EndorsementFiles: Sendable {
             throw WireError(
                 field: "endorsements", reason: "have certificates of Intel's signers and nothing that they signed")
         }
+    }
+
+    private static let platformAuthority = "Intel SGX PCK "
+    private static let intelRoot = "Intel SGX Root CA"
+
+    /// The certificates of the signer with a name, and the root's behind it; empty when there is no such signer.
+    private func chain(of isSigner: (String) -> Bool) -> [UInt8] {
+        guard let signer = signers.first(where: { isSigner($0.name) }) else { return [] }
+        let root = signers.first { $0.name == Self.intelRoot }?.pem ?? ""
+        return Array((signer.pem + root).utf8)
     }
 
     /// No file: what is built in is all there is.
@@ -125,9 +146,10 @@ public struct EndorsementFiles: Sendable {
             } else {
                 collateral.pckRevocationList = der
             }
-        } else if (try? P256Certificate(der: der, name)) != nil {
+        } else if let certificate = try? P256Certificate(der: der, name) {
             let lines = Base64.encode(der)
-            signers.append("-----BEGIN CERTIFICATE-----\n\(lines)\n-----END CERTIFICATE-----\n")
+            let pem = "-----BEGIN CERTIFICATE-----\n\(lines)\n-----END CERTIFICATE-----\n"
+            signers.append((name: certificate.commonName, pem: pem))
         } else {
             throw WireError(
                 field: name, reason: "is neither a certificate nor a list of revoked ones that is understood")

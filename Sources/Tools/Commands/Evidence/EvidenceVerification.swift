@@ -94,10 +94,16 @@ struct EvidenceVerification {
         var open: [String] = []
         if reportData == nil { open.append("the \(isTPM ? "nonce" : "report data") (--report-data)") }
         if initData == nil { open.append("init-data (--init-data)") }
-        if measurements.isEmpty, policy == nil {
+        if measurements.isEmpty {
             let isBare = technology == "tpm"
-            open.append(
-                isBare ? "what booted (--reference-values)" : "the measurement (--measurement, --reference-values)")
+            let what = isBare ? "what booted" : "the measurement"
+            let options = isBare ? "--reference-values" : "--measurement, --reference-values"
+            switch policy {
+            case nil: open.append("\(what) (\(options))")
+            case .some(let policy) where policy.identifier != DefaultPolicy.identifier:
+                open.append("\(what), unless policy \(policy.identifier) does (\(options))")
+            case .some: break
+            }
         }
         if outcome.fields.contains(where: { $0.field.hasSuffix("revocation") && $0.verdict == .notChecked }) {
             open.append("whether a certificate was revoked")
