@@ -123,7 +123,7 @@ struct SubmissionVerifierTests {
         let verified = try SubmissionVerifier(sample.settings).verify(sample.submission())
         let evidence = try AzureVTPMEvidence(json: sample.evidence)
         let hardware = try HCLReport(parsing: evidence.hclReport).hardwareReport
-        // The report of either has its measurement in a place that its length tells: TDREPORT's MRTD is at 512 + 16.
+        // An SNP report has its measurement at 0x90; a TDREPORT's part on the domain starts at 512, its MRTD 16 bytes on.
         let measured = Array(tee == "az-snp-vtpm" ? hardware[0x90..<0xC0] : hardware[528..<576])
         var content = measured
         for index in BootMeasurement.registers {
