@@ -37,10 +37,13 @@ struct ForeignClientTests {
             ("query-anonymous", "UNAUTHENTICATED"), ("evaluate-mine", "OK"),
             ("evaluate-missing-policy", "PERMISSION_DENIED"), ("challenge", "OK"), ("challenge-se", "UNIMPLEMENTED"),
             ("unknown-method", "UNIMPLEMENTED"), ("health-after", "OK"),
+            ("evaluate-two-policies", "INVALID_ARGUMENT"), ("watch-anonymous", "UNAUTHENTICATED"), ("watch", "OK"),
         ] {
             #expect(status(call) == expected, "\(call): \(replies[call]?.canonicalText ?? "no reply")")
         }
         #expect(status("evaluate-cut") != "OK")
+        // This client's own connection is one of the 128.
+        #expect(replies["crowd"]?.arrayValue?.last == 127)
         #expect(replies["health"]?.arrayValue?.last == [[1, 1]])
         #expect(replies["evaluate-tampered"]?.canonicalText.contains("signature:") == true)
         let plain = try Self.claims(replies["evaluate"])

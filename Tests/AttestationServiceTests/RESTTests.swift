@@ -36,7 +36,7 @@ struct RESTTests {
         for body in [
             Array("{".utf8), Array("{}".utf8), try Self.request(["evidence": "AAAA"]),
             try Self.request(["runtime_data_hash_algorithm": "sm3"]), try Self.request(["unknown": 1]),
-            try Self.request(policies: [1]),
+            try Self.request(policies: [1]), try Self.request(policies: ["default", "default"]),
         ] {
             #expect(try service.http("/attestation", token: client, body: body).status == "400")
         }

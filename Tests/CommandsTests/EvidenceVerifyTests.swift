@@ -54,6 +54,18 @@ struct EvidenceVerifyTests {
         #expect(tdx.status == 2 && tdx.complaint.contains("the file is an SEV-SNP report"))
     }
 
+    @Test func `a report of a lower privilege level is accepted on demand only`() async throws {
+        let words = [
+            "--tee", "snp", "snp/real/milan-v3-vlek-trustee/report.bin", "--endorsement",
+            "snp/real/milan-v3-vlek-trustee/vlek.der", "--time", "2025-11-10T00:00:00Z",
+        ]
+        // Its report comes from level 1.
+        let strict = try await Self.verify(words)
+        #expect(strict.status == 1 && strict.output.contains("refused: policy.vmpl: "), "\(strict)")
+        #expect(try await Self.verify(words + ["--vmpl", "1"]).status == 0)
+        await #expect(throws: (any Error).self) { try await Self.verify(words + ["--vmpl", "4"]) }
+    }
+
     @Test func `the report data that is there is accepted`() async throws {
         let json = try JSONValue.parse(text: try await Self.verify(Self.milan + ["--json"]).output)
         let data = try #require(json["claims"]?["report_data"]?.stringValue)

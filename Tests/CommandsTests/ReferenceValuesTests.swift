@@ -138,6 +138,30 @@ struct ReferenceValuesTests {
         }
     }
 
+    @Test func `nothing is signed that the image beside it does not measure`() throws {
+        let values = try writeImage().json(version: "9.9.9")["values"]?.arrayValue ?? []
+        let snp: JSONValue = [
+            "technology": "snp", "measurement": .string(String(repeating: "ab", count: 48)), "vcpus": 1, "debug": false,
+        ]
+        func changed(_ name: String, _ value: JSONValue) -> JSONValue {
+            .object((values[0].objectValue ?? [:]).merging([name: value]) { $1 })
+        }
+        #expect(values.count == 16 && values[0]["debug"] == false)
+        for wrong in [
+            values + [snp], values + [.object((snp.objectValue ?? [:]).merging(["technology": "tdx"]) { $1 })],
+            [snp] + values.dropFirst(), [changed("debug", true)] + values.dropFirst(),
+            values + [changed("debug", true)],
+            [changed("vcpus", 9)] + values.dropFirst(), [changed("technology", "snp")] + values.dropFirst(),
+            values + [changed("measurement", snp["measurement"] ?? .null)], Array(values.dropFirst()),
+        ] {
+            let document: JSONValue = ["version": "9.9.9", "values": .array(wrong)]
+            try write("measurements.json", document.canonicalBytes)
+            #expect(throws: CommandFailure.self) { try ReleasePublication(image: stage.folder.path) }
+        }
+        try write("measurements.json", JSONValue.object(["version": "9.9.9", "values": .array(values)]).canonicalBytes)
+        #expect(throws: Never.self) { try ReleasePublication(image: stage.folder.path) }
+    }
+
     @Test func `up publishes its image each time, also after a clock that ran ahead`() async throws {
         _ = try writeImage()
         try await BrokerStage.run { broker in

@@ -26,6 +26,7 @@ struct TechnologyTests {
             }
         }
         var values: [String: JSONValue] = [
+            "tpm_pcr4": [.string(Hex.encode(tpm.registers[4]))],
             "tpm_pcr11": [.string(Hex.encode(tpm.registers[11]))],
             "tpm_pcr7": [.string(Hex.encode(tpm.registers[7]))],
         ]

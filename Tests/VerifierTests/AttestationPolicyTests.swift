@@ -109,6 +109,29 @@ struct AttestationPolicyTests {
         }
     }
 
+    @Test func `what a TPM says booted is affirmed by boot loader and kernel together`() throws {
+        let known = FixedReferenceValues(["tpm_pcr4": ["aa"], "tpm_pcr11": ["bb"]])
+        let policy = try AttestationPolicy(identifier: "default", source: DefaultPolicy.source, references: known)
+        for (loader, kernel, verdict) in [("aa", "bb", Int8(3)), ("00", "bb", 33), ("aa", "00", 33)] {
+            let input: JSONValue = ["tpm": ["pcr04": .string(loader), "pcr11": .string(kernel)]]
+            #expect(try policy.judge(input).trustVector.claims[.executables] == verdict)
+        }
+    }
+
+    @Test func `a domain on Azure that a service domain is bound to is not closed`() throws {
+        for (service, configuration, runtime) in [("0", Int8(3), Int8?(2)), ("1", 36, nil)] {
+            let register = String(repeating: "0", count: 95) + service
+            let verdict = try Self.policy(DefaultPolicy.source).judge([
+                "az-tdx-vtpm": [
+                    "td_attributes": ["debug": false, "migratable": false],
+                    "quote": ["body": ["mr_servicetd": .string(register)]],
+                ]
+            ])
+            #expect(verdict.trustVector.claims[.configuration] == configuration)
+            #expect(verdict.trustVector.claims[.runtimeOpaque] == runtime)
+        }
+    }
+
     @Test func `numbers of 64 bits stay exact on their way into a policy`() throws {
         let source = """
             package policy

@@ -20,7 +20,9 @@ struct BrokerSession: Sendable {
         guard parts.count == 3,
             let payload = try? Base64.decodeURL(String(parts[1]), field: "token"),
             let claims = try? JSONValue.parse(payload),
-            let issued = claims["iat"]?.integerValue, let expires = claims["exp"]?.integerValue, expires > issued
+            let issued = claims["iat"]?.integerValue, let expires = claims["exp"]?.integerValue,
+            // Of times since 1970 the difference is always a number.
+            issued >= 0, expires > issued
         else { throw BrokerFailure(.badAnswer, "attest: the token is not a token") }
         self.token = token
         self.key = key

@@ -43,6 +43,8 @@ public struct AttestationServer: Service {
         limits.rpc.maxRequestPayloadSize = ServerConfiguration.messageLimit
         limits.connection.maxIdleTime = .seconds(300)
         limits.http2.maxConcurrentStreams = 100
+        let connections = ConnectionLimit(ServerConfiguration.connectionLimit)
+        limits.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.admit($0) }
         let address: GRPCNIOTransportCore.SocketAddress =
             endpoint.host.contains(":")
             ? .ipv6(host: endpoint.host, port: endpoint.port)

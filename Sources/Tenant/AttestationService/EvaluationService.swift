@@ -55,6 +55,9 @@ public struct EvaluationService: Sendable {
     public func evaluate(
         policies: [String], _ read: @escaping @Sendable () throws(WireError) -> [Submission]
     ) async throws(ServiceFailure) -> String {
+        guard policies.count <= 1 else {
+            throw ServiceFailure(.malformed, "policy_ids: one policy judges a request, and \(policies.count) are named")
+        }
         let submissions = try await working { () throws(ServiceFailure) in try understood(read) }
         let policy = policies.first ?? ""
         do {

@@ -121,7 +121,8 @@ struct AuthorizingInterceptor: ServerInterceptor {
         "attestation.AttestationService/AttestationEvaluate": .client,
         "attestation.AttestationService/GetAttestationChallenge": .client,
         "reference.ReferenceValueProviderService/QueryReferenceValue": .client,
-        "grpc.health.v1.Health/Check": .anyone, "grpc.health.v1.Health/Watch": .anyone,
+        // A watch lasts as long as its caller likes: not for strangers.
+        "grpc.health.v1.Health/Check": .anyone, "grpc.health.v1.Health/Watch": .client,
     ]
 
     func intercept<Input: Sendable, Output: Sendable>(

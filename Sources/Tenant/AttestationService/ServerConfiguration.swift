@@ -53,6 +53,8 @@ public struct ServerConfiguration: Sendable {
 
     /// The largest message, in bytes.
     static let messageLimit = 16 << 20
+    /// How many connections of gRPC are open at a time.
+    static let connectionLimit = 128
 
     /// Describes the servers; they must not carry tokens in the clear over a network.
     public init(

@@ -62,7 +62,7 @@ struct GuestCommand: AsyncParsableCommand {
             }
             guard !check, let releaseKey else { return }
             let path = try GuestPublish.publish(
-                image: options.output, key: releaseKey, expires: try GuestPublish.time(expires))
+                image: options.output, key: releaseKey, expires: try GuestPublish.time(expires), ovmf: ovmf)
             progress.step("reference values signed: \(path)")
         }
 

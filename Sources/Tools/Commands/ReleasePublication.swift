@@ -18,17 +18,36 @@ struct ReleasePublication {
     private let version: String
     private let artefacts: [String: SHA256Digest]
 
-    /// Reads an image's folder; its `measurements.json` has to be that of the image beside it.
-    init(image folder: String) throws {
+    /// Reads an image's folder; its `measurements.json` has to say exactly what the image beside it measures.
+    ///
+    /// - Parameters:
+    ///   - folder: The folder that `testudo guest build` wrote.
+    ///   - ovmf: The OVMF that launches under SEV-SNP were measured with; without it such measurements are not signed.
+    init(image folder: String, ovmf: String? = nil) throws {
         let measured = try JSONValue.parse(try StateFolder.read("\(folder)/measurements.json"))
         let published = try ReleaseDocument(parsing: measured)
         let (kernel, initrd, firmware) = (
             try StateFolder.read("\(folder)/kernel"), try StateFolder.read("\(folder)/initrd"),
             try StateFolder.read("\(folder)/qboot.rom")
         )
-        let present = try LaunchMeasurements(kernel: kernel, initrd: initrd, firmware: firmware, ovmf: nil).values
-        let known = Set(published.values.values.map(\.measurement))
-        guard present.allSatisfy({ known.contains($0.measurement) }) else {
+        let present = try LaunchMeasurements(
+            kernel: kernel, initrd: initrd, firmware: firmware, ovmf: try ovmf.map { try StateFolder.read($0) })
+        let known = Set(
+            present.values.map {
+                ReferenceValue(
+                    technology: $0.technology, measurement: $0.measurement, processors: $0.processors, debug: $0.debug,
+                    version: published.version)
+            })
+        // What is signed is what was measured here, whole: the file decides nothing.
+        let measurable = Set(known.map(\.technology))
+        if let other = published.values.values.first(where: { !measurable.contains($0.technology) }) {
+            throw CommandFailure(
+                "\(folder)/measurements.json: nothing here confirms those for \(other.technology.rawValue)",
+                hint: ovmf == nil
+                    ? "name the build's OVMF: `testudo guest publish --ovmf FILE`; `up` needs a build without one"
+                    : "build the image again: `testudo guest build`")
+        }
+        guard published.values.values == known else {
             throw CommandFailure(
                 "\(folder)/measurements.json is not of the image beside it",
                 hint: "build the image again: `testudo guest build`")

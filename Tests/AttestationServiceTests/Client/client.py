@@ -8,7 +8,9 @@ client.py PORT CLIENT-TOKEN ADMIN-TOKEN EVIDENCE [ROOT-CERTIFICATE [CLIENT-CERTI
 """
 import base64
 import json
+import socket
 import sys
+import time
 
 import grpc
 
@@ -74,6 +76,47 @@ def call(method, message, token=None):
         return [error.code().name, error.details()]
 
 
+def watch(message, token=None):
+    """The status' name when the call ends at once; OK and the first reply's fields when it goes on."""
+    invoke = channel.unary_stream(
+        "/grpc.health.v1.Health/Watch", request_serializer=lambda m: m, response_deserializer=lambda m: m)
+    replies = invoke(message, metadata=[("authorization", f"Bearer {token}")] if token else [], timeout=60)
+    try:
+        return ["OK", fields(next(replies))]
+    except grpc.RpcError as error:
+        return [error.code().name, error.details()]
+    finally:
+        replies.cancel()
+
+
+def is_open(connection):
+    """Whether the other side has not closed it, as far as is known by now."""
+    try:
+        while connection.recv(4096):
+            pass
+        return False
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
+
+
+def crowd(count, most):
+    """How many of so many connections the service keeps, once they are no more than it should."""
+    connections = [socket.create_connection(("127.0.0.1", int(port))) for _ in range(count)]
+    for connection in connections:
+        connection.setblocking(False)
+    kept = connections
+    for _ in range(200):
+        kept = [connection for connection in kept if is_open(connection)]
+        if len(kept) <= most:
+            break
+        time.sleep(0.05)
+    for connection in connections:
+        connection.close()
+    return ["OK", len(kept)]
+
+
 EVALUATE = "/attestation.AttestationService/AttestationEvaluate"
 SET_POLICY = "/attestation.AttestationService/SetAttestationPolicy"
 CHALLENGE = "/attestation.AttestationService/GetAttestationChallenge"
@@ -128,6 +171,10 @@ replies = {
     "challenge": call(CHALLENGE, challenge, client),
     "challenge-se": call(CHALLENGE, field(1, field(1, "tee") + field(2, "se")), client),
     "unknown-method": call("/attestation.AttestationService/Nothing", b"", admin),
+    "evaluate-two-policies": call(EVALUATE, field(1, request) + field(2, "default") + field(2, "mine"), client),
+    "watch-anonymous": watch(b""),
+    "watch": watch(b"", client),
+    "crowd": ["OK", None] if credentials else crowd(140, 127),
     "health-after": call(HEALTH, b""),
 }
 print(json.dumps(replies))

@@ -86,4 +86,29 @@ struct InitDataDocumentTests {
             try InitDataDocument(parsing: [UInt8](repeating: 0x20, count: InitDataDocument.sizeLimit + 1))
         }
     }
+
+    @Test func `claims nest no deeper than a token can be read`() throws {
+        func document(_ name: String, _ content: String) throws -> InitDataDocument {
+            let text = "version = \"0.1.0\"\nalgorithm = \"sha384\"\n[data]\n\"\(name)\" = '''\n\(content)\n'''\n"
+            return try InitDataDocument(parsing: Array(text.utf8))
+        }
+        func path(_ count: Int) -> String { Array(repeating: "a", count: count).joined(separator: ".") }
+        func list(_ count: Int) -> String {
+            String(repeating: "[", count: count) + String(repeating: "]", count: count)
+        }
+        // The claims are a level and the agent's document another; each part of a key but its last is one more.
+        let most = InitDataDocument.depthLimit - 2
+        for good in ["\(path(most + 1)) = 1", "a = \(list(most))", "[\(path(20))]\n\(path(20)) = \(list(most - 39))"] {
+            #expect(throws: Never.self) { try document("aa.toml", good) }
+        }
+        let tables = String(repeating: "{\(path(40)) = ", count: 30) + "1" + String(repeating: "}", count: 30)
+        for bad in [
+            "\(path(most + 2)) = 1", "a = \(list(most + 1))", "[\(path(40))]\n\(path(40)) = 1", "a = \(tables)",
+            "[\(path(64))]\n\(path(64)) = \(list(31))",
+        ] {
+            #expect(throws: WireError.self, "\(bad)") { try document("aa.toml", bad) }
+        }
+        #expect(throws: Never.self) { try document("policy.rego", "policy_data := {\"a\": \(list(most))}") }
+        #expect(throws: WireError.self) { try document("policy.rego", "policy_data := {\"a\": \(list(most + 1))}") }
+    }
 }

@@ -160,6 +160,19 @@ struct SubmissionVerifierTests {
         }
     }
 
+    @Test func `a TPM's nonce is cut from a digest, never from raw bytes`() {
+        func nonce(_ data: Submission.RuntimeData, _ length: Int) -> [UInt8] {
+            SubmissionVerifier.nonce(
+                of: Submission(tee: "tpm", evidence: [:], runtimeData: data), as: [UInt8](repeating: 9, count: length))
+        }
+        let raw = [UInt8](0..<48)
+        #expect(nonce(.raw(raw), 32) == raw)
+        #expect(nonce(.raw(raw), 64) == raw + [UInt8](repeating: 0, count: 16))
+        let digest = HashAlgorithm.sha384.digest(JSONValue.object(["a": 1]).canonicalBytes)
+        #expect(nonce(.structured(["a": 1]), 32) == Array(digest.prefix(32)))
+        #expect(nonce(.none, 32) == [UInt8](repeating: 9, count: 32))
+    }
+
     @Test func `evidence that nobody here can check is read and refused`() throws {
         let folder = "trustee/deps/verifier/test_data/nvidia"
         let device: JSONValue = [

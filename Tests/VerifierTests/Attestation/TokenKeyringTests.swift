@@ -66,6 +66,12 @@ struct TokenKeyringTests {
             #expect(error?.field == "iat")
         }
         #expect(throws: Never.self) { try issuer.keyring.claims(of: try forged(1190, 1490), now: 1260) }
+        // Times whose difference no number holds end the call, not the process.
+        for issued in [-9_223_372_036_854_775_000, -1] as [Int64] {
+            let token = try forged(issued, 9_007_199_254_740_991)
+            let error = #expect(throws: WireError.self) { try issuer.keyring.claims(of: token, now: 1260) }
+            #expect(error?.field == "iat")
+        }
     }
 
     @Test func `keys come back from sealed storage as they were`() throws {

@@ -14,6 +14,9 @@ public struct InitDataDocument: Sendable {
     /// The largest document, in bytes.
     public static let sizeLimit = 1 << 20
 
+    /// How deep claims nest: as deep as JSON may (64), less what a token wraps around them.
+    static let depthLimit = 56
+
     /// Reads a document.
     public init(parsing bytes: [UInt8]) throws(WireError) {
         guard bytes.count <= Self.sizeLimit else {
@@ -40,6 +43,17 @@ public struct InitDataDocument: Sendable {
         self.bytes = bytes
         self.entries = entries
         claims = try Self.claims(entries)
+        guard !Self.nests(claims, deeperThan: Self.depthLimit) else {
+            throw WireError(field: "init-data.data", reason: "nests deeper than \(Self.depthLimit) levels")
+        }
+    }
+
+    private static func nests(_ value: JSONValue, deeperThan limit: Int) -> Bool {
+        switch value {
+        case .object(let members): limit == 0 || members.values.contains { nests($0, deeperThan: limit - 1) }
+        case .array(let elements): limit == 0 || elements.contains { nests($0, deeperThan: limit - 1) }
+        default: false
+        }
     }
 
     /// The digest by the document's own hash.

@@ -11,7 +11,7 @@ extension SubmissionVerifier {
         let signed = try verifier.authenticate(parts.message, signature: parts.signature, key: parts.key)
         let stated = signed.attestation.extraData
         let verified = try verifier.verify(
-            signed, nonce: Self.nonce(submission.reportData, as: stated), registers: parts.registers)
+            signed, nonce: Self.nonce(of: submission, as: stated), registers: parts.registers)
         if let digest = submission.initDataDigest { try verified.requireInitData(digest: digest) }
         var fields = Self.undemanded(verified.fields, submission, reportData: ["extraData"])
         let finding = try settings.tpm?.examine(parts.key, at: settings.clock(), fields: &fields)
@@ -29,10 +29,14 @@ extension SubmissionVerifier {
             fields: fields + record.fields)
     }
 
-    /// Guests cut the digest to 32 bytes or fill it up to 64, as their agents did over time; it is never shorter than 32.
-    private static func nonce(_ reportData: [UInt8]?, as stated: [UInt8]) -> [UInt8] {
-        guard let reportData else { return stated }
-        if stated.count == 32, reportData.count > 32 { return Array(reportData.prefix(32)) }
+    /// Guests cut a digest to 32 bytes or fill it up to 64, as their agents did over time; it is never shorter than 32.
+    ///
+    /// Only a digest is cut: of raw bytes the rest would bind nothing, so those that the field does not hold match no quote.
+    static func nonce(of submission: Submission, as stated: [UInt8]) -> [UInt8] {
+        guard let reportData = submission.reportData else { return stated }
+        if case .structured = submission.runtimeData, stated.count == 32, reportData.count > 32 {
+            return Array(reportData.prefix(32))
+        }
         if stated.count == 64, reportData.count < 64 {
             return reportData + [UInt8](repeating: 0, count: 64 - reportData.count)
         }

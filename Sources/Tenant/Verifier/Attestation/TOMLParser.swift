@@ -3,7 +3,8 @@ import WireFormat
 /// TOML 1.0 as JSON, as far as init-data has it: tables, lists of tables, dotted keys, all four kinds of texts, numbers,
 /// truth values, lists and inline tables. Dates are refused.
 struct TOMLParser {
-    private static let depthLimit = 32
+    /// How deep values stand, counted from the document through tables and the parts of dotted keys.
+    private static let depthLimit = 64
     private static let partLimit = 64
 
     private let text: [Unicode.Scalar]
@@ -75,7 +76,9 @@ struct TOMLParser {
                 guard root.open(path[...]) else { throw refusal("the table is there already") }
             } else {
                 let key = try keys()
+                depth = path.count + key.count - 1
                 let value = try assigned()
+                depth = 0
                 guard root.set(value, at: (path + key)[...]) else {
                     throw refusal("the key is there already")
                 }
@@ -161,7 +164,9 @@ struct TOMLParser {
         if skip("}") { return table.json }
         repeat {
             let key = try keys()
+            depth += key.count - 1
             let value = try assigned()
+            depth -= key.count - 1
             guard table.set(value, at: key[...]) else { throw refusal("the key is there already") }
             skipSpaces()
         } while skip(",")

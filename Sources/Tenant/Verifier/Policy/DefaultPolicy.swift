@@ -220,6 +220,7 @@ public enum DefaultPolicy {
         az_tdx_is_closed if {
         \taz_tdx.td_attributes.debug == false
         \taz_tdx.td_attributes.migratable == false
+        \taz_tdx.quote.body.mr_servicetd == tdx_no_service
         }
 
         configuration := 2 if {
@@ -231,9 +232,13 @@ public enum DefaultPolicy {
 
         """
 
-    /// A TPM says what booted; it does not hide memory from the machine's owner.
+    /// A TPM says what booted, by the boot loader (register 4) and what that measured (11); it does not hide memory from the
+    /// machine's owner.
     private static let tpm = """
-        executables := 3 if known("tpm_pcr11", input.tpm.pcr11)
+        executables := 3 if {
+        \tknown("tpm_pcr4", input.tpm.pcr04)
+        \tknown("tpm_pcr11", input.tpm.pcr11)
+        }
 
         hardware := 32 if known("trusted_aks", input.tpm.ak_public)
 

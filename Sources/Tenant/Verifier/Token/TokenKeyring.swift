@@ -110,9 +110,11 @@ public final class TokenKeyring: Sendable {
                 throw WireError(field: "exp", reason: "the token has no exp or iat")
             }
             guard now < expiry else { throw WireError(field: "exp", reason: "the token has expired") }
+            guard issued >= 0 else { throw WireError(field: "iat", reason: "the token was issued before 1970") }
             guard issued <= now + 60 else { throw WireError(field: "iat", reason: "the token is not valid yet") }
             // Whoever finds an old key makes no tokens with it that outlive those it made while it was in use.
-            guard issued <= limit, expiry - issued <= lifetime else {
+            let (duration, overflows) = expiry.subtractingReportingOverflow(issued)
+            guard issued <= limit, !overflows, duration <= lifetime else {
                 throw WireError(field: "iat", reason: "the token was not issued while its key was in use")
             }
             return claims

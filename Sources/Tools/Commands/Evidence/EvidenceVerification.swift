@@ -51,6 +51,8 @@ struct EvidenceVerification {
     /// What the machine must protect.
     let protections: [String]
     let allowsDebug: Bool
+    /// The highest privilege level number that a report of SEV-SNP may come from.
+    let highestVMPL: UInt32
     /// The key that a TPM is known to have, when it is known.
     let attestationKey: [UInt8]?
     /// Seconds since 1970.
@@ -165,7 +167,7 @@ struct EvidenceVerification {
         requirements.noDebug = allowsDebug ? relaxed : .required
         requirements.singleSocket = relaxed
         requirements.knownMeasurement = relaxed
-        requirements.highestVMPL = 3
+        requirements.highestVMPL = highestVMPL
         requirements.providers = .any(because: "none was named")
         requirements.distrust = distrust
         let report = verified.report

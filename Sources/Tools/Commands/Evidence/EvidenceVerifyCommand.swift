@@ -45,6 +45,11 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         help: ArgumentHelp("Trust this root (DER, PEM) for the certificates of TPMs' keys; often.", valueName: "file"))
     var tpmRoot: [String] = []
     @Flag(help: "Accept guests whose memory the host may read.") var allowDebug = false
+    @Option(
+        help: ArgumentHelp(
+            "The highest privilege level that a report of SEV-SNP may come from, 0 to 3 (default: 0).",
+            valueName: "number"))
+    var vmpl: UInt32 = 0
     @Flag(help: "Print JSON instead of text.") var json = false
     @Argument(help: "The evidence.") var file: String
 
@@ -53,6 +58,7 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--tee \(tee): known are \(EvidenceVerification.technologies.joined(separator: ", ")).")
         }
+        guard vmpl <= 3 else { throw ValidationError("--vmpl \(vmpl): must be 0 to 3.") }
         try appraisal.checkProtections()
         guard tee != "tpm" || appraisal.measurement.isEmpty else {
             throw ValidationError("A TPM's quote has no launch measurement: --reference-values has names of registers.")
@@ -112,7 +118,7 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             initData: try initData.map { try Hex.decode($0, field: "--init-data") },
             measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(now: now),
             distrust: distrust,
-            protections: appraisal.protection, allowsDebug: allowDebug,
+            protections: appraisal.protection, allowsDebug: allowDebug, highestVMPL: vmpl,
             attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
     }
 
