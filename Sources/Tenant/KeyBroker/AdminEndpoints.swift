@@ -7,6 +7,7 @@ extension KeyBroker {
     /// administrator leaves one audit line, refused or not.
     func administer(_ request: BrokerRequest, _ path: [String]) throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .admin, allowed: false, check: "", reason: "")
+        record.trace = request.trace
         record.resource = "\(request.method) \(path.joined(separator: "/"))"
         do throws(BrokerError) {
             guard Self.isAdministrative(path) else { throw KeyBroker.unknownPath }
