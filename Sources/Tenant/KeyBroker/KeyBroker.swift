@@ -9,7 +9,9 @@ import WireFormat
 /// effect leaves the process.
 public final class KeyBroker: Sendable {
     let store: BrokerStore
-    let sessions: SessionTable
+    let cookies: CookieKeys
+    let sessionClaims: any SessionClaims
+    let limits: CallLimiter
     let released: ReleasedMeasurements
     let named: NamedReferenceValues
     let tokens: TokenAuthority
@@ -27,17 +29,21 @@ public final class KeyBroker: Sendable {
     ///   - configuration: Where things are and who is trusted.
     ///   - appraiser: What judges evidence; nil for the project's verifier with the configured soft roots.
     ///   - policy: What decides on releases.
+    ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
-        policy: any ResourcePolicy = RegistrationPolicy(), clock: BrokerClock = .system
+        policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
+        clock: BrokerClock = .system
     ) throws(BrokerError) {
         let sealer = try RowSealer(file: configuration.rootKey)
         let store = try BrokerStore(path: configuration.database, sealer: sealer)
         self.store = store
         self.clock = clock
         self.policy = policy
-        sessions = SessionTable(capacity: configuration.maxSessions, clock: clock)
+        self.cookies = cookies
+        sessionClaims = SessionClaimsMemory()
+        limits = CallLimiter(configuration.limits)
         named = try NamedReferenceValues(
             store: store, keys: try configuration.referenceSigningKeys(), clock: clock)
         released = try ReleasedMeasurements(
@@ -57,7 +63,8 @@ public final class KeyBroker: Sendable {
                 fetching: configuration.endorsements, references: named.source, clock: clock)
         }
         handshake = Handshake(
-            sessions: sessions, store: store, released: released, tokens: tokens, appraiser: judge, clock: clock)
+            cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
+            tokens: tokens, appraiser: judge, clock: clock)
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -66,7 +73,7 @@ public final class KeyBroker: Sendable {
         do {
             return try await route(request)
         } catch {
-            return .problem(error)
+            return .problem(error, trace: request.trace)
         }
     }
 
@@ -76,7 +83,8 @@ public final class KeyBroker: Sendable {
         case .otherMethods(let methods):
             let allowed = methods.joined(separator: ", ")
             var response = BrokerResponse.problem(
-                BrokerError(.otherMethod, check: "method", "only \(allowed) can be done with this path"))
+                BrokerError(.otherMethod, check: "method", "only \(allowed) can be done with this path"),
+                trace: request.trace)
             response.allow = allowed
             return response
         case .unknown: throw Self.unknownPath
@@ -89,7 +97,7 @@ public final class KeyBroker: Sendable {
         switch route {
         case .health: return .empty
         case .readiness: return try ready()
-        case .metrics: return .text(metrics.page(sessions: sessions.count), type: "text/plain; version=0.0.4")
+        case .metrics: return .text(metrics.page(), type: "text/plain; version=0.0.4")
         case .tokenKeys: return .json(tokens.keySet)
         case .standing: return try publicStanding(values[0])
         case .authority:
@@ -113,6 +121,7 @@ public final class KeyBroker: Sendable {
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.
     private func publicStanding(_ digest: String) throws(BrokerError) -> BrokerResponse {
+        guard (try? SHA256Digest(hex: digest)) != nil else { throw Self.unknownPath }
         let found = try store.registration(digest)
         let active = found.map { $0.refusal(now: clock.seconds) == nil } ?? false
         return .json(["registered": .bool(active)])
