@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Has schemathesis try a running key broker: explore.py PROGRAM FOLDER EXAMPLES SEED. `make fuzz ONLY=broker-api` calls it.
+"""Has schemathesis try a running key broker: explore.py PROGRAM FOLDER EXAMPLES SEED. `make fuzz ONLY=broker-api`
+calls it.
 
-Each run has other credentials. At the end stands what was tried; the exit code is 1 when a response was a failure of the
-broker's own (5xx), broke the description of the API or came without the credentials that it needs, when the broker ended, or
-when it grew by more than MEMORY. Reports, with curl commands for each finding, are left in the folder.
+Each run has other credentials. At the end stands what was tried; the exit code is 1 when a response was a failure of
+the broker's own (5xx), broke the description of the API or came without the credentials that it needs, when the
+broker ended, or when it grew by more than MEMORY. Reports, with curl commands for each finding, are left in the
+folder.
 """
 
 import json
@@ -48,10 +50,27 @@ class Exploration:
     def run(self, name, headers, *options):
         report = os.path.join(self.folder, f"{name}.json")
         command = [
-            os.path.join(os.path.dirname(sys.executable), "schemathesis"), "--no-color",
-            "--config-file", os.path.join(HERE, "schemathesis.toml"), "run", DESCRIPTION, "--url", self.broker.url,
-            "--tls-verify", self.broker.file("tls.pem"), "--max-examples", str(self.examples), "--seed", str(self.seed),
-            "--warnings", "off", "--report", "json", "--report-json-path", report, *options,
+            os.path.join(os.path.dirname(sys.executable), "schemathesis"),
+            "--no-color",
+            "--config-file",
+            os.path.join(HERE, "schemathesis.toml"),
+            "run",
+            DESCRIPTION,
+            "--url",
+            self.broker.url,
+            "--tls-verify",
+            self.broker.file("tls.pem"),
+            "--max-examples",
+            str(self.examples),
+            "--seed",
+            str(self.seed),
+            "--warnings",
+            "off",
+            "--report",
+            "json",
+            "--report-json-path",
+            report,
+            *options,
         ]
         for header in headers:
             command += ["-H", header]
@@ -59,7 +78,13 @@ class Exploration:
         log = os.path.join(self.folder, f"{name}.log")
         with open(log, "w") as file:
             # Hooks are found in the working folder.
-            subprocess.run(command, cwd=HERE, env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"), stdout=file, stderr=subprocess.STDOUT)
+            subprocess.run(
+                command,
+                cwd=HERE,
+                env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
         try:
             with open(report) as file:
                 result = json.load(file)
