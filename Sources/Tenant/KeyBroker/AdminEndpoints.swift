@@ -5,18 +5,22 @@ import WireFormat
 extension KeyBroker {
     /// Answers an administrator's call. Credentials are checked before the path is looked at, and each call of an
     /// administrator leaves one audit line, refused or not.
-    func administer(_ request: BrokerRequest, _ path: [String]) throws(BrokerError) -> BrokerResponse {
+    func administer(_ request: BrokerRequest, _ path: [String]) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .admin, allowed: false, check: "", reason: "")
         record.trace = request.trace
         record.resource = "\(request.method) \(path.joined(separator: "/"))"
         do throws(BrokerError) {
-            guard Self.isAdministrative(path) else { throw KeyBroker.unknownPath }
+            guard Self.isAdministrative(path) || Self.isAboutPolicies(path) else { throw KeyBroker.unknownPath }
             record.subject = try gate.admit(request.authorization)
-            let response =
-                path.first == "reference-value"
-                ? try administerReferenceValues(
+            let response: BrokerResponse
+            if Self.isAboutPolicies(path) {
+                response = try await administerPolicies(request, path)
+            } else if path.first == "reference-value" {
+                response = try administerReferenceValues(
                     request, Array(path.dropFirst()), administrator: record.subject)
-                : try perform(request, path)
+            } else {
+                response = try perform(request, path)
+            }
             record.conclude("admin", "done", allowed: true)
             try audit.append(record)
             return response

@@ -12,6 +12,7 @@ struct Handshake: Sendable {
     let versions: Set<ProtocolVersion>
     let store: BrokerStore
     let released: ReleasedMeasurements
+    let policies: ResourcePolicies
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
     let clock: BrokerClock
@@ -84,7 +85,7 @@ struct Handshake: Sendable {
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
-        try checkStanding(guest, manifest)
+        try await checkStanding(guest, manifest)
         try store.consume(nonce: session.nonce, guest: guest, now: clock.seconds)
         let token = try tokens.issue(guest: guest, submodule: evidence.submodule)
         return try accepted(token, guest, session)
@@ -131,9 +132,11 @@ struct Handshake: Sendable {
         }
     }
 
-    /// A token exists only for a registered, active manifest on a measurement of the version that it names.
-    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) throws(BrokerError) {
+    /// A token exists only for a registered, active manifest on a measurement of the version that it names, unless some
+    /// resource policy serves guests that nobody registered.
+    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) async throws(BrokerError) {
         let registration = try store.registration(guest.manifest)
+        if registration == nil, try await policies.servesUnregistered() { return }
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)

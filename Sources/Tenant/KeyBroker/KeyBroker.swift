@@ -15,8 +15,10 @@ public final class KeyBroker: Sendable {
     let released: ReleasedMeasurements
     let named: NamedReferenceValues
     let tokens: TokenAuthority
+    let foreignTokens: ForeignTokens
     let handshake: Handshake
-    let policy: any ResourcePolicy
+    let policies: ResourcePolicies
+    let decisionMaker: ReleaseDecision
     let authority: TenantCA
     let gate: AdminGate
     let audit: AuditLog
@@ -28,7 +30,7 @@ public final class KeyBroker: Sendable {
     /// - Parameters:
     ///   - configuration: Where things are and who is trusted.
     ///   - appraiser: What judges evidence; nil for the project's verifier with the configured soft roots.
-    ///   - policy: What decides on releases.
+    ///   - policy: What decides on releases for which no administrator set a policy.
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     public init(
@@ -40,7 +42,6 @@ public final class KeyBroker: Sendable {
         let store = try BrokerStore(path: configuration.database, sealer: sealer)
         self.store = store
         self.clock = clock
-        self.policy = policy
         self.cookies = cookies
         sessionClaims = SessionClaimsMemory()
         limits = CallLimiter(configuration.limits)
@@ -50,7 +51,11 @@ public final class KeyBroker: Sendable {
             store: store, keys: try configuration.keys(configuration.releaseKeys), named: named, clock: clock)
         tokens = try TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
-            keyDays: configuration.tokenKeyDays, clock: clock)
+            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
+        foreignTokens = try ForeignTokens(configuration.foreignTokens)
+        policies = ResourcePolicies(storage: SettingPolicyStorage(store))
+        decisionMaker = ReleaseDecision(
+            store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
@@ -64,7 +69,7 @@ public final class KeyBroker: Sendable {
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            tokens: tokens, appraiser: judge, clock: clock)
+            policies: policies, tokens: tokens, appraiser: judge, clock: clock)
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -100,8 +105,8 @@ public final class KeyBroker: Sendable {
         case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "ca":
             guard let root = TenantCA.Root(rawValue: rest[2]) else { throw Self.unknownPath }
             return .text(authority.certificate(root), type: "application/x-pem-file")
-        case ("POST", ["testudo", "certificate"]): return try certificate(request)
-        default: return try administer(request, rest)
+        case ("POST", ["testudo", "certificate"]): return try await certificate(request)
+        default: return try await administer(request, rest)
         }
     }
 
