@@ -92,6 +92,7 @@ let tenant: [Target] = [
     library(
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
+    library("Tenant", "SealedStorage", ["WireFormat", "Envelope", crypto, grdb]),
     library(
         "Tenant", "KeyBroker",
         [
@@ -206,6 +207,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
+    tests("SealedStorageTests", ["SealedStorage", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "EndorsementSourcesTests",
