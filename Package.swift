@@ -92,7 +92,9 @@ let tenant: [Target] = [
     library(
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
-    library("Tenant", "SealedStorage", ["WireFormat", "Envelope", crypto, grdb]),
+    library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
+    library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
     library(
         "Tenant", "KeyBroker",
         [
@@ -207,7 +209,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
-    tests("SealedStorageTests", ["SealedStorage", "WireFormat", "Envelope", crypto, grdb]),
+    tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "EndorsementSourcesTests",
@@ -215,6 +217,7 @@ let suites: [Target] = [
             "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
             nioPosix,
         ]),
+    tests("RootKeysTests", ["RootKeys", "WireFormat", "Envelope"]),
     tests(
         "KeyBrokerTests",
         [

@@ -89,7 +89,7 @@ struct SealedStoreTests {
         let bench = try StoreBench()
         _ = try await bench.open()
         let failure = await #expect(throws: StoreFailure.self) {
-            try await SealedStore(try SQLiteBackend(path: bench.path), guardian: KeptKey())
+            try await SealedStore(try SQLiteBackend(path: bench.path), rootKey: KeptKey())
         }
         #expect(failure?.kind == .tampered)
     }

@@ -1,5 +1,6 @@
 import Envelope
 import Foundation
+import RootKeys
 import Synchronization
 
 @testable import SealedStorage
@@ -7,7 +8,7 @@ import Synchronization
 /// A store in a folder of its own, and the means to open it again.
 final class StoreBench: Sendable {
     let folder: String
-    let guardian = KeptKey()
+    let rootKey = KeptKey()
 
     init() throws {
         folder = NSTemporaryDirectory() + "testudo-store-" + UUID().uuidString
@@ -18,38 +19,41 @@ final class StoreBench: Sendable {
 
     var path: String { folder + "/store.sqlite" }
 
-    func open(
-        witness: (any RollbackWitness)? = nil, acceptingRollback: Bool = false
-    ) async throws -> SealedStore {
+    func open(counter: (any RollbackCounter)? = nil, acceptingRollback: Bool = false) async throws -> SealedStore {
         try await SealedStore(
-            try SQLiteBackend(path: path), guardian: guardian, witness: witness, acceptingRollback: acceptingRollback)
+            try SQLiteBackend(path: path), rootKey: rootKey, counter: counter, acceptingRollback: acceptingRollback)
     }
 }
 
-/// A root key that a test holds; it wraps by exclusive or with a hash-free pad, which only a test may do.
-struct KeptKey: MasterKeyGuard {
+/// A root key that a test holds. It wraps by exclusive or, which only a test may do.
+struct KeptKey: RootKey {
     let kind = "kept"
     private let pad = SecretBytes(random: 32)
 
-    func wrap(_ key: SecretBytes, context: [UInt8]) async throws(StoreFailure) -> [UInt8] {
+    func wrap(_ key: SecretBytes, context: [UInt8]) async throws(RootKeyFailure) -> [UInt8] {
         zip(key.copyBytes(), pad.copyBytes()).map { $0 ^ $1 }
     }
 
-    func unwrap(_ wrapped: [UInt8], context: [UInt8]) async throws(StoreFailure) -> SecretBytes {
+    func unwrap(_ wrapped: [UInt8], context: [UInt8]) async throws(RootKeyFailure) -> SecretBytes {
         SecretBytes(zip(wrapped, pad.copyBytes()).map { $0 ^ $1 })
     }
 }
 
-/// A witness in memory.
-final class KeptNumber: RollbackWitness {
+/// A counter in memory.
+final class KeptCounter: RollbackCounter {
     let kind = "kept"
-    let commitsPerNumber: Int
-    private let number = Mutex<UInt64>(0)
+    let wears: Bool
+    private let number = Mutex<UInt64>(7)
 
-    init(commitsPerNumber: Int = 1) { self.commitsPerNumber = commitsPerNumber }
+    init(wears: Bool) { self.wears = wears }
 
-    func highest() async throws(StoreFailure) -> UInt64 { number.withLock { $0 } }
-    func raise(to value: UInt64) async throws(StoreFailure) { number.withLock { $0 = value } }
+    func value() async throws(RootKeyFailure) -> UInt64 { number.withLock { $0 } }
+    func advance() async throws(RootKeyFailure) -> UInt64 {
+        number.withLock {
+            $0 += 1
+            return $0
+        }
+    }
 }
 
 extension EntryFamily {

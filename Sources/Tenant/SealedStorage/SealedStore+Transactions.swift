@@ -1,3 +1,4 @@
+import RootKeys
 import Synchronization
 
 /// A transaction that waits for its commit.
@@ -90,6 +91,7 @@ extension SealedStore {
         var head: StoreHead
         var notes: Set<UInt64> = []
         var position: UInt64
+        var isCheckpoint = false
         var done: [PendingTransaction] = []
         var failed: [(PendingTransaction, StoreFailure)] = []
         var left: [PendingTransaction] = []
@@ -132,6 +134,12 @@ extension SealedStore {
                 entries[key] = value.map { StoredEntry(name: key.name, value: $0, version: revision) }
             }
             plan.done.append(transaction)
+        }
+        if let counter, !plan.writes.isEmpty,
+            commitsSinceCheckpoint >= (counter.wears ? Self.commitsBetweenCheckpoints : 1)
+        {
+            plan.writes[EntryFamily.checkpoint[replica]] = Self.bytes(counted + 1)
+            plan.isCheckpoint = true
         }
         try seal(&plan, revision)
         return plan
@@ -206,10 +214,6 @@ extension SealedStore {
         plan.head.revision = revision
         plan.head.sum = index.sum(after: plan.marks, keys: keyring)
         plan.head.writer = .random(in: .min ... .max)
-        if let witness {
-            plan.head.checkpoint = max(plan.head.checkpoint, witnessed)
-            if commitsSinceNumber >= witness.commitsPerNumber { plan.head.checkpoint += 1 }
-        }
         plan.changes.append(
             StoreChange(
                 name: StoredName.head,
@@ -229,25 +233,26 @@ extension SealedStore {
             position = index.position
         }
         index.apply(plan.marks, head: plan.head, notes: plan.notes, position: position, keys: keyring)
-        await number(plan.head.checkpoint)
+        await count(plan.isCheckpoint)
         return true
     }
 
-    /// Lets the witness follow. A number is in the store before the witness has it, so that a crash between the two is no
+    /// Lets the counter follow. A number is in the store before the counter has it, so that a crash between the two is no
     /// roll-back.
-    private func number(_ checkpoint: UInt64) async {
-        guard let witness else { return }
-        guard checkpoint > witnessed else {
-            commitsSinceNumber += commitsSinceNumber == .max ? 0 : 1
+    private func count(_ isCheckpoint: Bool) async {
+        guard let counter else { return }
+        guard isCheckpoint else {
+            commitsSinceCheckpoint += commitsSinceCheckpoint == .max ? 0 : 1
             return
         }
-        do throws(StoreFailure) {
-            try await witness.raise(to: checkpoint)
-            witnessed = checkpoint
-            commitsSinceNumber = 0
-            witnessFailure = nil
+        do throws(RootKeyFailure) {
+            counted = try await counter.advance()
+            commitsSinceCheckpoint = counter.wears ? 0 : 1
+            counterFailure = nil
         } catch {
-            witnessFailure = error
+            // The number in the store is one ahead, as after a crash; the next commit is a checkpoint with the same number.
+            commitsSinceCheckpoint = .max
+            counterFailure = error
         }
     }
 }

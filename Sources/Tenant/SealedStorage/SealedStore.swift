@@ -1,55 +1,64 @@
 import Envelope
+import RootKeys
 import WireFormat
 
 /// The broker's lasting state: entries that are sealed before they leave the process and are checked when they come back.
 ///
 /// What holds, against whoever runs the database: an entry opens under its own name only; an entry that was put back to an
 /// older state, removed or added from outside is refused at the next read, since the store knows the mark of each entry and
-/// one head covers all marks; a whole store that was put back is found by the ``RollbackWitness``, where there is one.
+/// one head covers all marks; a whole store that was put back is found by the ``RollbackCounter``, where there is one.
 ///
 /// Transactions that arrive together share a commit, so that many writers wait for one disk.
 public actor SealedStore {
     let backend: any StoreBackend
-    let witness: (any RollbackWitness)?
+    let counter: (any RollbackCounter)?
+    let replica: String
     var keyring: StoreKeyring
     var index = StoreIndex()
     var queue: [PendingTransaction] = []
     var isCommitting = false
-    var commitsSinceNumber = 0
-    /// The highest number that the witness has.
-    var witnessed: UInt64 = 0
-    /// Why the witness does not follow; nil when it does.
-    public internal(set) var witnessFailure: StoreFailure?
-    /// Whether the store was older than the witness remembers, and was opened all the same.
+    /// How many commits there were since the last checkpoint; at the start of each process the next commit is one.
+    var commitsSinceCheckpoint = Int.max
+    /// The value of the counter.
+    var counted: UInt64 = 0
+    /// Why the counter does not follow; nil when it does.
+    public internal(set) var counterFailure: RootKeyFailure?
+    /// Whether the store was older than the counter remembers, and was opened all the same.
     public private(set) var wasRolledBack = false
+
+    /// How many commits there are between two checkpoints where each wears the counter's device.
+    static let commitsBetweenCheckpoints = 1000
 
     /// Opens the store in `backend`, or makes it where the database is empty.
     ///
     /// - Parameters:
     ///   - backend: The database.
-    ///   - guardian: The root key.
-    ///   - witness: What remembers how far the store came.
-    ///   - acceptingRollback: Whether to go on with a store that is older than the witness remembers, after a restore.
+    ///   - rootKey: What opens the store's master key.
+    ///   - counter: What remembers how far the store came; nil where a roll-back of the whole store goes unnoticed.
+    ///   - replica: The name of the process among those that share the store; each has its own counter.
+    ///   - acceptingRollback: Whether to go on with a store that is older than the counter remembers, after a restore.
     public init(
-        _ backend: any StoreBackend, guardian: any MasterKeyGuard, witness: (any RollbackWitness)? = nil,
-        acceptingRollback: Bool = false
+        _ backend: any StoreBackend, rootKey: any RootKey, counter: (any RollbackCounter)? = nil,
+        replica: String = "single", acceptingRollback: Bool = false
     ) async throws(StoreFailure) {
         self.backend = backend
-        self.witness = witness
-        if let keyring = try await Self.storedKeyring(backend, guardian) {
+        self.counter = counter
+        self.replica = replica
+        var isNew = false
+        if let keyring = try await Self.storedKeyring(backend, rootKey) {
             self.keyring = keyring
         } else {
-            self.keyring = try await Self.create(backend, guardian)
+            (self.keyring, isNew) = try await Self.create(backend, rootKey)
         }
         try await rescan()
-        try await checkWitness(accepting: acceptingRollback)
+        try await checkCounter(accepting: acceptingRollback, isNew: isNew)
     }
 
     /// The revision of the newest commit that is known here.
     public var revision: UInt64 { index.head?.revision ?? 0 }
 
     /// What sees roll-backs of the whole store; nil when nothing does.
-    public var witnessKind: String? { witness?.kind }
+    public nonisolated var counterKind: String? { counter?.kind }
 
     /// What the database is.
     public nonisolated var backendKind: String { backend.kind }
@@ -134,26 +143,55 @@ public actor SealedStore {
         }
     }
 
-    private func checkWitness(accepting: Bool) async throws(StoreFailure) {
-        guard let witness else { return }
-        witnessed = try await witness.highest()
-        let found = index.head?.checkpoint ?? 0
-        if found < witnessed {
-            guard accepting else {
-                throw StoreFailure(
-                    .tampered,
-                    "the store is older than its witness (\(witness.kind)) remembers: \(found) instead of \(witnessed). "
-                        + "Somebody put an old copy in place. After a restore of your own, start once with --accept-rollback")
+    /// Holds the store's last checkpoint against the counter.
+    private func checkCounter(accepting: Bool, isNew: Bool) async throws(StoreFailure) {
+        guard let counter else { return }
+        let found = try await read(EntryFamily.checkpoint[replica]).flatMap { Self.number($0.value) } ?? 0
+        do {
+            counted = try await counter.value()
+            switch Checkpoint(head: found, counter: counted) {
+            case .current: return
+            case .interrupted: counted = try await counter.advance()
+            case .rolledBack(let steps) where !isNew:
+                guard accepting else { throw Self.rolledBack("\(steps) checkpoints older than", counter) }
+                wasRolledBack = true
+            case .counterWentBack(let steps):
+                guard accepting else { throw Self.rolledBack("\(steps) checkpoints newer than", counter) }
+                wasRolledBack = true
+            case .rolledBack: return
             }
-            wasRolledBack = true
+        } catch let failure as StoreFailure {
+            throw failure
+        } catch let failure as RootKeyFailure {
+            throw StoreFailure(.rootKey, failure.description)
+        } catch {
+            throw StoreFailure(.failed, "the counter failed")
         }
-        commitsSinceNumber = .max
     }
+
+    private static func rolledBack(_ relation: String, _ counter: any RollbackCounter) -> StoreFailure {
+        StoreFailure(
+            .tampered,
+            "the store is \(relation) its counter (\(counter.kind)) says: an old copy was put in place of one of them. "
+                + "After a restore of your own, start once with --accept-rollback")
+    }
+
+    /// A checkpoint's number as an entry holds it.
+    static func bytes(_ number: UInt64) -> [UInt8] { withUnsafeBytes(of: number.bigEndian) { Array($0) } }
+
+    private static func number(_ bytes: [UInt8]) -> UInt64? {
+        bytes.count == 8 ? bytes.reduce(0) { $0 << 8 | UInt64($1) } : nil
+    }
+}
+
+extension EntryFamily {
+    /// The number of each replica's last checkpoint.
+    static let checkpoint = EntryFamily(rawValue: "checkpoint")
 }
 
 extension SealedStore {
     private static func storedKeyring(
-        _ backend: any StoreBackend, _ guardian: any MasterKeyGuard
+        _ backend: any StoreBackend, _ rootKey: any RootKey
     ) async throws(StoreFailure) -> StoreKeyring? {
         guard let blob = try await backend.read([StoredName.keyring])[StoredName.keyring] else { return nil }
         var reader = ByteReader(blob)
@@ -163,15 +201,25 @@ extension SealedStore {
         } catch {
             throw StoreFailure(.tampered, "the store's keyring is cut short")
         }
-        let master = try await guardian.unwrap(wrapped, context: StoreKeyring.context)
+        let master: SecretBytes
+        do {
+            master = try await rootKey.unwrap(wrapped, context: StoreKeyring.context)
+        } catch {
+            throw StoreFailure(.rootKey, error.description)
+        }
         return try StoreKeyring(reader.rest(), master: master)
     }
 
     /// The keyring's blob under a root key.
     static func keyringBlob(
-        _ keyring: StoreKeyring, _ guardian: any MasterKeyGuard
+        _ keyring: StoreKeyring, _ rootKey: any RootKey
     ) async throws(StoreFailure) -> [UInt8] {
-        let wrapped = try await guardian.wrap(keyring.masterKey, context: StoreKeyring.context)
+        let wrapped: [UInt8]
+        do {
+            wrapped = try await rootKey.wrap(keyring.masterKey, context: StoreKeyring.context)
+        } catch {
+            throw StoreFailure(.rootKey, error.description)
+        }
         guard wrapped.count <= Int(UInt16.max) else { throw StoreFailure(.limit, "the wrapped master key is too long") }
         var writer = ByteWriter()
         writer.u16BE(UInt16(wrapped.count))
@@ -181,22 +229,22 @@ extension SealedStore {
     }
 
     private static func create(
-        _ backend: any StoreBackend, _ guardian: any MasterKeyGuard
-    ) async throws(StoreFailure) -> StoreKeyring {
+        _ backend: any StoreBackend, _ rootKey: any RootKey
+    ) async throws(StoreFailure) -> (keyring: StoreKeyring, isNew: Bool) {
         let keyring = StoreKeyring()
-        let head = StoreHead(revision: 1, sum: EntrySum(), writer: .random(in: .min ... .max), checkpoint: 0)
+        let head = StoreHead(revision: 1, sum: EntrySum(), writer: .random(in: .min ... .max))
         let made = try await backend.commit(
             [
-                StoreChange(name: StoredName.keyring, blob: try await keyringBlob(keyring, guardian)),
+                StoreChange(name: StoredName.keyring, blob: try await keyringBlob(keyring, rootKey)),
                 StoreChange(
                     name: StoredName.head,
                     blob: try keyring.seal(record: head.bytes, name: StoredName.head, version: head.revision)),
             ], at: 0)
-        if made != nil { return keyring }
+        if made != nil { return (keyring, true) }
         // Another replica was first, or the database holds something without a keyring.
-        guard let theirs = try await storedKeyring(backend, guardian) else {
+        guard let theirs = try await storedKeyring(backend, rootKey) else {
             throw StoreFailure(.tampered, "the \(backend.kind) database holds entries and no keyring")
         }
-        return theirs
+        return (theirs, false)
     }
 }

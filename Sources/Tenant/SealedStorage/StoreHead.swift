@@ -10,8 +10,6 @@ struct StoreHead: Equatable, Sendable {
     var sum: EntrySum
     /// Random, so that a commit whose answer was lost can be told from another's.
     var writer: UInt64
-    /// The number that the roll-back witness has or is about to get.
-    var checkpoint: UInt64
 
     /// The plain form that is sealed.
     var bytes: [UInt8] {
@@ -19,15 +17,13 @@ struct StoreHead: Equatable, Sendable {
         writer.u64BE(revision)
         writer.append(sum.bytes)
         writer.u64BE(self.writer)
-        writer.u64BE(checkpoint)
         return writer.bytes
     }
 
-    init(revision: UInt64, sum: EntrySum, writer: UInt64, checkpoint: UInt64) {
+    init(revision: UInt64, sum: EntrySum, writer: UInt64) {
         self.revision = revision
         self.sum = sum
         self.writer = writer
-        self.checkpoint = checkpoint
     }
 
     init(_ bytes: [UInt8]) throws(StoreFailure) {
@@ -36,7 +32,6 @@ struct StoreHead: Equatable, Sendable {
             revision = try reader.u64BE("revision")
             sum = EntrySum(try reader.bytes(32, "sum"))
             writer = try reader.u64BE("writer")
-            checkpoint = try reader.u64BE("checkpoint")
             try reader.finish()
         } catch {
             throw StoreFailure(.tampered, "the store's head is no head: \(error.field)")
