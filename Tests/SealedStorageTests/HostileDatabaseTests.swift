@@ -29,7 +29,8 @@ struct HostileDatabaseTests {
             switch attack {
             case .flip:
                 try database.execute(
-                    sql: "UPDATE entry SET blob = CAST(substr(blob, 1, length(blob) - 1) || x'00' AS BLOB) WHERE name = ?",
+                    sql:
+                        "UPDATE entry SET blob = CAST(substr(blob, 1, length(blob) - 1) || x'00' AS BLOB) WHERE name = ?",
                     arguments: [Data(name)])
             case .swap:
                 try database.execute(

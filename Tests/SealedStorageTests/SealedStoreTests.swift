@@ -79,7 +79,8 @@ struct SealedStoreTests {
         for number in 0..<20 { try await one.put(EntryFamily.fruit["\(number)"], [UInt8(number)]) }
         for number in 0..<10 { try await one.transact([]) { $0.remove(EntryFamily.fruit["\(number)"]) } }
         try await one.put(EntryFamily.fruit["3"], [33])
-        #expect(try await two.list(.fruit).map(\.name) == ["10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "3"])
+        #expect(
+            try await two.list(.fruit).map(\.name) == ["10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "3"])
         try await two.put(EntryFamily.fruit["4"], [44])
         #expect(try await one.read(EntryFamily.fruit["4"])?.value == [44])
         #expect(await one.revision == two.revision)
@@ -101,9 +102,13 @@ struct SealedStoreTests {
             try await store.put(EntryFamily.fruit[String(repeating: "x", count: 5000)], [1])
         }
         #expect(failure?.kind == .limit)
-        await #expect(throws: StoreFailure.self) { try await store.put(EntryFamily.fruit["big"], .init(repeating: 0, count: 33 << 20)) }
         await #expect(throws: StoreFailure.self) {
-            try await store.transact([]) { (transaction) throws(StoreFailure) in _ = try transaction.read(EntryFamily.fruit["a"]) }
+            try await store.put(EntryFamily.fruit["big"], .init(repeating: 0, count: 33 << 20))
+        }
+        await #expect(throws: StoreFailure.self) {
+            try await store.transact([]) { (transaction) throws(StoreFailure) in
+                _ = try transaction.read(EntryFamily.fruit["a"])
+            }
         }
         try await store.put(EntryFamily.fruit["large"], .init(repeating: 7, count: 16 << 20))
         #expect(try await store.read(EntryFamily.fruit["large"])?.value.count == 16 << 20)

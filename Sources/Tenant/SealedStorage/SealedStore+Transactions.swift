@@ -60,7 +60,8 @@ extension SealedStore {
     /// Commits as many of `batch` as fit; the others go back to the front of the queue.
     private func commit(_ batch: [PendingTransaction]) async {
         var waiting = batch
-        var failure = StoreFailure(.unreachable, "other replicas write so often that this change found no gap; try again")
+        var failure = StoreFailure(
+            .unreachable, "other replicas write so often that this change found no gap; try again")
         for attempt in 0..<24 {
             do throws(StoreFailure) {
                 if attempt > 0 { try? await Task.sleep(for: .milliseconds(Int.random(in: 0...min(attempt * 4, 40)))) }

@@ -117,7 +117,8 @@ public actor SealedStore {
             try await refresh()
             guard index.position == before else { continue }
             throw StoreFailure(
-                .tampered, "stored entries are not the ones that were written last: somebody changed the \(backend.kind) database")
+                .tampered,
+                "stored entries are not the ones that were written last: somebody changed the \(backend.kind) database")
         }
         throw StoreFailure(.unreachable, "the store changes faster than it can be read")
     }
@@ -130,7 +131,8 @@ public actor SealedStore {
             var fresh = StoreIndex()
             guard try fresh.apply(changes, keys: keyring) else {
                 throw StoreFailure(
-                    .tampered, "the entries in the \(backend.kind) database are not the ones that its head covers: "
+                    .tampered,
+                    "the entries in the \(backend.kind) database are not the ones that its head covers: "
                         + "some were removed, added or put back")
             }
             if let old = known.head, let new = fresh.head, new.revision < old.revision {
