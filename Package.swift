@@ -98,9 +98,9 @@ let tenant: [Target] = [
     library(
         "Tenant", "KeyBroker",
         [
-            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", crypto,
-            cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore,
-            nioPosix, nioSSL,
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", "RootKeys",
+            "SealedStorage", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+            logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
     // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
@@ -223,7 +223,7 @@ let suites: [Target] = [
         [
             "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
             "AttestedChannel", "HTTPExchange", "Unsealing",
-            "Envelope", "WireFormat", "Evidence", "PodManifest",
+            "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     .testTarget(

@@ -52,23 +52,23 @@ final class BrokerBench {
     let admin: Curve25519.Signing.PrivateKey
     let release: Curve25519.Signing.PrivateKey
 
-    init(maxSessions: Int = 100) throws {
+    init(maxSessions: Int = 100) async throws {
         let folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         self.folder = folder
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         configuration.maxSessions = maxSessions
-        broker = try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: time.clock)
+        broker = try await KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: time.clock)
         (admin, release) = try Self.keys(folder)
     }
 
     /// A broker with the appraisers that its configuration names.
-    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) throws {
+    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) async throws {
         folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         try change(folder, &configuration)
-        broker = try KeyBroker(configuration: configuration, clock: time.clock)
+        broker = try await KeyBroker(configuration: configuration, clock: time.clock)
         (admin, release) = try Self.keys(folder)
     }
 

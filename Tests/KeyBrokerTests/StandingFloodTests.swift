@@ -17,7 +17,7 @@ struct StandingFloodTests {
     }
 
     @Test func `genuine guests of manifests that are not in force are counted as strangers`() async throws {
-        let bench = try BrokerBench(maxSessions: 10_000)
+        let bench = try await BrokerBench(maxSessions: 10_000)
         var guest = FakeGuest()
         for _ in 0..<200 { #expect(await attest(bench, guest, try await bench.challenge()).status == 403) }
         #expect(try await lines(bench, "manifest-unregistered") <= RefusalBudget.burst)
@@ -40,7 +40,7 @@ struct StandingFloodTests {
     }
 
     @Test func `a refused guest's message is good for a few tries, then its session ends`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         try await bench.prepare(guest)
         guest.measurement = String(repeating: "cd", count: 48)
@@ -63,7 +63,7 @@ struct StandingFloodTests {
     }
 
     @Test func `tries with other messages count once a guest was refused, all at once too`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         let session = try await bench.challenge()
         #expect(await attest(bench, guest, session).status == 403)

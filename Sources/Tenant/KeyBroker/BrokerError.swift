@@ -27,6 +27,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case tooLarge = "PayloadTooLarge"
         /// Too many sessions are open.
         case busy = "TooManySessions"
+        /// The store cannot be reached, or a moment is needed; trying again helps.
+        case unavailable = "StorageBackendUnavailable"
         /// The broker itself failed.
         case failed = "PluginInternalError"
         /// The resource could not be encrypted to the guest's key.
@@ -62,7 +64,7 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .malformed: 400
         case .conflict: 409
         case .tooLarge: 413
-        case .busy: 503
+        case .busy, .unavailable: 503
         case .failed, .sealing: 500
         }
     }

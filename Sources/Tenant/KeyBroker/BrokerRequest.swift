@@ -54,7 +54,11 @@ struct BrokerResponse: Sendable {
         ])
         var response = BrokerResponse.json(body)
         response.status = error.status
-        if error.kind == .busy { response.retryAfter = 5 }
+        switch error.kind {
+        case .busy: response.retryAfter = 5
+        case .unavailable: response.retryAfter = 1
+        default: break
+        }
         return response
     }
 }

@@ -32,7 +32,7 @@ extension KeyBroker {
             let isGenuine = outcome.simulated != nil
             let tries = request.sessionCookie.map { sessions.countRefusal($0, isGenuine: isGenuine) } ?? 0
             let record = outcome.record(allowed: false, check: error.check, reason: error.auditedReason)
-            if tries <= SessionTable.refusalLimit, mayHaveLine(outcome) {
+            if tries <= SessionTable.refusalLimit, await mayHaveLine(outcome) {
                 try audit.append(record)
             } else {
                 try audit.appendRefusal(ofStranger: record)
@@ -49,7 +49,7 @@ extension KeyBroker {
             let guest = try attestedGuest(request)
             record.describe(guest)
             try await checkPolicy(guest, path)
-            guard let secret = try store.resource(path) else {
+            guard let secret = try await store.resource(path) else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
             let sealed = try Self.seal(secret, to: guest)
@@ -62,12 +62,12 @@ extension KeyBroker {
         }
     }
 
-    func certificate(_ request: BrokerRequest) throws(BrokerError) -> BrokerResponse {
+    func certificate(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .certificate, allowed: false, check: "", reason: "")
         do throws(BrokerError) {
             let guest = try attestedGuest(request)
             record.describe(guest)
-            let registration = try store.registration(guest.manifest)
+            let registration = try await store.registration(guest.manifest)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
                 now: clock.seconds)
@@ -101,7 +101,7 @@ extension KeyBroker {
 
     private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
-        let registration = try store.registration(guest.manifest)
+        let registration = try await store.registration(guest.manifest)
         let decision = await policy.decide(
             ReleaseRequest(
                 guest: guest, path: path, registration: registration,
@@ -114,8 +114,8 @@ extension KeyBroker {
     ///
     /// Anybody else is a stranger: before evidence was accepted anybody may be speaking, anybody can start a published
     /// guest with a manifest of his own, and who owns a soft root makes simulated evidence for any manifest.
-    private func mayHaveLine(_ outcome: Handshake.Outcome) -> Bool {
-        guard let simulated = outcome.simulated, let found = try? store.registration(outcome.manifest),
+    private func mayHaveLine(_ outcome: Handshake.Outcome) async -> Bool {
+        guard let simulated = outcome.simulated, let found = try? await store.registration(outcome.manifest),
             found.refusal(now: clock.seconds) == nil
         else { return false }
         return found.allowsSimulated || !simulated

@@ -84,9 +84,10 @@ struct Handshake: Sendable {
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
-        try checkStanding(guest, manifest)
-        try store.consume(nonce: session.nonce, guest: guest, now: clock.seconds)
-        return (try tokens.issue(guest: guest, submodule: evidence.submodule), guest)
+        try await checkStanding(guest, manifest)
+        try await store.consume(
+            nonce: session.nonce, issued: session.expires - SessionTable.lifetime, guest: guest, now: clock.seconds)
+        return (try await tokens.issue(guest: guest, submodule: evidence.submodule), guest)
     }
 
     private func appraise(
@@ -111,8 +112,8 @@ struct Handshake: Sendable {
     }
 
     /// A token exists only for a registered, active manifest on a measurement of the version that it names.
-    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) throws(BrokerError) {
-        let registration = try store.registration(guest.manifest)
+    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) async throws(BrokerError) {
+        let registration = try await store.registration(guest.manifest)
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)

@@ -31,21 +31,20 @@ public final class KeyBroker: Sendable {
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
         policy: any ResourcePolicy = RegistrationPolicy(), clock: BrokerClock = .system
-    ) throws(BrokerError) {
-        let sealer = try RowSealer(file: configuration.rootKey)
-        let store = try BrokerStore(path: configuration.database, sealer: sealer)
+    ) async throws(BrokerError) {
+        let store = try await configuration.openStore()
         self.store = store
         self.clock = clock
         self.policy = policy
         sessions = SessionTable(capacity: configuration.maxSessions, clock: clock)
-        named = try NamedReferenceValues(
-            store: store, keys: try configuration.referenceSigningKeys(), clock: clock)
-        released = try ReleasedMeasurements(
-            store: store, keys: try configuration.keys(configuration.releaseKeys), named: named, clock: clock)
-        tokens = try TokenAuthority(
+        named = try await NamedReferenceValues(
+            store: store, keys: try configuration.referenceSigningKeys(),
+            releaseKeys: try configuration.keys(configuration.releaseKeys), clock: clock)
+        released = ReleasedMeasurements(named: named, clock: clock)
+        tokens = try await TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
             keyDays: configuration.tokenKeyDays, clock: clock)
-        authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
+        authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
@@ -73,7 +72,7 @@ public final class KeyBroker: Sendable {
     private func route(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
         switch (request.method, request.path) {
         case ("GET", ["healthz"]): return .empty
-        case ("GET", ["readyz"]): return try ready()
+        case ("GET", ["readyz"]): return try await ready()
         case ("GET", ["metrics"]):
             return .text(metrics.page(sessions: sessions.count), type: "text/plain; version=0.0.4")
         case ("GET", [".well-known", "jwks.json"]): return .json(tokens.keySet)
@@ -89,26 +88,34 @@ public final class KeyBroker: Sendable {
         case ("GET", _) where rest.count == 4 && rest[0] == "resource":
             return try await release(request, try Self.resourcePath(rest.dropFirst()))
         case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "registration":
-            return try publicStanding(rest[2])
+            return try await publicStanding(rest[2])
         case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "ca":
             guard let root = TenantCA.Root(rawValue: rest[2]) else { throw Self.unknownPath }
             return .text(authority.certificate(root), type: "application/x-pem-file")
-        case ("POST", ["testudo", "certificate"]): return try certificate(request)
-        default: return try administer(request, rest)
+        case ("POST", ["testudo", "certificate"]): return try await certificate(request)
+        default: return try await administer(request, rest)
         }
     }
 
-    /// No counter outside the database exists, so a roll-back of the whole file would go unnoticed (R14).
-    private func ready() throws(BrokerError) -> BrokerResponse {
-        _ = try store.setting("root-key-check")
+    /// Whether the store answers and is whole, and what would notice that all of it was put back (R14).
+    private func ready() async throws(BrokerError) -> BrokerResponse {
+        do {
+            try await store.sealed.refresh()
+        } catch {
+            throw BrokerError(error)
+        }
+        let rollback =
+            await store.sealed.counterFailure == nil
+            ? store.sealed.counterKind.map { "detected-by-\($0)" } ?? "undetected" : "counter-unreachable"
         return .json([
-            "ready": true, "rollback": "undetected", "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
+            "ready": true, "rollback": .string(rollback), "store": .string(store.sealed.backendKind),
+            "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
         ])
     }
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.
-    private func publicStanding(_ digest: String) throws(BrokerError) -> BrokerResponse {
-        let found = try store.registration(digest)
+    private func publicStanding(_ digest: String) async throws(BrokerError) -> BrokerResponse {
+        let found = try await store.registration(digest)
         let active = found.map { $0.refusal(now: clock.seconds) == nil } ?? false
         return .json(["registered": .bool(active)])
     }

@@ -7,7 +7,7 @@ extension KeyBroker {
     /// Lists, answers, takes and removes.
     func administerReferenceValues(
         _ request: BrokerRequest, _ segments: [String], administrator: String
-    ) throws(BrokerError) -> BrokerResponse {
+    ) async throws(BrokerError) -> BrokerResponse {
         let name = try Self.referenceName(segments)
         switch (request.method, segments.isEmpty) {
         case ("GET", true): return .json(.array(named.all.map(listed)))
@@ -16,9 +16,9 @@ extension KeyBroker {
             case .value(let value): return .json(value)
             case let other: throw Self.absent(name, other.reason ?? "")
             }
-        case ("POST", true): return try takeReferenceValues(request.body, administrator)
+        case ("POST", true): return try await takeReferenceValues(request.body, administrator)
         case ("DELETE", false):
-            guard try named.remove(name) else { throw Self.absent(name, "has no value") }
+            guard try await named.remove(name) else { throw Self.absent(name, "has no value") }
             return .empty
         default: throw Self.unknownPath
         }
@@ -45,7 +45,9 @@ extension KeyBroker {
     ///
     /// A `sample` message is a statement of the administrator, whose token says who it was. Manifests have an author of
     /// their own: one that nobody signed is taken only when the administrator says so.
-    private func takeReferenceValues(_ body: [UInt8], _ administrator: String) throws(BrokerError) -> BrokerResponse {
+    private func takeReferenceValues(_ body: [UInt8], _ administrator: String) async throws(BrokerError)
+        -> BrokerResponse
+    {
         let document: ReferenceDocument
         let allowsRollback: Bool
         do {
@@ -73,7 +75,7 @@ extension KeyBroker {
                 .malformed, check: "reference-values",
                 "a release of the guest goes to PUT /kbs/v0/testudo/reference-values, signed")
         }
-        let change = try named.take(document, allowsRollback: allowsRollback)
+        let change = try await named.take(document, allowsRollback: allowsRollback)
         return .json([
             "written": .array(change.written.sorted().map { .string($0) }),
             "removed": .array(change.removed.sorted().map { .string($0) }),
