@@ -226,6 +226,11 @@ let suites: [Target] = [
             "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
+    // The wire as a client in another language sees it, and the description of the API.
+    .testTarget(
+        name: "InteropTests",
+        dependencies: ["KeyBroker", "testudo-keybroker", "Rego", "WireFormat", "Envelope", "TestSupport"],
+        path: "Tests/Interop", exclude: ["Client"], swiftSettings: strict),
     .testTarget(
         name: "AttestationServiceTests",
         dependencies: [

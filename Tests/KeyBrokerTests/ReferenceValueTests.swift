@@ -64,7 +64,7 @@ struct ReferenceValueTests {
         for (method, path) in [
             ("PUT", "reference-value/a"), ("POST", "reference-value/a"), ("DELETE", "reference-value"),
         ] {
-            try expectRefusal(try await bench.administer(method, path), 404, "InvalidRequestPath")
+            try expectRefusal(try await bench.administer(method, path), 405, "MethodNotAllowed")
         }
         let lines = try await bench.audit().filter { $0["resource"] == "POST reference-value" }
         #expect(lines.map { $0["subject"] } == ["tester"])

@@ -17,6 +17,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case policyDenied = "PolicyDeny"
         /// The path names nothing that this server has.
         case notFound = "InvalidRequestPath"
+        /// The path is known, the method is not one of its own.
+        case otherMethod = "MethodNotAllowed"
         /// The body or a parameter could not be understood.
         case malformed = "SerdeError"
         /// There is no reference value by this name, or it does not hold now.
@@ -61,6 +63,7 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .attestation, .adminAccess, .tokenMissing, .tokenInvalid: 401
         case .policyDenied: 403
         case .notFound, .referenceValue: 404
+        case .otherMethod: 405
         case .malformed: 400
         case .conflict: 409
         case .tooLarge: 413

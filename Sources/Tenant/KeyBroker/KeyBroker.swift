@@ -70,30 +70,35 @@ public final class KeyBroker: Sendable {
     }
 
     private func route(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
-        switch (request.method, request.path) {
-        case ("GET", ["healthz"]): return .empty
-        case ("GET", ["readyz"]): return try await ready()
-        case ("GET", ["metrics"]):
-            return .text(metrics.page(sessions: sessions.count), type: "text/plain; version=0.0.4")
-        case ("GET", [".well-known", "jwks.json"]): return .json(tokens.keySet)
-        default: break
+        switch BrokerRoute.resolve(method: request.method, path: request.path) {
+        case .route(let route, let values): return try await answer(route, values, request)
+        case .otherMethods(let methods):
+            let allowed = methods.joined(separator: ", ")
+            var response = BrokerResponse.problem(
+                BrokerError(.otherMethod, check: "method", "only \(allowed) can be done with this path"))
+            response.allow = allowed
+            return response
+        case .unknown: throw Self.unknownPath
         }
-        guard request.path.count >= 3, request.path[0] == "kbs", request.path[1] == "v0" else {
-            throw Self.unknownPath
-        }
-        let rest = Array(request.path.dropFirst(2))
-        switch (request.method, rest) {
-        case ("POST", ["auth"]): return try openSession(request)
-        case ("POST", ["attest"]): return try await attest(request)
-        case ("GET", _) where rest.count == 4 && rest[0] == "resource":
-            return try await release(request, try Self.resourcePath(rest.dropFirst()))
-        case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "registration":
-            return try await publicStanding(rest[2])
-        case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "ca":
-            guard let root = TenantCA.Root(rawValue: rest[2]) else { throw Self.unknownPath }
+    }
+
+    private func answer(
+        _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
+    ) async throws(BrokerError) -> BrokerResponse {
+        switch route {
+        case .health: return .empty
+        case .readiness: return try await ready()
+        case .metrics: return .text(metrics.page(sessions: sessions.count), type: "text/plain; version=0.0.4")
+        case .tokenKeys: return .json(tokens.keySet)
+        case .standing: return try await publicStanding(values[0])
+        case .authority:
+            guard let root = TenantCA.Root(rawValue: values[0]) else { throw Self.unknownPath }
             return .text(authority.certificate(root), type: "application/x-pem-file")
-        case ("POST", ["testudo", "certificate"]): return try await certificate(request)
-        default: return try await administer(request, rest)
+        case .openSession: return try openSession(request)
+        case .attest: return try await attest(request)
+        case .resource: return try await release(request, try Self.resourcePath(values))
+        case .certificate: return try await certificate(request)
+        default: return try await administer(route, values, request)
         }
     }
 
