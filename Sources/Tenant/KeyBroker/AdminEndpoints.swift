@@ -8,6 +8,7 @@ extension KeyBroker {
         _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
     ) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .admin, allowed: false, check: "", reason: "")
+        record.trace = request.trace
         record.resource = "\(request.method) \(request.path.dropFirst(2).joined(separator: "/"))"
         do throws(BrokerError) {
             record.subject = try gate.admit(request.authorization)

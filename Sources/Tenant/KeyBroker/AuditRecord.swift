@@ -36,6 +36,9 @@ public struct AuditRecord: Sendable, Equatable {
     /// Whether a software root signed the evidence; nil when it is not known.
     public var simulated: Bool?
 
+    /// The `trace_id` of the answer; empty for what is no answer to a call.
+    public var trace: String = ""
+
     /// Creates a record.
     public init(kind: Kind, allowed: Bool, check: String, reason: String) {
         self.kind = kind
@@ -63,6 +66,7 @@ public struct AuditRecord: Sendable, Equatable {
             "decision": .string(decision), "check": short(check), "reason": short(reason),
             "manifest": short(manifest), "measurement": short(measurement), "resource": short(resource),
             "subject": short(subject), "simulated": simulated.map { .bool($0) } ?? .null,
+            "trace": short(trace),
         ])
         return value.canonicalBytes + [UInt8(ascii: "\n")]
     }

@@ -27,8 +27,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case conflict = "ResourceExists"
         /// The body is larger than the limit.
         case tooLarge = "PayloadTooLarge"
-        /// Too many sessions are open.
-        case busy = "TooManySessions"
+        /// The caller's address calls too often.
+        case tooMany = "TooManyRequests"
         /// The store cannot be reached, or a moment is needed; trying again helps.
         case unavailable = "StorageBackendUnavailable"
         /// The broker itself failed.
@@ -46,12 +46,16 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What only the audit log says beside that; empty when there is nothing.
     public let note: String
 
+    /// After how many seconds a caller may try again; nil where trying again does not help.
+    public let retryAfter: Int?
+
     /// Creates a refusal.
-    public init(_ kind: Kind, check: String, _ detail: String, note: String = "") {
+    public init(_ kind: Kind, check: String, _ detail: String, note: String = "", retryAfter: Int? = nil) {
         self.kind = kind
         self.check = check
         self.detail = detail
         self.note = note
+        self.retryAfter = retryAfter
     }
 
     /// The reason for the tenant.
@@ -67,7 +71,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .malformed: 400
         case .conflict: 409
         case .tooLarge: 413
-        case .busy, .unavailable: 503
+        case .tooMany: 429
+        case .unavailable: 503
         case .failed, .sealing: 500
         }
     }

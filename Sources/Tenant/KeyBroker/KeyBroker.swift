@@ -9,7 +9,9 @@ import WireFormat
 /// effect leaves the process.
 public final class KeyBroker: Sendable {
     let store: BrokerStore
-    let sessions: SessionTable
+    let cookies: CookieKeys
+    let sessionClaims: any SessionClaims
+    let limits: CallLimiter
     let released: ReleasedMeasurements
     let named: NamedReferenceValues
     let tokens: TokenAuthority
@@ -27,16 +29,20 @@ public final class KeyBroker: Sendable {
     ///   - configuration: Where things are and who is trusted.
     ///   - appraiser: What judges evidence; nil for the project's verifier with the configured soft roots.
     ///   - policy: What decides on releases.
+    ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
-        policy: any ResourcePolicy = RegistrationPolicy(), clock: BrokerClock = .system
+        policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
+        clock: BrokerClock = .system
     ) async throws(BrokerError) {
         let store = try await configuration.openStore()
         self.store = store
         self.clock = clock
         self.policy = policy
-        sessions = SessionTable(capacity: configuration.maxSessions, clock: clock)
+        self.cookies = cookies
+        sessionClaims = SessionClaimsMemory()
+        limits = CallLimiter(configuration.limits)
         named = try await NamedReferenceValues(
             store: store, keys: try configuration.referenceSigningKeys(),
             releaseKeys: try configuration.keys(configuration.releaseKeys), clock: clock)
@@ -56,7 +62,8 @@ public final class KeyBroker: Sendable {
                 fetching: configuration.endorsements, references: named.source, clock: clock)
         }
         handshake = Handshake(
-            sessions: sessions, store: store, released: released, tokens: tokens, appraiser: judge, clock: clock)
+            cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
+            tokens: tokens, appraiser: judge, clock: clock)
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -65,7 +72,7 @@ public final class KeyBroker: Sendable {
         do {
             return try await route(request)
         } catch {
-            return .problem(error)
+            return .problem(error, trace: request.trace)
         }
     }
 
@@ -75,7 +82,8 @@ public final class KeyBroker: Sendable {
         case .otherMethods(let methods):
             let allowed = methods.joined(separator: ", ")
             var response = BrokerResponse.problem(
-                BrokerError(.otherMethod, check: "method", "only \(allowed) can be done with this path"))
+                BrokerError(.otherMethod, check: "method", "only \(allowed) can be done with this path"),
+                trace: request.trace)
             response.allow = allowed
             return response
         case .unknown: throw Self.unknownPath
@@ -88,7 +96,7 @@ public final class KeyBroker: Sendable {
         switch route {
         case .health: return .empty
         case .readiness: return try await ready()
-        case .metrics: return .text(metrics.page(sessions: sessions.count), type: "text/plain; version=0.0.4")
+        case .metrics: return .text(metrics.page(), type: "text/plain; version=0.0.4")
         case .tokenKeys: return .json(tokens.keySet)
         case .standing: return try await publicStanding(values[0])
         case .authority:
