@@ -77,7 +77,7 @@ struct ForeignTokenTests {
     private func bench(_ service: ForeignService, _ member: [String: JSONValue], _ file: [UInt8]) async throws
         -> BrokerBench
     {
-        let bench = try BrokerBench { folder, configuration in
+        let bench = try await BrokerBench { folder, configuration in
             try PrivateFile.write(file, to: folder + "/trust")
             var entry: [String: JSONValue] = ["issuer": "elsewhere", "jwks": "trust"]
             entry.merge(member) { $1 }
@@ -272,7 +272,7 @@ struct ForeignTokenTests {
 
     @Test func `a token under a certificate counts only while the certificate is good`() async throws {
         let service = try ForeignService()
-        let issuer = try BrokerBench()
+        let issuer = try await BrokerBench()
         let root = try IssuingRoot.selfSigned(
             Certificate.PrivateKey(P256.Signing.PrivateKey()), name: "other", now: issuer.time.clock.now,
             lifetime: 86_400)
@@ -299,8 +299,8 @@ struct ForeignTokenTests {
     }
 
     @Test func `one broker's tokens serve at another that trusts its keys, in the name of its issuer`() async throws {
-        let first = try BrokerBench { _, configuration in configuration.tokenIssuer = "first" }
-        let token = try first.broker.tokens.issue(
+        let first = try await BrokerBench { _, configuration in configuration.tokenIssuer = "first" }
+        let token = try await first.broker.tokens.issue(
             guest: try AttestedGuest(
                 claims: [
                     "manifest": "", "measurement": "ab", "technology": "snp", "simulated": false, "debug": false,

@@ -17,6 +17,7 @@ final class BrokerMetrics: Sendable {
         case policyEvaluations = "kbs_policy_evaluations_total"
         case policyApprovals = "kbs_policy_approvals_total"
         case policyViolations = "kbs_policy_violations_total"
+        case policyErrors = "kbs_policy_errors_total"
         case resourceReads = "kbs_resource_reads_total"
         case resourceWrites = "kbs_resource_writes_total"
         case resourceDeletes = "kbs_resource_deletes_total"

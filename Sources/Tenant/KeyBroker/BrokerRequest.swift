@@ -39,6 +39,8 @@ struct BrokerResponse: Sendable {
     var body: [UInt8] = []
     var cookie: String?
     var retryAfter: Int?
+    /// The methods of the path, where the request came with another.
+    var allow: String?
 
     /// Nothing but success.
     static let empty = BrokerResponse()

@@ -144,6 +144,7 @@ public struct BrokerServer: Service {
         headers[.setCookie] = response.cookie
         headers[.cacheControl] = "no-store"
         headers[.xContentTypeOptions] = "nosniff"
+        headers[.allow] = response.allow
         if let seconds = response.retryAfter { headers[.retryAfter] = String(seconds) }
         return Response(
             status: .init(code: response.status), headers: headers,

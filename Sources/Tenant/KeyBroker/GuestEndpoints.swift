@@ -25,11 +25,11 @@ extension KeyBroker {
             try limits.admitAttest(request.address)
             let accepted = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
+            try await remember(accepted)
             try audit.append(
                 outcome.record(
                     request, allowed: true, check: "attestation", reason: "the evidence was accepted"))
             metrics.count(.attestationSuccesses)
-            try await remember(accepted)
             var response = BrokerResponse.json(["token": .string(accepted.token)])
             response.cookie = Self.setCookie(accepted.cookie, life: max(0, accepted.expires - clock.seconds))
             return response
@@ -37,7 +37,7 @@ extension KeyBroker {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
             if error.kind == .tooMany { metrics.count(.limitedCalls) }
             let record = outcome.record(request, allowed: false, check: error.check, reason: error.auditedReason)
-            if mayHaveLine(outcome), limits.mayHaveLine(request.address) {
+            if await mayHaveLine(outcome), limits.mayHaveLine(request.address) {
                 try audit.append(record)
             } else {
                 try audit.appendRefusal(ofStranger: record)
@@ -55,7 +55,7 @@ extension KeyBroker {
             let bearer = try await bearer(request)
             record.describe(bearer)
             try await checkPolicy(bearer, ReleaseQuestion(path: path, query: request.query))
-            guard let secret = try store.resource(path) else {
+            guard let secret = try await store.resource(path) else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
             let sealed = try Self.seal(secret, to: bearer.encryptionKey)
@@ -78,7 +78,7 @@ extension KeyBroker {
                 throw BrokerError(
                     .policyDenied, check: "foreign-token", "certificates are for guests that this broker appraised")
             }
-            let registration = try store.registration(guest.manifest)
+            let registration = try await store.registration(guest.manifest)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
                 now: clock.seconds)
@@ -118,8 +118,8 @@ extension KeyBroker {
     ///
     /// Anybody else is a stranger: before evidence was accepted anybody may be speaking, anybody can start a published
     /// guest with a manifest of his own, and who owns a soft root makes simulated evidence for any manifest.
-    private func mayHaveLine(_ outcome: Handshake.Outcome) -> Bool {
-        guard let simulated = outcome.simulated, let found = try? store.registration(outcome.manifest),
+    private func mayHaveLine(_ outcome: Handshake.Outcome) async -> Bool {
+        guard let simulated = outcome.simulated, let found = try? await store.registration(outcome.manifest),
             found.refusal(now: clock.seconds) == nil
         else { return false }
         return found.allowsSimulated || !simulated

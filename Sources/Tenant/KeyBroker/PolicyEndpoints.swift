@@ -4,34 +4,22 @@ import WireFormat
 
 /// An administrator's calls about resource policies.
 extension KeyBroker {
-    /// Whether a path below `/kbs/v0` is answered here.
-    static func isAboutPolicies(_ path: [String]) -> Bool {
-        switch path.first {
-        case "resource-policy": path.count == 1
-        case "testudo":
-            path.count > 1
-                && (path[1] == "resource-policies" && path.count <= 3 || path[1] == "explain" && path.count == 2)
-        default: false
-        }
-    }
-
     /// Answers a call whose credentials were checked.
-    func administerPolicies(_ request: BrokerRequest, _ path: [String]) async throws(BrokerError) -> BrokerResponse {
-        let tail = Array(path.dropFirst(path.first == "testudo" ? 2 : 1))
-        switch (request.method, path.first == "testudo" ? path[1] : path[0], tail.count) {
-        case ("POST", "resource-policy", 0): return try await setPolicy(PathPolicy.globalName, request.body)
-        case ("GET", "resource-policy", 0):
-            return .json(.array(try await policies.all().map { .string($0.id) }))
-        case ("GET", "resource-policies", 0):
-            return .json(.array(try await policies.all().map { Self.listed($0) }))
-        case ("PUT", "resource-policies", 1): return try await setPolicy(tail[0], request.body)
-        case ("GET", "resource-policies", 1):
-            guard let found = try await policies.all().first(where: { $0.id == tail[0] }) else { throw Self.noPolicy }
+    func administerPolicies(
+        _ route: BrokerRoute, _ values: [String], _ body: [UInt8]
+    ) async throws(BrokerError) -> BrokerResponse {
+        switch route {
+        case .setGlobalPolicy: return try await setPolicy(PathPolicy.globalName, body)
+        case .listPolicies: return .json(.array(try await policies.all().map { .string($0.id) }))
+        case .listPathPolicies: return .json(.array(try await policies.all().map { Self.listed($0) }))
+        case .setPathPolicy: return try await setPolicy(values[0], body)
+        case .policyText:
+            guard let found = try await policies.all().first(where: { $0.id == values[0] }) else { throw Self.noPolicy }
             return .text(found.policy.source, type: "text/plain; charset=utf-8")
-        case ("DELETE", "resource-policies", 1):
-            guard try await policies.remove(tail[0]) else { throw Self.noPolicy }
+        case .deletePathPolicy:
+            guard try await policies.remove(values[0]) else { throw Self.noPolicy }
             return .empty
-        case ("POST", "explain", 0): return try await explain(request.body)
+        case .explain: return try await explain(body)
         default: throw Self.unknownPath
         }
     }
@@ -78,7 +66,7 @@ extension KeyBroker {
         }
         let known = claims
         decisions += try await decisionMaker.decide(asked.question, guest: guest) { () throws(BrokerError) in known }
-        if decisions.allSatisfy(\.allowed), try store.resource(asked.question.path) == nil {
+        if decisions.allSatisfy(\.allowed), try await store.resource(asked.question.path) == nil {
             decisions.append(.deny("resource", "the resource does not exist"))
         }
         let policy = try await policies.policy(for: asked.question.segments)

@@ -68,7 +68,7 @@ struct ReleaseDecision: Sendable {
             return .deny("no-policy", "no policy is set for this path")
         }
         guard let guest else { return Self.foreign }
-        let found = try store.registration(guest.manifest)
+        let found = try await store.registration(guest.manifest)
         return await registration.decide(
             ReleaseRequest(
                 guest: guest, path: question.path, registration: found,
@@ -83,7 +83,7 @@ struct ReleaseDecision: Sendable {
             return isNeeded
                 ? Self.foreign : .allow("registration", "policy \(policy.id) needs no registration")
         }
-        let found = try store.registration(guest.manifest)
+        let found = try await store.registration(guest.manifest)
         guard isNeeded || found != nil else {
             // Whom its host can look into is served where a registration says so (R6), and there is none.
             guard !guest.simulated, guest.isIsolated, !guest.debug else {
