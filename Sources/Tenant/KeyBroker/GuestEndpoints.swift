@@ -55,7 +55,10 @@ extension KeyBroker {
             let bearer = try await bearer(request)
             record.describe(bearer)
             try await checkPolicy(bearer, ReleaseQuestion(path: path, query: request.query))
-            guard let secret = try await store.resource(path) else {
+            guard
+                let secret = try await store.resource(
+                    path, version: try Self.version(request.query), now: clock.seconds)
+            else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
             let sealed = try Self.seal(secret, to: bearer.encryptionKey)
