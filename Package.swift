@@ -92,12 +92,16 @@ let tenant: [Target] = [
     library(
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
+    library("Tenant", "AuditTrail", ["WireFormat", crypto]),
+    library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
+    library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
     library(
         "Tenant", "KeyBroker",
         [
-            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", crypto,
-            cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore,
-            nioPosix, nioSSL,
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", "RootKeys",
+            "SealedStorage", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+            logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
     // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
@@ -206,6 +210,8 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
+    tests("AuditTrailTests", ["AuditTrail", "WireFormat"]),
+    tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "EndorsementSourcesTests",
@@ -213,12 +219,13 @@ let suites: [Target] = [
             "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
             nioPosix,
         ]),
+    tests("RootKeysTests", ["RootKeys", "WireFormat", "Envelope"]),
     tests(
         "KeyBrokerTests",
         [
             "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
             "AttestedChannel", "HTTPExchange", "Unsealing",
-            "Envelope", "WireFormat", "Evidence", "PodManifest",
+            "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys", "AuditTrail",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     // The wire as a client in another language sees it, and the description of the API.

@@ -52,25 +52,25 @@ final class BrokerBench {
     let admin: Curve25519.Signing.PrivateKey
     let release: Curve25519.Signing.PrivateKey
 
-    init(cookies: CookieKeys = CookieKeys(), limits: CallLimits = .generous) throws {
+    init(cookies: CookieKeys = CookieKeys(), limits: CallLimits = .generous) async throws {
         let folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         self.folder = folder
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         configuration.limits = limits
         configuration.protocolVersions = Set(ProtocolVersion.allCases)
-        broker = try KeyBroker(
+        broker = try await KeyBroker(
             configuration: configuration, appraiser: FakeAppraiser(), cookies: cookies, clock: time.clock)
         (admin, release) = try Self.keys(folder)
     }
 
     /// A broker with the appraisers that its configuration names.
-    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) throws {
+    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) async throws {
         folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         try change(folder, &configuration)
-        broker = try KeyBroker(configuration: configuration, clock: time.clock)
+        broker = try await KeyBroker(configuration: configuration, clock: time.clock)
         (admin, release) = try Self.keys(folder)
     }
 
@@ -188,6 +188,18 @@ struct FakeGuest {
                 "manifest": .string(digest), "tlsKey": .string(tlsDigest),
             ]
         ]).canonicalText
+    }
+
+    /// Evidence of a guest that was launched for no init-data and says nothing of its own.
+    func unboundAttestation(_ nonce: String) -> JSONValue {
+        let report = ReportBinding.rcar(teePublicKey: publicKey, nonce: nonce, additionalEvidence: "")
+        return [
+            "runtime-data": ["nonce": .string(nonce), "tee-pubkey": publicKey],
+            "tee-evidence": [
+                "primary_evidence": ["report": .string(Hex.encode(report)), "measurement": .string(measurement)],
+                "additional_evidence": "",
+            ],
+        ]
     }
 
     func attestation(_ nonce: String, key: JSONValue? = nil) -> JSONValue {

@@ -48,7 +48,7 @@ struct ProtocolVersionTests {
     }
 
     @Test func `older versions are refused unless configured, with the text that clients know`() async throws {
-        let bench = try BrokerBench { _, _ in }
+        let bench = try await BrokerBench { _, _ in }
         for version in ["0.3.0", "0.2.0", "0.1.0", "0.4.1", "0.4", "1.0.0", "", "0.4.0 "] {
             let response = await auth(bench, version)
             try expectRefusal(response, 401, "AttestationError")
@@ -58,7 +58,7 @@ struct ProtocolVersionTests {
                     == "KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is \(version)")
         }
         #expect(await auth(bench, "0.4.0").status == 200)
-        let configured = try BrokerBench { folder, configuration in
+        let configured = try await BrokerBench { folder, configuration in
             var members = try #require(
                 try JSONValue.parse(try PrivateFile.readPublic(folder + "/config.json", what: "configuration"))
                     .objectValue)
@@ -79,7 +79,7 @@ struct ProtocolVersionTests {
     func `evidence of an older version is appraised, and its guest has no manifest`(
         version: ProtocolVersion
     ) async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let key = try self.key(version.hasLegacyAnswers ? "RSA1_5" : "RSA-OAEP-256")
         // The evidence holds; nobody registered the manifest that such a guest does not have.
         try expectRefusal(try await attest(bench, version, key), 403, "PolicyDeny")

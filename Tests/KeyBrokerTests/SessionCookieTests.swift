@@ -69,7 +69,7 @@ struct SessionCookieTests {
     }
 
     @Test func `a cookie has the characters and the length that clients keep, with the longest key too`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, nonce) = try await bench.challenge()
@@ -93,7 +93,7 @@ struct SessionCookieTests {
     }
 
     @Test func `a cookie holds no token, and its guest's key cannot be exchanged`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, token) = try await bench.attest(guest)
@@ -109,10 +109,10 @@ struct SessionCookieTests {
 
     @Test func `one replica's cookie is good at another that has its keys, and at no other`() async throws {
         let secret = SecretBytes(random: 32)
-        let first = try BrokerBench(cookies: try CookieKeys(current: secret))
-        let second = try BrokerBench(
+        let first = try await BrokerBench(cookies: try CookieKeys(current: secret))
+        let second = try await BrokerBench(
             cookies: try CookieKeys(current: SecretBytes(random: 32), previous: secret))
-        let stranger = try BrokerBench()
+        let stranger = try await BrokerBench()
         let guest = FakeGuest()
         for bench in [first, second, stranger] { try await bench.prepare(guest) }
         let (open, nonce) = try await first.challenge()
@@ -128,7 +128,7 @@ struct SessionCookieTests {
     }
 
     @Test func `a session attests once, with the cookie of before and with the one of after`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, nonce) = try await bench.challenge()
@@ -187,7 +187,7 @@ struct AddressLimitTests {
         var limits = CallLimits()
         limits.auth = CallRate(perSecond: 0.001, burst: 5)
         limits.attest = CallRate(perSecond: 0.001, burst: 2)
-        let bench = try BrokerBench(limits: limits)
+        let bench = try await BrokerBench(limits: limits)
         let body: JSONValue = ["version": "0.4.0", "tee": "snp", "extra-params": ""]
         for _ in 0..<5 { _ = try await bench.challenge() }
         let refused = await bench.send("POST", "kbs/v0/auth", body: body.canonicalBytes)
@@ -206,7 +206,7 @@ struct AddressLimitTests {
     }
 
     @Test func `the trace of a refusal leads to its line in the audit log`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let (cookie, nonce) = try await bench.challenge()
         let guest = FakeGuest()
         let response = await bench.send(

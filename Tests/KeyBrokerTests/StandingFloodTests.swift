@@ -17,7 +17,7 @@ struct StandingFloodTests {
     }
 
     @Test func `genuine guests of manifests that are not in force are counted as strangers`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         for _ in 0..<200 { #expect(await attest(bench, guest, try await bench.challenge()).status == 403) }
         #expect(try await lines(bench, "manifest-unregistered") <= RefusalBudget.burst)
@@ -40,7 +40,7 @@ struct StandingFloodTests {
     }
 
     @Test func `of one address that has genuine guests refused only some have lines of their own`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         try await bench.prepare(guest)
         guest.measurement = String(repeating: "cd", count: 48)

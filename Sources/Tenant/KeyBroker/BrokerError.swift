@@ -21,6 +21,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case otherMethod = "MethodNotAllowed"
         /// The body or a parameter could not be understood.
         case malformed = "SerdeError"
+        /// A policy that an administrator sent does not compile.
+        case policyUnusable = "ParsePolicyError"
         /// There is no reference value by this name, or it does not hold now.
         case referenceValue = "RvpsError"
         /// The name is taken.
@@ -29,6 +31,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case tooLarge = "PayloadTooLarge"
         /// The caller's address calls too often.
         case tooMany = "TooManyRequests"
+        /// The store cannot be reached, or a moment is needed; trying again helps.
+        case unavailable = "StorageBackendUnavailable"
         /// The broker itself failed.
         case failed = "PluginInternalError"
         /// The resource could not be encrypted to the guest's key.
@@ -66,10 +70,11 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .policyDenied: 403
         case .notFound, .referenceValue: 404
         case .otherMethod: 405
-        case .malformed: 400
+        case .malformed, .policyUnusable: 400
         case .conflict: 409
         case .tooLarge: 413
         case .tooMany: 429
+        case .unavailable: 503
         case .failed, .sealing: 500
         }
     }

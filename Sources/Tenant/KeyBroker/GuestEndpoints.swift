@@ -25,6 +25,7 @@ extension KeyBroker {
             try limits.admitAttest(request.address)
             let accepted = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
+            try await remember(accepted)
             try audit.append(
                 outcome.record(
                     request, allowed: true, check: "attestation", reason: "the evidence was accepted"))
@@ -36,7 +37,7 @@ extension KeyBroker {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
             if error.kind == .tooMany { metrics.count(.limitedCalls) }
             let record = outcome.record(request, allowed: false, check: error.check, reason: error.auditedReason)
-            if mayHaveLine(outcome), limits.mayHaveLine(request.address) {
+            if await mayHaveLine(outcome), limits.mayHaveLine(request.address) {
                 try audit.append(record)
             } else {
                 try audit.appendRefusal(ofStranger: record)
@@ -51,14 +52,17 @@ extension KeyBroker {
         record.trace = request.trace
         record.resource = path.description
         do throws(BrokerError) {
-            let guest = try attestedGuest(request)
-            record.describe(guest)
-            try await checkPolicy(guest, path)
-            guard let secret = try store.resource(path) else {
+            let bearer = try await bearer(request)
+            record.describe(bearer)
+            try await checkPolicy(bearer, ReleaseQuestion(path: path, query: request.query))
+            guard
+                let secret = try await store.resource(
+                    path, version: try Self.version(request.query), now: clock.seconds)
+            else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
-            let sealed = try Self.seal(secret, to: guest)
-            record.conclude("registration", "the manifest is registered for the resource", allowed: true)
+            let sealed = try Self.seal(secret, to: bearer.encryptionKey)
+            record.conclude("release", "sealed to the guest's key", allowed: true)
             try audit.append(record)
             return .json(sealed)
         } catch {
@@ -67,13 +71,17 @@ extension KeyBroker {
         }
     }
 
-    func certificate(_ request: BrokerRequest) throws(BrokerError) -> BrokerResponse {
+    func certificate(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .certificate, allowed: false, check: "", reason: "")
         record.trace = request.trace
         do throws(BrokerError) {
-            let guest = try attestedGuest(request)
-            record.describe(guest)
-            let registration = try store.registration(guest.manifest)
+            let bearer = try await bearer(request)
+            record.describe(bearer)
+            guard let guest = bearer.guest else {
+                throw BrokerError(
+                    .policyDenied, check: "foreign-token", "certificates are for guests that this broker appraised")
+            }
+            let registration = try await store.registration(guest.manifest)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
                 now: clock.seconds)
@@ -94,36 +102,27 @@ extension KeyBroker {
         }
     }
 
-    /// Who asks: the session of the cookie if it is attested, else the bearer of a token of ours.
-    private func attestedGuest(_ request: BrokerRequest) throws(BrokerError) -> AttestedGuest {
-        if let value = request.sessionCookie,
-            case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
-        {
-            return session.guest
-        }
-        guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
-            throw BrokerError(.tokenMissing, check: "token", "neither an attested session nor a token came along")
-        }
-        return try tokens.guest(bearing: token)
-    }
-
-    private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
+    private func checkPolicy(_ bearer: Bearer, _ question: ReleaseQuestion) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
-        let registration = try store.registration(guest.manifest)
-        let decision = await policy.decide(
-            ReleaseRequest(
-                guest: guest, path: path, registration: registration,
-                reference: released.match(guest, for: registration), now: clock.seconds))
-        metrics.count(decision.allowed ? .policyApprovals : .policyViolations)
-        guard decision.allowed else { throw BrokerError(.policyDenied, check: decision.check, decision.reason) }
+        let decisions = try await decisionMaker.decide(question, guest: bearer.guest) { () throws(BrokerError) in
+            try await claims(of: bearer)
+        }
+        let refusal = decisions.first { !$0.allowed }
+        metrics.count(refusal == nil ? .policyApprovals : .policyViolations)
+        guard let refusal else { return }
+        // What a tenant's policy said is the tenant's to know.
+        let isPolicy = refusal.check.hasPrefix(ReleaseDecision.policyCheck)
+        throw BrokerError(
+            .policyDenied, check: refusal.check, isPolicy ? "Access denied by policy" : refusal.reason,
+            note: isPolicy ? refusal.reason : "")
     }
 
     /// Whether a refused `/attest` has a line in any case: the evidence held and its manifest is in force.
     ///
     /// Anybody else is a stranger: before evidence was accepted anybody may be speaking, anybody can start a published
     /// guest with a manifest of his own, and who owns a soft root makes simulated evidence for any manifest.
-    private func mayHaveLine(_ outcome: Handshake.Outcome) -> Bool {
-        guard let simulated = outcome.simulated, let found = try? store.registration(outcome.manifest),
+    private func mayHaveLine(_ outcome: Handshake.Outcome) async -> Bool {
+        guard let simulated = outcome.simulated, let found = try? await store.registration(outcome.manifest),
             found.refusal(now: clock.seconds) == nil
         else { return false }
         return found.allowsSimulated || !simulated
@@ -132,7 +131,7 @@ extension KeyBroker {
     /// Records why a guest got nothing; without a session or token of ours it is a stranger.
     private func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
         let isStranger = record.manifest.isEmpty
-        record.conclude(error.check, error.detail, allowed: false)
+        record.conclude(error.check, error.auditedReason, allowed: false)
         if isStranger {
             try audit.appendRefusal(ofStranger: record)
         } else {
@@ -140,9 +139,9 @@ extension KeyBroker {
         }
     }
 
-    private static func seal(_ secret: SecretBytes, to guest: AttestedGuest) throws(BrokerError) -> JSONValue {
+    private static func seal(_ secret: SecretBytes, to encryptionKey: JSONValue) throws(BrokerError) -> JSONValue {
         do {
-            let key = try JSONWebKey(parsing: guest.encryptionKey)
+            let key = try JSONWebKey(parsing: encryptionKey)
             // The version of the guest's session decided which names its key may have.
             return key.isLegacyRecipient
                 ? try JWE.encryptLegacy(secret.copyBytes(), to: key) : try JWE.encrypt(secret.copyBytes(), to: key)
@@ -182,7 +181,12 @@ extension Handshake.Outcome {
 }
 
 extension AuditRecord {
-    mutating func describe(_ guest: AttestedGuest) {
+    mutating func describe(_ bearer: Bearer) {
+        // A token of another service is known by who issued it.
+        guard let guest = bearer.guest else {
+            subject = bearer.issuer
+            return
+        }
         manifest = guest.manifest
         measurement = guest.measurement
         simulated = guest.simulated

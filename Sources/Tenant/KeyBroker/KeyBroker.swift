@@ -15,8 +15,10 @@ public final class KeyBroker: Sendable {
     let released: ReleasedMeasurements
     let named: NamedReferenceValues
     let tokens: TokenAuthority
+    let foreignTokens: ForeignTokens
     let handshake: Handshake
-    let policy: any ResourcePolicy
+    let policies: ResourcePolicies
+    let decisionMaker: ReleaseDecision
     let authority: TenantCA
     let gate: AdminGate
     let audit: AuditLog
@@ -28,30 +30,32 @@ public final class KeyBroker: Sendable {
     /// - Parameters:
     ///   - configuration: Where things are and who is trusted.
     ///   - appraiser: What judges evidence; nil for the project's verifier with the configured soft roots.
-    ///   - policy: What decides on releases.
+    ///   - policy: What decides on releases for which no administrator set a policy.
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
         policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
         clock: BrokerClock = .system
-    ) throws(BrokerError) {
-        let sealer = try RowSealer(file: configuration.rootKey)
-        let store = try BrokerStore(path: configuration.database, sealer: sealer)
+    ) async throws(BrokerError) {
+        let store = try await configuration.openStore()
         self.store = store
         self.clock = clock
-        self.policy = policy
         self.cookies = cookies
         sessionClaims = SessionClaimsMemory()
         limits = CallLimiter(configuration.limits)
-        named = try NamedReferenceValues(
-            store: store, keys: try configuration.referenceSigningKeys(), clock: clock)
-        released = try ReleasedMeasurements(
-            store: store, keys: try configuration.keys(configuration.releaseKeys), named: named, clock: clock)
-        tokens = try TokenAuthority(
+        named = try await NamedReferenceValues(
+            store: store, keys: try configuration.referenceSigningKeys(),
+            releaseKeys: try configuration.keys(configuration.releaseKeys), clock: clock)
+        released = ReleasedMeasurements(named: named, clock: clock)
+        tokens = try await TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
-            keyDays: configuration.tokenKeyDays, clock: clock)
-        authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
+            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
+        foreignTokens = try ForeignTokens(configuration.foreignTokens)
+        policies = ResourcePolicies(storage: StoredPolicies(store: store))
+        decisionMaker = ReleaseDecision(
+            store: store, released: released, policies: policies, registration: policy, clock: clock)
+        authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
@@ -64,7 +68,7 @@ public final class KeyBroker: Sendable {
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            tokens: tokens, appraiser: judge, clock: clock)
+            policies: policies, tokens: tokens, appraiser: judge, clock: clock)
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -96,33 +100,41 @@ public final class KeyBroker: Sendable {
     ) async throws(BrokerError) -> BrokerResponse {
         switch route {
         case .health: return .empty
-        case .readiness: return try ready()
+        case .readiness: return try await ready()
         case .metrics: return .text(metrics.page(), type: "text/plain; version=0.0.4")
         case .tokenKeys: return .json(tokens.keySet)
-        case .standing: return try publicStanding(values[0])
+        case .standing: return try await publicStanding(values[0])
         case .authority:
             guard let root = TenantCA.Root(rawValue: values[0]) else { throw Self.unknownPath }
             return .text(authority.certificate(root), type: "application/x-pem-file")
         case .openSession: return try openSession(request)
         case .attest: return try await attest(request)
         case .resource: return try await release(request, try Self.resourcePath(values))
-        case .certificate: return try certificate(request)
-        default: return try administer(route, values, request)
+        case .certificate: return try await certificate(request)
+        default: return try await administer(route, values, request)
         }
     }
 
-    /// No counter outside the database exists, so a roll-back of the whole file would go unnoticed (R14).
-    private func ready() throws(BrokerError) -> BrokerResponse {
-        _ = try store.setting("root-key-check")
+    /// Whether the store answers and is whole, and what would notice that all of it was put back (R14).
+    private func ready() async throws(BrokerError) -> BrokerResponse {
+        do {
+            try await store.sealed.refresh()
+        } catch {
+            throw BrokerError(error)
+        }
+        let rollback =
+            await store.sealed.counterFailure == nil
+            ? store.sealed.counterKind.map { "detected-by-\($0)" } ?? "undetected" : "counter-unreachable"
         return .json([
-            "ready": true, "rollback": "undetected", "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
+            "ready": true, "rollback": .string(rollback), "store": .string(store.sealed.backendKind),
+            "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
         ])
     }
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.
-    private func publicStanding(_ digest: String) throws(BrokerError) -> BrokerResponse {
+    private func publicStanding(_ digest: String) async throws(BrokerError) -> BrokerResponse {
         guard (try? SHA256Digest(hex: digest)) != nil else { throw Self.unknownPath }
-        let found = try store.registration(digest)
+        let found = try await store.registration(digest)
         let active = found.map { $0.refusal(now: clock.seconds) == nil } ?? false
         return .json(["registered": .bool(active)])
     }

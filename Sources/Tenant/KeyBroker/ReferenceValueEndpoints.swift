@@ -17,9 +17,9 @@ extension KeyBroker {
     }
 
     /// Removes the value of a name.
-    func deleteReferenceValue(_ segments: [String]) throws(BrokerError) {
+    func deleteReferenceValue(_ segments: [String]) async throws(BrokerError) {
         let name = try Self.referenceName(segments)
-        guard try named.remove(name) else { throw Self.absent(name, "has no value") }
+        guard try await named.remove(name) else { throw Self.absent(name, "has no value") }
     }
 
     private func listed(_ entry: ReferenceValueEntry) -> JSONValue {
@@ -43,7 +43,7 @@ extension KeyBroker {
     ///
     /// A `sample` message is a statement of the administrator, whose token says who it was. Manifests have an author of
     /// their own: one that nobody signed is taken only when the administrator says so.
-    func takeReferenceValues(_ body: [UInt8], _ administrator: String) throws(BrokerError) -> BrokerResponse {
+    func takeReferenceValues(_ body: [UInt8], _ administrator: String) async throws(BrokerError) -> BrokerResponse {
         let document: ReferenceDocument
         let allowsRollback: Bool
         do {
@@ -71,7 +71,7 @@ extension KeyBroker {
                 .malformed, check: "reference-values",
                 "a release of the guest goes to PUT /kbs/v0/testudo/reference-values, signed")
         }
-        let change = try named.take(document, allowsRollback: allowsRollback)
+        let change = try await named.take(document, allowsRollback: allowsRollback)
         return .json([
             "written": .array(change.written.sorted().map { .string($0) }),
             "removed": .array(change.removed.sorted().map { .string($0) }),

@@ -24,6 +24,8 @@ def resource_life(world):
         expect(guest.resource(path) == content, f"{len(content)} bytes came back otherwise")
     listed = world.admin.call("GET", "resource").json()
     expect(path in json.dumps(listed), "the list does not have it")
+    numbers = [entry["version"] for entry in world.admin.call("GET", f"testudo/resources/{path}").json()["versions"]]
+    expect(numbers == sorted(set(numbers)) and len(numbers) > 0, f"versions {numbers}")
     expect(world.admin.call("DELETE", f"resource/{path}").body == b"", "the reply to a delete is empty")
     refused(lambda: guest.resource(path), 401, 404)
     refused(lambda: world.admin.call("DELETE", f"resource/{path}"), 401, 404)

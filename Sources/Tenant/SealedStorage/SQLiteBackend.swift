@@ -1,0 +1,145 @@
+import Foundation
+import GRDB
+
+/// The store in one SQLite file, for one machine.
+///
+/// Write-ahead log with `synchronous = FULL`: what was answered survives `kill -9` and power loss. Several processes may have the
+/// file open.
+public final class SQLiteBackend: StoreBackend {
+    public let kind = "SQLite"
+    public let changesLimit = 4096
+    public let bytesLimit = 64 << 20
+    public let blobLimit = 32 << 20
+
+    private let pool: DatabasePool
+    private let path: String
+
+    /// Opens or creates the database at `path`, readable by its owner only.
+    public init(path: String) throws(StoreFailure) {
+        self.path = path
+        do {
+            // The file exists with its mode before SQLite opens it, so that its side files inherit 0600.
+            let made = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard made >= 0 else {
+                throw StoreFailure(.unreachable, "\(path) cannot be opened: \(String(cString: strerror(errno)))")
+            }
+            close(made)
+            var configuration = Configuration()
+            configuration.busyMode = .timeout(5)
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            // DatabasePool sets NORMAL when it switches to the log; the single writer connection is set back here.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try pool.write { database in
+                try database.execute(
+                    sql: """
+                        CREATE TABLE IF NOT EXISTS entry (
+                            name BLOB PRIMARY KEY, blob BLOB NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+                        CREATE INDEX IF NOT EXISTS entry_position ON entry (position);
+                        """)
+            }
+            self.pool = pool
+        } catch {
+            throw Self.failure(error, "opening \(path)")
+        }
+    }
+
+    public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
+        try await attempt("reading changes") { pool in
+            try await pool.read { database in
+                let newest = try Int64.fetchOne(database, sql: "SELECT max(position) FROM entry") ?? 0
+                guard newest > Int64(position) else {
+                    return StoreChanges(position: UInt64(newest), sightings: [])
+                }
+                var sightings: [StoreChanges.Sighting] = []
+                let rows = try Row.fetchCursor(
+                    database, sql: "SELECT name, blob FROM entry WHERE position > ?", arguments: [Int64(position)])
+                while let row = try rows.next() {
+                    sightings.append(Self.sighting(row))
+                }
+                return StoreChanges(position: UInt64(newest), sightings: sightings)
+            }
+        }
+    }
+
+    private static func sighting(_ row: Row) -> StoreChanges.Sighting {
+        let name: Data = row["name"]
+        let blob: Data = row["blob"]
+        return StoreChanges.Sighting(name: Array(name), blob: Array(blob))
+    }
+
+    public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
+        try await attempt("reading") { pool in
+            try await pool.read { database in
+                let statement = try database.cachedStatement(sql: "SELECT blob FROM entry WHERE name = ?")
+                var found: [[UInt8]: [UInt8]] = [:]
+                for name in names {
+                    if let blob = try Data.fetchOne(statement, arguments: [Data(name)]) { found[name] = Array(blob) }
+                }
+                return found
+            }
+        }
+    }
+
+    public func read(prefix: [UInt8]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
+        try await attempt("listing") { pool in
+            try await pool.read { database in
+                var found: [[UInt8]: [UInt8]] = [:]
+                let rows = try Row.fetchCursor(
+                    database, sql: "SELECT name, blob FROM entry WHERE name >= ? AND name < ?",
+                    arguments: [Data(prefix), Data(prefix + [UInt8](repeating: 255, count: 32))])
+                while let row = try rows.next() {
+                    let name: Data = row["name"]
+                    let blob: Data = row["blob"]
+                    found[Array(name)] = Array(blob)
+                }
+                return found
+            }
+        }
+    }
+
+    public func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64? {
+        try await attempt("writing") { pool in
+            try await pool.write { database in
+                let newest = try Int64.fetchOne(database, sql: "SELECT max(position) FROM entry") ?? 0
+                guard newest == Int64(position) else { return nil }
+                let put = try database.cachedStatement(sql: "INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
+                let remove = try database.cachedStatement(sql: "DELETE FROM entry WHERE name = ?")
+                for change in changes {
+                    if let blob = change.blob {
+                        try put.execute(arguments: [Data(change.name), Data(blob), newest + 1])
+                    } else {
+                        try remove.execute(arguments: [Data(change.name)])
+                    }
+                }
+                return UInt64(newest + 1)
+            }
+        }
+    }
+
+    public func shutdown() async { try? pool.close() }
+
+    private func attempt<R: Sendable>(
+        _ what: String, _ body: (DatabasePool) async throws -> R
+    ) async throws(StoreFailure) -> R {
+        do {
+            return try await body(pool)
+        } catch {
+            throw Self.failure(error, "\(what) in \(path)")
+        }
+    }
+
+    private static func failure(_ error: any Error, _ what: String) -> StoreFailure {
+        if let error = error as? StoreFailure { return error }
+        guard let error = error as? DatabaseError else { return StoreFailure(.failed, "\(what) failed") }
+        switch error.resultCode {
+        case .SQLITE_FULL: return StoreFailure(.full, "\(what) failed: the disk is full; make room and try again")
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return StoreFailure(.unreachable, "\(what) failed: another process holds the database; try again")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return StoreFailure(.tampered, "\(what) failed: the file is damaged; restore it from a backup")
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
+            return StoreFailure(.unreachable, "\(what) failed: the file or its folder cannot be written")
+        default: return StoreFailure(.failed, "\(what) failed: SQLite error \(error.resultCode.rawValue)")
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Envelope
+import Foundation
+import GRDB
+import Testing
+
+@testable import SealedStorage
+
+@Suite("Sealed store")
+struct SealedStoreTests {
+    @Test func `entries are read, listed, replaced and removed, and survive`() async throws {
+        let bench = try StoreBench()
+        let store = try await bench.open()
+        try await store.put(EntryFamily.fruit["apple"], [1, 2, 3])
+        try await store.put(EntryFamily.fruit["pear"], [])
+        try await store.put(EntryFamily.stone["apple"], [9])
+        #expect(try await store.read(EntryFamily.fruit["apple"])?.value == [1, 2, 3])
+        #expect(try await store.read(EntryFamily.fruit["plum"]) == nil)
+        try await store.put(EntryFamily.fruit["apple"], [4])
+        try await store.transact([]) { $0.remove(EntryFamily.stone["apple"]) }
+        for store in [store, try await bench.open()] {
+            #expect(try await store.list(.fruit).map(\.name) == ["apple", "pear"])
+            #expect(try await store.read(EntryFamily.fruit["apple"])?.value == [4])
+            #expect(try await store.list(.stone) == [])
+            #expect(await store.count(.fruit) == 2)
+        }
+    }
+
+    @Test func `what a body throws leaves nothing, beside others in the same commit`() async throws {
+        let bench = try StoreBench()
+        let store = try await bench.open()
+        struct Refusal: Error {}
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<200 {
+                group.addTask {
+                    do {
+                        try await store.transact([EntryFamily.fruit["\(number)"]]) { (transaction) throws(Refusal) in
+                            transaction.put(EntryFamily.fruit["\(number)"], [UInt8(number)])
+                            if number % 3 == 0 { throw Refusal() }
+                        }
+                        return true
+                    } catch is Refusal {
+                        return false
+                    }
+                }
+            }
+            var kept = 0
+            for try await isKept in group where isKept { kept += 1 }
+            #expect(kept == 133)
+        }
+        #expect(try await store.list(.fruit).count == 133)
+        // Transactions that wait together share commits.
+        #expect(await store.revision < 100)
+    }
+
+    @Test func `only one of many creates an entry, also between two processes`() async throws {
+        let bench = try StoreBench()
+        let stores = [try await bench.open(), try await bench.open(), try await bench.open()]
+        let winners = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<60 {
+                group.addTask {
+                    try await stores[number % 3].transact([EntryFamily.fruit["\(number / 6)"]]) {
+                        (transaction) throws(StoreFailure) in
+                        guard try transaction.read(EntryFamily.fruit["\(number / 6)"]) == nil else { return false }
+                        transaction.put(EntryFamily.fruit["\(number / 6)"], [1])
+                        return true
+                    }
+                }
+            }
+            return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(winners == 10)
+        for store in stores { #expect(try await store.list(.fruit).count == 10) }
+    }
+
+    @Test func `a replica that was away learns of writes and removals`() async throws {
+        let bench = try StoreBench()
+        let one = try await bench.open()
+        let two = try await bench.open()
+        for number in 0..<20 { try await one.put(EntryFamily.fruit["\(number)"], [UInt8(number)]) }
+        for number in 0..<10 { try await one.transact([]) { $0.remove(EntryFamily.fruit["\(number)"]) } }
+        try await one.put(EntryFamily.fruit["3"], [33])
+        #expect(
+            try await two.list(.fruit).map(\.name) == ["10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "3"])
+        try await two.put(EntryFamily.fruit["4"], [44])
+        #expect(try await one.read(EntryFamily.fruit["4"])?.value == [44])
+        #expect(await one.revision == two.revision)
+    }
+
+    @Test func `another root key opens nothing`() async throws {
+        let bench = try StoreBench()
+        _ = try await bench.open()
+        let failure = await #expect(throws: StoreFailure.self) {
+            try await SealedStore(try SQLiteBackend(path: bench.path), rootKey: KeptKey())
+        }
+        #expect(failure?.kind == .tampered)
+    }
+
+    @Test func `limits are refused with what they are`() async throws {
+        let bench = try StoreBench()
+        let store = try await bench.open()
+        let failure = await #expect(throws: StoreFailure.self) {
+            try await store.put(EntryFamily.fruit[String(repeating: "x", count: 5000)], [1])
+        }
+        #expect(failure?.kind == .limit)
+        await #expect(throws: StoreFailure.self) {
+            try await store.put(EntryFamily.fruit["big"], .init(repeating: 0, count: 33 << 20))
+        }
+        await #expect(throws: StoreFailure.self) {
+            try await store.transact([]) { (transaction) throws(StoreFailure) in
+                _ = try transaction.read(EntryFamily.fruit["a"])
+            }
+        }
+        try await store.put(EntryFamily.fruit["large"], .init(repeating: 7, count: 16 << 20))
+        #expect(try await store.read(EntryFamily.fruit["large"])?.value.count == 16 << 20)
+    }
+}
