@@ -92,6 +92,7 @@ let tenant: [Target] = [
     library(
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
+    library("Tenant", "AuditTrail", ["WireFormat", crypto]),
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
@@ -99,7 +100,7 @@ let tenant: [Target] = [
         "Tenant", "KeyBroker",
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", "RootKeys",
-            "SealedStorage", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+            "SealedStorage", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
@@ -209,6 +210,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
+    tests("AuditTrailTests", ["AuditTrail", "WireFormat"]),
     tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(

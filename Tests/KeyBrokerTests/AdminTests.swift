@@ -65,7 +65,7 @@ struct AdminTests {
         #expect(!text.contains("PRIVATE"))
         #expect(text.contains("BEGIN PUBLIC KEY") == (kind != "symmetric"))
         let stored = try #require(
-            try await bench.broker.store.resource(try ResourcePath(parsing: "default/image-key/hello")))
+            try await bench.broker.store.resource(try ResourcePath(parsing: "default/image-key/hello"), now: 0))
         #expect(kind == "symmetric" ? stored.count == 32 : stored.copyBytes().starts(with: Array("-----BEGIN P".utf8)))
         try expectRefusal(
             try await bench.administer("POST", "testudo/keys/default/image-key/hello", body), 409, "ResourceExists")

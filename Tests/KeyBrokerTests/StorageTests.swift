@@ -28,8 +28,8 @@ struct StorageTests {
         let store = bench.broker.store
         let one = try ResourcePath(parsing: "a/b/one")
         let two = try ResourcePath(parsing: "a/b/two")
-        try await store.putResource(one, SecretBytes(Array("find me if you can".utf8)))
-        try await store.putResource(two, SecretBytes([2]))
+        try await store.putResource(one, SecretBytes(Array("find me if you can".utf8)), now: 0)
+        try await store.putResource(two, SecretBytes([2]), now: 0)
         for name in ["broker.sqlite", "broker.sqlite-wal"] {
             let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(bench.folder)/\(name)"))
             #expect(bytes.range(of: Data("find me if you can".utf8)) == nil)
@@ -49,7 +49,7 @@ struct StorageTests {
         var refusals = 0
         for path in [one, two] {
             do {
-                _ = try await store.resource(path)
+                _ = try await store.resource(path, now: 0)
             } catch {
                 #expect(error.check == "storage-tampered")
                 refusals += 1

@@ -41,13 +41,20 @@ extension KeyBroker {
             guard !request.body.isEmpty else {
                 throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
             }
-            try await store.putResource(name, SecretBytes(request.body))
+            try await store.putResource(
+                name, SecretBytes(request.body), expires: try Self.expiry(request.query), now: clock.seconds)
             return .empty
+        case .resourceVersions:
+            guard let found = try await store.storedResource(try Self.resourcePath(values)) else {
+                throw Self.noResource
+            }
+            return .json(["versions": .array(found.versions.map(\.json))])
         case .deleteResource:
             metrics.count(.resourceDeletes)
-            guard try await store.deleteResource(try Self.resourcePath(values)) else {
-                throw BrokerError(.notFound, check: "resource", "the resource does not exist")
-            }
+            guard
+                try await store.deleteResource(
+                    try Self.resourcePath(values), version: try Self.version(request.query))
+            else { throw Self.noResource }
             return .empty
         case .makeKey: return try await makeKey(request.body, try Self.resourcePath(values))
         case .rotateTokenKey: return .json(["kid": .string(try await tokens.rotate())])
@@ -87,9 +94,30 @@ extension KeyBroker {
 
     private func listResources() async throws(BrokerError) -> JSONValue {
         .array(
-            try await store.resources().map {
-                .object(["path": .string($0.path), "version": .integer($0.version)])
+            try await store.resources().map { resource in
+                var members = resource.versions.last?.json.objectValue ?? [:]
+                members["path"] = .string(resource.path)
+                return .object(members)
             })
+    }
+
+    private static let noResource = BrokerError(.notFound, check: "resource", "the resource does not exist")
+
+    /// The number in `?version=`; nil when there is none.
+    static func version(_ query: [String: String]) throws(BrokerError) -> Int64? {
+        guard let text = query["version"] else { return nil }
+        guard let number = Int64(text), number > 0 else {
+            throw BrokerError(.malformed, check: "version", "version must be the number of a version, from 1")
+        }
+        return number
+    }
+
+    private static func expiry(_ query: [String: String]) throws(BrokerError) -> Int64? {
+        guard let text = query["expires"] else { return nil }
+        guard let seconds = Timestamp.seconds(parsing: text), seconds > 0 else {
+            throw BrokerError(.malformed, check: "expires", "expires must be seconds since 1970 or an RFC 3339 time")
+        }
+        return seconds
     }
 
     /// Makes a key under a name that is free; an existing key is never replaced, since images depend on it.
@@ -109,7 +137,7 @@ extension KeyBroker {
             throw BrokerError(.malformed, check: "key", "not understood")
         }
         let (secret, publicPEM) = try recipe.make()
-        guard try await store.createResource(path, secret) else {
+        guard try await store.putResource(path, secret, onlyNew: true, now: clock.seconds) != nil else {
             throw BrokerError(.conflict, check: "key", "there is a resource under this path already")
         }
         return .json(["kind": .string(recipe.rawValue), "publicKey": .string(publicPEM)])

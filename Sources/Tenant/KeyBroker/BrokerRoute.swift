@@ -20,6 +20,7 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case listResources = "GET /kbs/v0/resource"
     case putResource = "POST /kbs/v0/resource/{repository}/{type}/{tag}"
     case deleteResource = "DELETE /kbs/v0/resource/{repository}/{type}/{tag}"
+    case resourceVersions = "GET /kbs/v0/testudo/resources/{repository}/{type}/{tag}"
     case makeKey = "POST /kbs/v0/testudo/keys/{repository}/{type}/{tag}"
     case rotateTokenKey = "POST /kbs/v0/testudo/token-key"
     case listReferenceValues = "GET /kbs/v0/reference-value"

@@ -54,7 +54,10 @@ extension KeyBroker {
             let guest = try attestedGuest(request)
             record.describe(guest)
             try await checkPolicy(guest, path)
-            guard let secret = try await store.resource(path) else {
+            guard
+                let secret = try await store.resource(
+                    path, version: try Self.version(request.query), now: clock.seconds)
+            else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
             let sealed = try Self.seal(secret, to: guest)
