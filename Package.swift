@@ -225,7 +225,7 @@ let suites: [Target] = [
         [
             "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
             "AttestedChannel", "HTTPExchange", "Unsealing",
-            "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys",
+            "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys", "AuditTrail",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     // The wire as a client in another language sees it, and the description of the API.

@@ -86,6 +86,8 @@ extension KeyBroker {
             return .empty
         case .audit: return try auditLines(request.query)
         case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
+        case .setGlobalPolicy, .listPolicyNames, .listPolicies, .policy, .putPolicy, .deletePolicy, .explain:
+            return try await administerPolicies(route, values, request)
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
             .certificate:
             throw KeyBroker.unknownPath

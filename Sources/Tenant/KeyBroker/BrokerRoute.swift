@@ -34,6 +34,13 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case manifest = "GET /kbs/v0/testudo/manifests/{digest}"
     case registerManifest = "PUT /kbs/v0/testudo/manifests/{digest}"
     case retireManifest = "DELETE /kbs/v0/testudo/manifests/{digest}"
+    case setGlobalPolicy = "POST /kbs/v0/resource-policy"
+    case listPolicyNames = "GET /kbs/v0/resource-policy"
+    case listPolicies = "GET /kbs/v0/testudo/resource-policies"
+    case policy = "GET /kbs/v0/testudo/resource-policies/{id}"
+    case putPolicy = "PUT /kbs/v0/testudo/resource-policies/{id}"
+    case deletePolicy = "DELETE /kbs/v0/testudo/resource-policies/{id}"
+    case explain = "POST /kbs/v0/testudo/explain"
     case audit = "GET /kbs/v0/testudo/audit"
     case logKeys = "GET /kbs/v0/testudo/log-keys"
 
