@@ -125,9 +125,9 @@ final class TPMRootKeyTests {
         let unseal: UInt32 = 0x15E
         let bus = try TappedBus(before: tpm.port, changingAnswersTo: unseal)
         defer { bus.close() }
-        #expect(
-            await failed { try await TPMRootKey.open(file: self.file, TPMSettings(tcti: bus.tcti, timeoutSeconds: 60)) }
-                != nil)
+        let settings = TPMSettings(tcti: bus.tcti, timeoutSeconds: 60)
+        let refusal = try #require(await failed { try await TPMRootKey.open(file: self.file, settings) })
+        #expect(refusal.code == .refused && refusal.reason.contains("changed on its way"), "\(refusal)")
     }
 
     @Test func `changed, mixed and cut files are refused`() async throws {

@@ -106,6 +106,11 @@ final class TPMCommands {
             return failure(
                 .missing, "the TPM cannot be reached", "\(name) says: \(refusal.complaint)",
                 "check `tcti` (\(settings.tcti)), that the TPM runs, and that the broker's account may use it")
+        case .answerRefused:
+            return failure(
+                .refused, "an answer of the TPM is not believed",
+                "it was changed on its way, or did not come from the TPM (\(name))",
+                "find out what lies between the broker and the TPM")
         case .authFail, .badAuth:
             return failure(
                 .credential, "the TPM refuses the owner's authorisation", "\(name) says: \(refusal.complaint)",
@@ -131,9 +136,12 @@ final class TPMCommands {
     static func response(in complaint: String) -> UInt32? {
         for part in complaint.components(separatedBy: "(0x").dropFirst() {
             let digits = part.prefix { $0.isHexDigit }
-            guard let code = UInt32(digits, radix: 16), code != 0, code < 0x1_0000,
-                part.dropFirst(digits.count).first == ")"
-            else { continue }
+            guard let code = UInt32(digits, radix: 16), code != 0, part.dropFirst(digits.count).first == ")" else {
+                continue
+            }
+            if code == .answerRefused { return code }
+            // Other codes of the software stack, which lie above the TPM's own, say that the TPM was not reached.
+            guard code < 0x1_0000 else { continue }
             // Format 1 carries the number of a handle, session or parameter in bits 6 and 8 to 11 (TPM 2.0 Part 2, 6.6).
             return code & 0x80 != 0 ? code & 0x0BF : code & 0xFFF
         }
@@ -149,6 +157,8 @@ final class TPMCommands {
 
 extension UInt32 {
     // Response codes of TPM 2.0 Part 2, section 6.6.3, in the form of `response(in:)`.
+    /// The ESAPI found a wrong HMAC in an answer (TSS2_ESYS_RC_RSP_AUTH_FAILED).
+    fileprivate static let answerRefused: UInt32 = 0x7001B
     fileprivate static let authFail: UInt32 = 0x08E
     fileprivate static let badAuth: UInt32 = 0x0A2
     fileprivate static let lockout: UInt32 = 0x921
