@@ -1,3 +1,4 @@
+import Envelope
 import Foundation
 import TestSupport
 import Testing
@@ -104,5 +105,73 @@ final class TPMCounterTests {
     ])
     func `a head's number means one thing beside the counter`(head: UInt64, counter: UInt64, meaning: Checkpoint) {
         #expect(Checkpoint(head: head, counter: counter) == meaning)
+    }
+}
+
+@Suite struct FileCounterTests {
+    let folder: ScratchFolder
+    let file: String
+    let key = SecretBytes(random: 32)
+
+    init() async throws {
+        folder = try ScratchFolder()
+        file = "\(folder.path)/counter"
+        try await FileCounter.create(file: file, key: key)
+    }
+
+    @Test func `it counts by one, and goes on after a restart`() async throws {
+        let counter = try await FileCounter(file: file, key: key)
+        #expect(try await counter.value() == 1)
+        #expect(try await counter.advance() == 2)
+        #expect(try await counter.advance() == 3)
+        #expect(try await FileCounter(file: file, key: key).value() == 3)
+        #expect(!counter.wears && counter.kind == "file")
+        #expect(await code { try await FileCounter.create(file: file, key: key) } == .exists)
+    }
+
+    @Test func `of many steps at once each counts`() async throws {
+        let counter = try await FileCounter(file: file, key: key)
+        let values = try await withThrowingTaskGroup { group in
+            for _ in 0..<20 { group.addTask { try await counter.advance() } }
+            return try await group.reduce(into: Set<UInt64>()) { $0.insert($1) }
+        }
+        #expect(values == Set(2...21))
+    }
+
+    @Test func `an older file is noticed while the broker runs, and by the store's head after that`() async throws {
+        let counter = try await FileCounter(file: file, key: key)
+        let old = try Data(contentsOf: URL(fileURLWithPath: file))
+        for _ in 0..<5 { _ = try await counter.advance() }
+        try old.write(to: URL(fileURLWithPath: file))
+        #expect(await code { try await counter.value() } == .wentBack)
+        #expect(await code { try await counter.advance() } == .wentBack)
+        let later = try await FileCounter(file: file, key: key).value()
+        #expect(Checkpoint(head: 6, counter: later) == .counterWentBack(by: 5))
+    }
+
+    @Test func `a value that the broker did not write is refused`() async throws {
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        for changed in [
+            text.replacingOccurrences(of: "\"1\"", with: "\"2\""), text.replacingOccurrences(of: "\"1\"", with: "1"),
+            text.replacingOccurrences(of: "\"1\"", with: "\"01\""), text.replacingOccurrences(of: "/1", with: "/2"),
+            text.replacingOccurrences(of: "{", with: "{\"more\": 1,"), String(text.dropLast(4)), "", "1",
+            String(repeating: " ", count: 4096),
+        ] {
+            #expect(changed != text)
+            try changed.write(toFile: file, atomically: false, encoding: .utf8)
+            #expect(await code { try await FileCounter(file: file, key: key) } == .damaged, "\(changed)")
+        }
+        try text.write(toFile: file, atomically: false, encoding: .utf8)
+        #expect(try await FileCounter(file: file, key: key).value() == 1)
+        #expect(await code { try await FileCounter(file: file, key: SecretBytes(random: 32)) } == .damaged)
+    }
+
+    @Test func `a missing file is not taken for a new counter`() async throws {
+        let counter = try await FileCounter(file: file, key: key)
+        unlink(file)
+        #expect(await code { try await counter.value() } == .missing)
+        #expect(await code { try await counter.advance() } == .missing)
+        #expect(await code { try await FileCounter(file: file, key: key) } == .missing)
+        #expect(!FileManager.default.fileExists(atPath: file))
     }
 }

@@ -4,7 +4,7 @@ import TestSupport
 
 /// A PKCS #11 module that misbehaves on demand, compiled for the test. It "encrypts" by copying.
 ///
-/// Files in its folder say how: `hang`, `lose` (sessions; once), `final` (one try is left), `other` (another key);
+/// Files in its folder say how: `hang`, `lose` (sessions; once), `final` (one try is left), `other` (another key), `broken`, `gone`;
 /// it writes one byte to `logins` for each login.
 struct FakeToken {
     static let isPossible = areInstalled("cc")
@@ -42,7 +42,7 @@ struct FakeToken {
         static CK_SESSION_HANDLE last = 0;
         static int has(const char *path) { return access(path, F_OK) == 0; }
         static CK_RV initialize(void *a) { return 0; }
-        static CK_RV slots(CK_BBOOL p, CK_SLOT_ID *s, CK_ULONG *n) { if (s) s[0] = 5; *n = 1; return 0; }
+        static CK_RV slots(CK_BBOOL p, CK_SLOT_ID *s, CK_ULONG *n) { if (s) s[0] = 5; *n = !has(FILE_("gone")); return 0; }
         static CK_RV token(CK_SLOT_ID s, CK_TOKEN_INFO *t) {
             memset(t, ' ', 96); memcpy(t->label, "fake", 4);
             t->flags = 0x400 | (has(FILE_("final")) ? 0x20000 : 0); return 0; }
@@ -65,6 +65,7 @@ struct FakeToken {
         static CK_RV begin(CK_SESSION_HANDLE h, CK_MECHANISM *m, CK_OBJECT_HANDLE o) {
             while (has(FILE_("hang"))) usleep(20000);
             if (has(FILE_("broken"))) return 0x30;
+            if (has(FILE_("gone"))) return 0x32;
             if (has(FILE_("lose"))) { unlink(FILE_("lose")); return 0xB3; }
             return h == last && o == 9 ? 0 : 0xB3; }
         static CK_RV encrypt(CK_SESSION_HANDLE h, CK_BYTE *i, CK_ULONG n, CK_BYTE *o, CK_ULONG *m) {

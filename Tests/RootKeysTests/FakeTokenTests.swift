@@ -27,6 +27,17 @@ struct FakeTokenTests {
         #expect(try await root.unwrap(wrapped, context: [1]) == key)
     }
 
+    @Test func `a token that is pulled out is told, and works when it is back`() async throws {
+        let root = try await PKCS11RootKey(fake.settings)
+        let wrapped = try await root.wrap(key, context: [1])
+        try fake.set("gone")
+        for _ in 0..<3 { #expect(await code { try await root.unwrap(wrapped, context: [1]) } == .missing) }
+        #expect(await code { try await root.wrap(key, context: [1]) } == .missing)
+        fake.clear("gone")
+        #expect(try await root.unwrap(wrapped, context: [1]) == key)
+        #expect(fake.logins == 2)
+    }
+
     @Test func `a token that hangs fails its callers in time, and works again afterwards`() async throws {
         let root = try await PKCS11RootKey(fake.settings)
         let wrapped = try await root.wrap(key, context: [1])
