@@ -10,6 +10,8 @@ struct Program {
         case ended(Outcome)
         /// The deadline passed; the program and what it started were killed.
         case late
+        /// It wrote more than any answer has, and was killed.
+        case talkative
         /// It could not be started: a value of `errno`.
         case notStarted(Int32)
     }
@@ -95,7 +97,7 @@ struct Program {
                 _ = cl_waitid_status(handle, 1, &code, &signal)
             }
         }
-        return .late
+        return output.isOverfull || complaint.isOverfull ? .talkative : .late
     }
 
     private func spawn(_ descriptors: [Int32]) -> Int32 {

@@ -86,6 +86,10 @@ final class TPMCommands {
             let limit = "\(program.path) did not end within \(settings.timeoutSeconds) seconds (\(settings.tcti))"
             throw failure(
                 .timedOut, "the TPM did not answer", limit, "check that the TPM runs and that nothing else holds it")
+        case .talkative:
+            throw failure(
+                .refused, "\(program.path) was stopped", "it wrote more than any answer of a TPM has",
+                "use tpm2-tools 5")
         case .notStarted(let cause):
             throw failure(
                 .missing, "\(program.path) cannot be started", OwnerOnlyFile.text(cause), "install tpm2-tools")
