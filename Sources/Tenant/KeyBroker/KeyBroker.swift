@@ -52,7 +52,7 @@ public final class KeyBroker: Sendable {
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
             keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
-        policies = ResourcePolicies(storage: StoredPolicies(store: store))
+        policies = ResourcePolicies(storage: store)
         decisionMaker = ReleaseDecision(
             store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)

@@ -139,6 +139,53 @@ def keys(world):
     expect(jose.read_jwt(guest.token)[0]["kid"] == new, "new tokens have the new key")
 
 
+@case("policies for prefixes are set, listed, shown and taken away, and decide below their prefix alone")
+def path_policies(world):
+    guest, place = world.guest(), world.place()
+    name, prefix = uuid.uuid4().hex, place
+    world.admin.set_resource(f"{place}/one", b"secret")
+    guest.handshake()
+    policies = "testudo/resource-policies"
+    text = 'package policy\nimport rego.v1\ndefault allow := false\nallow if data["resource-path"][2] == "one"\n'
+    body = {"policy": jose.b64url(text.encode()), "prefix": prefix}
+    refused(lambda: guest.resource(f"{place}/one"), 403, names={"PolicyDeny"})
+    try:
+        expect(world.admin.call("PUT", f"{policies}/{name}", body).body == b"", "the reply to a policy is empty")
+        expect(guest.resource(f"{place}/one") == b"secret", "the policy allows what no registration names")
+        refused(lambda: guest.resource(f"{place}/two"), 403, names={"PolicyDeny"})
+        refused(lambda: guest.resource(f"{world.place()}/one"), 403, names={"PolicyDeny"})
+        listed = {entry["id"]: entry for entry in world.admin.call("GET", policies).json()}
+        expect(listed[name]["prefix"] == prefix and listed[name]["registration"] == "needed", f"{listed}")
+        expect(listed[name]["sha384"] == hashlib.sha384(text.encode()).hexdigest(), "digest")
+        expect(name in world.admin.call("GET", "resource-policy").json(), "the names of all policies")
+        expect(world.admin.call("GET", f"{policies}/{name}").body == text.encode(), "the text")
+        refused(lambda: world.admin.call("PUT", f"{policies}/other", body), 409)
+        for changes in ({"prefix": ""}, {"prefix": "a//b"}, {"registration": "maybe"}, {"policy": "!"}, {"more": 1}):
+            refused(lambda: world.admin.call("PUT", f"{policies}/{name}", dict(body, **changes)), 400)
+        world.admin.call("DELETE", f"testudo/manifests/{guest.digest.hex()}")
+        refused(lambda: guest.resource(f"{place}/one"), 403, names={"PolicyDeny"})
+    finally:
+        world.admin.call("DELETE", f"{policies}/{name}")
+    for method in ("GET", "DELETE"):
+        refused(lambda: world.admin.call(method, f"{policies}/{name}"), 404)
+
+
+@case("explaining tells which check keeps a token from a resource")
+def explain(world):
+    path = world.place() + "/one"
+    world.admin.set_resource(path, b"secret")
+    guest = world.guest(path)
+    guest.handshake()
+    answer = world.admin.call("POST", "testudo/explain", {"token": guest.token, "resource": path}).json()
+    expect(answer["allowed"] and all(entry["allowed"] for entry in answer["decisions"]), f"{answer}")
+    for question in ({"token": guest.token + "x", "resource": path}, {"token": guest.token, "resource": path + "x"},
+                     {"claims": {}, "resource": path}):
+        answer = world.admin.call("POST", "testudo/explain", question).json()
+        expect(not answer["allowed"] and not answer["decisions"][-1]["allowed"], f"{answer}")
+    for question in (b"", {"resource": path}, {"token": "", "claims": {}, "resource": path}, {"token": "", "resource": "x"}):
+        refused(lambda: world.admin.call("POST", "testudo/explain", question), 400, names={"SerdeError"})
+
+
 @case("the log of decisions is read by time and number, one JSON object a line, and has what was decided here")
 def audit(world):
     path = world.place() + "/one"
