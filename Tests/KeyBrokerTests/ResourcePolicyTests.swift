@@ -220,7 +220,7 @@ struct ResourcePolicyTests {
         let bench = try await BrokerBench()
         #expect(try await set(bench, nil, Self.denyAll).status == 200)
         #expect(try await set(bench, "a", Self.allowAll, ["prefix": "b"]).status == 200)
-        let again = ResourcePolicies(storage: bench.broker.store)
+        let again = ResourcePolicies(storage: StoredPolicies(store: bench.broker.store))
         #expect(try await again.all().map(\.id) == ["a", "resource-policy"])
         #expect(try await set(bench, "z", Self.allowAll, ["prefix": "z"]).status == 200)
         #expect(try await again.all().count == 2)

@@ -84,11 +84,10 @@ extension KeyBroker {
         case .retireManifest:
             guard try await store.retireRegistration(values[0]) else { throw Self.unregistered }
             return .empty
-        case .listPolicies, .setGlobalPolicy, .listPathPolicies, .policyText, .setPathPolicy, .deletePathPolicy,
-            .explain:
-            return try await administerPolicies(route, values, request.body)
         case .audit: return try auditLines(request.query)
         case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
+        case .setGlobalPolicy, .listPolicyNames, .listPolicies, .policy, .putPolicy, .deletePolicy, .explain:
+            return try await administerPolicies(route, values, request)
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
             .certificate:
             throw KeyBroker.unknownPath

@@ -52,7 +52,7 @@ public final class KeyBroker: Sendable {
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
             keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
-        policies = ResourcePolicies(storage: store)
+        policies = ResourcePolicies(storage: StoredPolicies(store: store))
         decisionMaker = ReleaseDecision(
             store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
@@ -133,6 +133,7 @@ public final class KeyBroker: Sendable {
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.
     private func publicStanding(_ digest: String) async throws(BrokerError) -> BrokerResponse {
+        guard (try? SHA256Digest(hex: digest)) != nil else { throw Self.unknownPath }
         let found = try await store.registration(digest)
         let active = found.map { $0.refusal(now: clock.seconds) == nil } ?? false
         return .json(["registered": .bool(active)])

@@ -6,20 +6,20 @@ import WireFormat
 extension KeyBroker {
     /// Answers a call whose credentials were checked.
     func administerPolicies(
-        _ route: BrokerRoute, _ values: [String], _ body: [UInt8]
+        _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
     ) async throws(BrokerError) -> BrokerResponse {
         switch route {
-        case .setGlobalPolicy: return try await setPolicy(PathPolicy.globalName, body)
-        case .listPolicies: return .json(.array(try await policies.all().map { .string($0.id) }))
-        case .listPathPolicies: return .json(.array(try await policies.all().map { Self.listed($0) }))
-        case .setPathPolicy: return try await setPolicy(values[0], body)
-        case .policyText:
+        case .setGlobalPolicy: return try await setPolicy(PathPolicy.globalName, request.body)
+        case .listPolicyNames: return .json(.array(try await policies.all().map { .string($0.id) }))
+        case .listPolicies: return .json(.array(try await policies.all().map { Self.listed($0) }))
+        case .putPolicy: return try await setPolicy(values[0], request.body)
+        case .policy:
             guard let found = try await policies.all().first(where: { $0.id == values[0] }) else { throw Self.noPolicy }
             return .text(found.policy.source, type: "text/plain; charset=utf-8")
-        case .deletePathPolicy:
+        case .deletePolicy:
             guard try await policies.remove(values[0]) else { throw Self.noPolicy }
             return .empty
-        case .explain: return try await explain(body)
+        case .explain: return try await explain(request.body)
         default: throw Self.unknownPath
         }
     }

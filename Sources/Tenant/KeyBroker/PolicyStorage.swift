@@ -9,19 +9,26 @@ protocol PolicyStorage: Sendable {
 }
 
 extension EntryFamily {
-    /// Resource policies by name.
+    /// Resource policies, by name.
     static let resourcePolicy = EntryFamily(rawValue: "resource-policy")
 }
 
-extension BrokerStore: PolicyStorage {
+/// Resource policies as entries of the broker's store.
+struct StoredPolicies: PolicyStorage {
+    let store: BrokerStore
+
     func load() async throws(BrokerError) -> [String: [UInt8]] {
-        Dictionary(try await list(.resourcePolicy).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        Dictionary(try await store.list(.resourcePolicy).map { ($0.name, $0.value) }) { first, _ in first }
     }
 
     func save(_ id: String, _ document: [UInt8]?) async throws(BrokerError) {
         let key = EntryFamily.resourcePolicy[id]
-        try await transact([]) { (transaction) throws(BrokerError) in
-            if let document { transaction.put(key, document) } else { transaction.remove(key) }
+        try await store.transact([]) { (transaction) throws(BrokerError) in
+            if let document {
+                transaction.put(key, document)
+            } else {
+                transaction.remove(key)
+            }
         }
     }
 }

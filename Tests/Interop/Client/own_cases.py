@@ -25,20 +25,29 @@ def bound(guest, key, **changes):
     """What a Testudo guest binds into its evidence beside nonce and key."""
     info = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     members = {
-        "binding": "launch", "epoch": 0, "instance": uuid.uuid4().hex, "manifest": guest.digest.hex(),
-        "tlsKey": hashlib.sha256(info).hexdigest(), "logKey": hashlib.sha256(b"a log").hexdigest(), **changes,
+        "binding": "launch",
+        "epoch": 0,
+        "instance": uuid.uuid4().hex,
+        "manifest": guest.digest.hex(),
+        "tlsKey": hashlib.sha256(info).hexdigest(),
+        "logKey": hashlib.sha256(b"a log").hexdigest(),
+        **changes,
     }
     return jose.canonical({"testudo": members})
 
 
 def request(key, *names):
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    )
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
     signed = builder.sign(key, hashes.SHA256())
     return {"csr": base64.b64encode(signed.public_bytes(serialization.Encoding.DER)).decode()}
 
 
-@case("an attested guest gets a certificate of an hour for its key and its names, under the root that anybody can fetch")
+@case(
+    "an attested guest gets a certificate of an hour for its key and its names, under the root that anybody can fetch"
+)
 def certificate(world):
     guest = world.guest()
     key = ec.generate_private_key(ec.SECP256R1())
@@ -99,7 +108,12 @@ def manifests(world):
 def releases(world):
     value = {"technology": "soft-snp", "measurement": "cd" * 48, "vcpus": 1, "debug": False}
     document = {"version": "9.9.9-interop", "values": [value]}
-    expect(world.admin.call("PUT", "testudo/reference-values", world.broker.signed(document).encode()).json() == {"values": 1}, "")
+    expect(
+        world.admin.call("PUT", "testudo/reference-values", world.broker.signed(document).encode()).json() == {
+            "values": 1
+        },
+        "",
+    )
     listed = world.admin.call("GET", "testudo/reference-values").json()
     expect("9.9.9-interop" in [entry["version"] for entry in listed], f"{listed}")
     names = world.admin.call("GET", "reference-value").json()
@@ -229,7 +243,12 @@ def credentials(world):
         if not allowed:
             continue
         count += 1
-        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Cookie": f"{kbs.COOKIE}={'0' * 32}"}):
+        for headers in (
+            {},
+            {"Authorization": "Bearer x"},
+            {"Authorization": "Basic eDp4"},
+            {"Cookie": f"{kbs.COOKIE}={'0' * 32}"},
+        ):
             refusal = Refused(connection.send(method, path, body, headers))
             expect(refusal.status in (401, 403), f"{method} {path} with {headers}: {refusal}")
     expect(count > 15, f"only {count} calls need credentials")
@@ -245,8 +264,12 @@ def methods(world):
         for method in ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"):
             reply = connection.send(method, path)
             if method in there:
-                expect(reply.status == 200 or reply.problem()[1] != "there is nothing under this path" or path.endswith("/x"),
-                       f"{method} {path}: {reply.status}")
+                expect(
+                    reply.status == 200
+                    or reply.problem()[1] != "there is nothing under this path"
+                    or path.endswith("/x"),
+                    f"{method} {path}: {reply.status}",
+                )
                 expect(reply.status not in (405, 501), f"{method} {path}: {reply.status}")
             else:
                 expect(reply.status == 405, f"{method} {path}: {reply.status}")
