@@ -7,7 +7,7 @@ import TestSupport
 final class SoftTokens: Sendable {
     static let module = "/usr/lib/softhsm/libsofthsm2.so"
     static let isInstalled = areInstalled("softhsm2-util") && FileManager.default.fileExists(atPath: module)
-    static let shared = Result { try SoftTokens(count: 12) }
+    static let shared = Result { try SoftTokens(count: 16) }
     static let pin = "correct horse"
 
     let folder: ScratchFolder
