@@ -2,6 +2,9 @@ import RootKeys
 import SealedStorage
 
 extension BrokerConfiguration {
+    /// Whether other brokers may share the store.
+    var hasReplicas: Bool { false }
+
     /// Opens the store that the configuration names.
     ///
     /// - Parameter acceptingRollback: Whether to go on with a store that is older than its counter says.
