@@ -41,7 +41,11 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case putPolicy = "PUT /kbs/v0/testudo/resource-policies/{id}"
     case deletePolicy = "DELETE /kbs/v0/testudo/resource-policies/{id}"
     case explain = "POST /kbs/v0/testudo/explain"
+    case listRevocations = "GET /kbs/v0/testudo/revocations"
+    case revoke = "PUT /kbs/v0/testudo/revocations/{kind}/{value}"
+    case reinstate = "DELETE /kbs/v0/testudo/revocations/{kind}/{value}"
     case audit = "GET /kbs/v0/testudo/audit"
+    case auditHead = "GET /kbs/v0/testudo/audit/head"
     case logKeys = "GET /kbs/v0/testudo/log-keys"
 
     /// What a request's method and path mean.
