@@ -93,6 +93,8 @@ let tenant: [Target] = [
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    library(
+        "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509]),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
     library(
@@ -217,6 +219,9 @@ let suites: [Target] = [
             "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
             nioPosix,
         ]),
+    tests(
+        "KeyManagementTests",
+        ["KeyManagement", "SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, asn1, x509]),
     tests("RootKeysTests", ["RootKeys", "WireFormat", "Envelope"]),
     tests(
         "KeyBrokerTests",
