@@ -92,6 +92,7 @@ let tenant: [Target] = [
     library(
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
+    library("Tenant", "AuditTrail", ["WireFormat", crypto]),
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
     library(
         "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509]),
@@ -100,9 +101,9 @@ let tenant: [Target] = [
     library(
         "Tenant", "KeyBroker",
         [
-            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", crypto,
-            cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle, grdb, logging, nioCore,
-            nioPosix, nioSSL,
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", "RootKeys",
+            "SealedStorage", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+            logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
     // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
@@ -211,6 +212,7 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
+    tests("AuditTrailTests", ["AuditTrail", "WireFormat"]),
     tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
@@ -228,9 +230,14 @@ let suites: [Target] = [
         [
             "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
             "AttestedChannel", "HTTPExchange", "Unsealing",
-            "Envelope", "WireFormat", "Evidence", "PodManifest",
+            "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
+    // The wire as a client in another language sees it, and the description of the API.
+    .testTarget(
+        name: "InteropTests",
+        dependencies: ["KeyBroker", "testudo-keybroker", "Rego", "WireFormat", "Envelope", "TestSupport"],
+        path: "Tests/Interop", exclude: ["Client"], swiftSettings: strict),
     .testTarget(
         name: "AttestationServiceTests",
         dependencies: [

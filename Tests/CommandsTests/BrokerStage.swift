@@ -22,7 +22,7 @@ struct BrokerStage {
         try state.create()
         try BrokerSetup.run(folder: state.broker, listen: "127.0.0.1:0")
         let configuration = try BrokerConfiguration(file: "\(state.broker)/config.json")
-        let broker = try KeyBroker(configuration: configuration)
+        let broker = try await KeyBroker(configuration: configuration)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         var logger = Logger(label: "test")
         logger.logLevel = .error
@@ -50,8 +50,8 @@ struct BrokerStage {
     func admin() throws -> BrokerAdmin { try BrokerAdmin(state: state, settings: settings) }
 
     /// The registration of a manifest as the broker stored it.
-    func registration(_ prepared: PreparedService) throws -> Registration? {
-        try broker.store.registration(prepared.initData.digest.hex)
+    func registration(_ prepared: PreparedService) async throws -> Registration? {
+        try await broker.store.registration(prepared.initData.digest.hex)
     }
 
     /// A Service as `apply` prepares it; `target` tells its revisions apart.

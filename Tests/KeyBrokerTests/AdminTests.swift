@@ -19,7 +19,7 @@ struct AdminTests {
 
     @Test(arguments: calls)
     func `no administrative call is open`(call: String) async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let parts = call.split(separator: " ").map(String.init)
         let stranger = Curve25519.Signing.PrivateKey()
         let header = Base64.encodeURL(Array(#"{"alg":"none"}"#.utf8))
@@ -42,7 +42,7 @@ struct AdminTests {
     }
 
     @Test func `resources are stored, listed and deleted, and never read back by administrators`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         #expect(try await bench.administer("POST", "resource/a/b/c", [1, 2, 3]).status == 200)
         #expect(try await bench.administer("POST", "resource/a/b/c", [4]).status == 200)
         let list = try JSONValue.parse(try await bench.administer("GET", "resource").body)
@@ -57,21 +57,22 @@ struct AdminTests {
 
     @Test(arguments: ["p256", "rsa3072", "symmetric"])
     func `a made key leaves only its public part and is never replaced`(kind: String) async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let body = JSONValue.object(["kind": .string(kind)]).canonicalBytes
         let made = try await bench.administer("POST", "testudo/keys/default/image-key/hello", body)
         #expect(made.status == 200)
         let text = String(decoding: made.body, as: UTF8.self)
         #expect(!text.contains("PRIVATE"))
         #expect(text.contains("BEGIN PUBLIC KEY") == (kind != "symmetric"))
-        let stored = try #require(try bench.broker.store.resource(try ResourcePath(parsing: "default/image-key/hello")))
+        let stored = try #require(
+            try await bench.broker.store.resource(try ResourcePath(parsing: "default/image-key/hello"), now: 0))
         #expect(kind == "symmetric" ? stored.count == 32 : stored.copyBytes().starts(with: Array("-----BEGIN P".utf8)))
         try expectRefusal(
             try await bench.administer("POST", "testudo/keys/default/image-key/hello", body), 409, "ResourceExists")
     }
 
     @Test func `reference values enter only signed by the release key`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let claims: JSONValue = ["version": "1", "values": []]
         let byAdmin = try JWS.signEdDSA(claims: claims, key: bench.admin)
         for body in [byAdmin, claims.canonicalText, ""] {
@@ -89,7 +90,7 @@ struct AdminTests {
         #"{"simulated":"yes"}"#,
     ])
     func `a faulty registration is refused`(change: String) async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let good: [String: JSONValue] = [
             "name": "n", "namespace": "d", "hostnames": ["a.b"], "resources": [], "measurements": "any-reference",
             "guestVersion": "0.1.0", "expires": "2099-01-01T00:00:00Z",
@@ -105,7 +106,7 @@ struct AdminTests {
     }
 
     @Test func `health and metrics are open and other paths are unknown`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         #expect(await bench.send("GET", "healthz").status == 200)
         #expect(await bench.send("GET", "readyz").status == 200)
         let page = String(decoding: await bench.send("GET", "metrics").body, as: UTF8.self)

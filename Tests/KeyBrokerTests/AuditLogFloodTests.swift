@@ -42,7 +42,7 @@ struct AuditLogFloodTests {
     }
 
     @Test func `an unknown field's name of a million marks leaves a short line and a short answer`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let (cookie, _) = try await bench.challenge()
         let error = #expect(throws: WireError.self) {
             try JSONFields(JSONValue.object([Self.heap: 1]), path: "").finish()

@@ -19,7 +19,7 @@ struct AuditLogTests {
     private let released = AuditRecord(kind: .release, allowed: true, check: "registration", reason: "the key left")
 
     @Test func `a flood of refused strangers leaves the line of a released key and is counted`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, _) = try await bench.attest(guest)

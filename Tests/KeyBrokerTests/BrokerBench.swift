@@ -28,7 +28,7 @@ struct FakeAppraiser: EvidenceAppraiser {
         guard evidence["report"]?.stringValue == Hex.encode(bundle.reportData) else {
             throw AppraisalFailure(check: "report-data", reason: "made for another nonce or key")
         }
-        guard evidence["host"]?.stringValue == Hex.encode(bundle.hostData) else {
+        guard evidence["host"]?.stringValue == bundle.hostData.map({ Hex.encode($0) }) else {
             throw AppraisalFailure(check: "host-data", reason: "launched for another manifest")
         }
         return AppraisedEvidence(
@@ -52,23 +52,25 @@ final class BrokerBench {
     let admin: Curve25519.Signing.PrivateKey
     let release: Curve25519.Signing.PrivateKey
 
-    init(maxSessions: Int = 100) throws {
+    init(cookies: CookieKeys = CookieKeys(), limits: CallLimits = .generous) async throws {
         let folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         self.folder = folder
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
-        configuration.maxSessions = maxSessions
-        broker = try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: time.clock)
+        configuration.limits = limits
+        configuration.protocolVersions = Set(ProtocolVersion.allCases)
+        broker = try await KeyBroker(
+            configuration: configuration, appraiser: FakeAppraiser(), cookies: cookies, clock: time.clock)
         (admin, release) = try Self.keys(folder)
     }
 
     /// A broker with the appraisers that its configuration names.
-    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) throws {
+    init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) async throws {
         folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         try change(folder, &configuration)
-        broker = try KeyBroker(configuration: configuration, clock: time.clock)
+        broker = try await KeyBroker(configuration: configuration, clock: time.clock)
         (admin, release) = try Self.keys(folder)
     }
 
@@ -137,10 +139,16 @@ final class BrokerBench {
         let body: JSONValue = ["version": "0.4.0", "tee": .string(technology), "extra-params": ""]
         let response = await send("POST", "kbs/v0/auth", body: body.canonicalBytes)
         try #require(response.status == 200)
-        let header = try #require(response.cookie)
-        let cookie = try #require(header.split(separator: ";").first?.split(separator: "=").last.map(String.init))
+        let cookie = try Self.cookie(response)
         let nonce = try JSONValue.parse(response.body)["nonce"]?.stringValue
         return (cookie, try #require(nonce))
+    }
+
+    /// The session cookie that a response sets.
+    static func cookie(_ response: BrokerResponse) throws -> String {
+        let header = try #require(response.cookie)
+        let pair = try #require(header.split(separator: ";").first)
+        return String(try #require(pair.split(separator: "=", maxSplits: 1).last))
     }
 
     /// The whole handshake; answers cookie and token.
@@ -149,7 +157,7 @@ final class BrokerBench {
         let response = await send(
             "POST", "kbs/v0/attest", body: guest.attestation(nonce).canonicalBytes, cookie: cookie)
         try #require(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
-        return (cookie, try #require(try JSONValue.parse(response.body)["token"]?.stringValue))
+        return (try Self.cookie(response), try #require(try JSONValue.parse(response.body)["token"]?.stringValue))
     }
 
     func audit() async throws -> [JSONValue] {
@@ -182,7 +190,8 @@ struct FakeGuest {
         ]).canonicalText
     }
 
-    func attestation(_ nonce: String) -> JSONValue {
+    func attestation(_ nonce: String, key: JSONValue? = nil) -> JSONValue {
+        let publicKey = key ?? publicKey
         let report = ReportBinding.rcar(teePublicKey: publicKey, nonce: nonce, additionalEvidence: additional)
         return [
             "init-data": ["format": "toml", "body": .string(initData)],
@@ -209,4 +218,5 @@ func expectRefusal(
         problem["type"]?.stringValue == "https://github.com/confidential-containers/kbs/errors/\(kind)",
         sourceLocation: sourceLocation)
     #expect(problem["detail"]?.stringValue?.isEmpty == false, sourceLocation: sourceLocation)
+    #expect(problem["trace_id"]?.stringValue?.utf8.count == 16, sourceLocation: sourceLocation)
 }

@@ -33,7 +33,7 @@ struct CertificateTests {
 
     @Test(arguments: ["snp", "soft-snp"])
     func `a guest gets a leaf of at most an hour under the root of its kind`(technology: String) async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         guest.technology = technology
         try await bench.prepare(guest)
@@ -59,7 +59,7 @@ struct CertificateTests {
     }
 
     @Test func `a request with another key, another name or a broken signature gets none`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (_, token) = try await bench.attest(guest)
@@ -86,7 +86,7 @@ struct CertificateTests {
     }
 
     @Test func `a leaf ends with the registration`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest, changes: ["expires": .integer(bench.time.now + 600)])
         let (_, token) = try await bench.attest(guest)

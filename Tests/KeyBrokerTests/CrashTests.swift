@@ -56,9 +56,9 @@ struct CrashTests {
         }
         process.waitUntilExit()
         #expect(answered.count >= answers)
-        let broker = try KeyBroker(configuration: try BrokerConfiguration(file: folder + "/config.json"))
+        let broker = try await KeyBroker(configuration: try BrokerConfiguration(file: folder + "/config.json"))
         for index in 0..<40 {
-            let stored = try broker.store.resource(try ResourcePath(parsing: "a/b/\(index)"))
+            let stored = try await broker.store.resource(try ResourcePath(parsing: "a/b/\(index)"))
             #expect(stored?.copyBytes() == Self.secret(index) || (stored == nil && !answered.contains(index)))
         }
     }

@@ -15,8 +15,8 @@ import WireFormat
 struct EndorsementTests {
     private static let chip = "evidence/snp/real/milan-v2-trustee"
 
-    private static func bench(_ url: String, seconds: Int64 = 10, offline: Bool = false) throws -> BrokerBench {
-        try BrokerBench { _, configuration in
+    private static func bench(_ url: String, seconds: Int64 = 10, offline: Bool = false) async throws -> BrokerBench {
+        try await BrokerBench { _, configuration in
             configuration.endorsements.places.kds = [url]
             configuration.endorsements.places.pcs = [url]
             configuration.endorsements.seconds = seconds
@@ -53,7 +53,7 @@ struct EndorsementTests {
 
     @Test func `what cannot be had denies, and only the tenant learns where it was looked for`() async throws {
         let vendor = try await FakeVendor.start { _, _ in .absent }
-        let bench = try Self.bench(vendor.url)
+        let bench = try await Self.bench(vendor.url)
         let response = try await Self.attest(bench)
         #expect(response.status == 401)
         #expect(Self.text(response).contains("could not be had") && !Self.text(response).contains(vendor.url))
@@ -65,7 +65,7 @@ struct EndorsementTests {
 
     @Test func `a vendor that never finishes delays the handshake no longer than configured`() async throws {
         let vendor = try await FakeVendor.start { _, _ in .drip }
-        let bench = try Self.bench(vendor.url, seconds: 1)
+        let bench = try await Self.bench(vendor.url, seconds: 1)
         let response = try await Self.attest(bench)
         #expect(response.status == 401)
         let denial = try await Self.denial(bench)
@@ -76,7 +76,7 @@ struct EndorsementTests {
     @Test func `what was fetched is kept and checked: a forged report is refused for its signature`() async throws {
         let der = try Vectors.bytes("\(Self.chip)/vcek.der")
         let vendor = try await FakeVendor.start { target, _ in target.contains("blSPL=") ? .found(der) : .absent }
-        let bench = try Self.bench(vendor.url)
+        let bench = try await Self.bench(vendor.url)
         _ = try await Self.attest(bench)
         let missing = try await Self.denial(bench)
         #expect(missing.check == "collateral" && missing.reason.contains("list of revoked"), "\(missing)")
@@ -86,7 +86,7 @@ struct EndorsementTests {
         #expect(try await Self.denial(bench).check == "signature")
         #expect(vendor.targets.count == count)
         await vendor.stop()
-        let kept = try Self.bench("http://127.0.0.1:1", offline: true)
+        let kept = try await Self.bench("http://127.0.0.1:1", offline: true)
         try FileManager.default.copyItem(atPath: bench.folder + "/endorsements", toPath: kept.folder + "/endorsements")
         #expect(try await Self.attest(kept).status == 401)
         #expect(try await Self.denial(kept).check == "signature")
@@ -94,7 +94,7 @@ struct EndorsementTests {
 
     @Test func `stand-ins and reports for others make nobody ask`() async throws {
         let vendor = try await FakeVendor.start { _, _ in .absent }
-        let bench = try Self.bench(vendor.url)
+        let bench = try await Self.bench(vendor.url)
         #expect(try await Self.attest(bench, isBound: false).status == 401)
         #expect(try await Self.attest(bench, technology: "soft-snp").status == 401)
         let tpm = SoftwareTPM(initData: "version = \"0.1.0\"\n")
@@ -134,8 +134,8 @@ struct EndorsementTests {
     @Test(arguments: [
         #"{"kds":"x"}"#, #"{"offline":"no"}"#, #"{"seconds":0}"#, #"{"seconds":31}"#, #"{"unknown":1}"#, "[]",
     ])
-    func `a configuration that says something else is refused`(member: String) throws {
-        let bench = try BrokerBench()
+    func `a configuration that says something else is refused`(member: String) async throws {
+        let bench = try await BrokerBench()
         let bytes = try Data(contentsOf: URL(fileURLWithPath: bench.folder + "/config.json"))
         var members = try JSONValue.parse(Array(bytes)).objectValue ?? [:]
         members["endorsements"] = try JSONValue.parse(text: member)
@@ -143,7 +143,7 @@ struct EndorsementTests {
         #expect(throws: WireError.self) { try BrokerConfiguration(parsing: changed, folder: bench.folder) }
     }
 
-    @Test func `a broker does not start with an address that is none`() throws {
-        #expect(throws: BrokerError.self) { try Self.bench("ftp://mirror") }
+    @Test func `a broker does not start with an address that is none`() async throws {
+        await #expect(throws: BrokerError.self) { try await Self.bench("ftp://mirror") }
     }
 }

@@ -8,7 +8,7 @@ import WireFormat
 @Suite("RCAR handshake")
 struct HandshakeTests {
     @Test func `an attested guest reads its resource by cookie and by token, and only it can open it`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, token) = try await bench.attest(guest)
@@ -28,7 +28,7 @@ struct HandshakeTests {
     }
 
     @Test func `the session cookie is closed to scripts, plain HTTP and other paths`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let body: JSONValue = ["version": "0.4.0", "tee": "snp", "extra-params": ["any": [1, 2]]]
         let response = await bench.send("POST", "kbs/v0/auth", body: body.canonicalBytes)
         let cookie = try #require(response.cookie)
@@ -40,7 +40,7 @@ struct HandshakeTests {
     }
 
     @Test func `a nonce is good for one attestation`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, nonce) = try await bench.challenge()
@@ -51,7 +51,7 @@ struct HandshakeTests {
     }
 
     @Test func `of many attestations at once over one session one gets a token`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, nonce) = try await bench.challenge()
@@ -72,7 +72,7 @@ struct HandshakeTests {
     }
 
     @Test func `evidence of an older session is refused in a new one`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let old = try await bench.challenge()
@@ -90,7 +90,7 @@ struct HandshakeTests {
     }
 
     @Test func `a swapped encryption key is refused`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, nonce) = try await bench.challenge()
@@ -102,7 +102,7 @@ struct HandshakeTests {
     }
 
     @Test func `a stolen cookie gives what only its guest can open, and an unattested one nothing`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let open = try await bench.challenge()
@@ -119,24 +119,30 @@ struct HandshakeTests {
         try expectRefusal(certificate, 400, "SerdeError")
     }
 
-    @Test func `sessions end after five minutes and are limited in number`() async throws {
-        let bench = try BrokerBench(maxSessions: 2)
+    @Test func `sessions end five minutes after they began, attested or not`() async throws {
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
-        let (cookie, nonce) = try await bench.challenge()
-        _ = try await bench.challenge()
-        let body: JSONValue = ["version": "0.4.0", "tee": "snp", "extra-params": ""]
+        let (late, lateNonce) = try await bench.challenge()
+        let (early, earlyNonce) = try await bench.challenge()
+        bench.time.advance(200)
+        let response = await bench.send(
+            "POST", "kbs/v0/attest", body: guest.attestation(earlyNonce).canonicalBytes, cookie: early)
+        #expect(response.cookie?.contains("Max-Age=100;") == true)
+        let attested = try BrokerBench.cookie(response)
+        bench.time.advance(99)
+        #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: attested).status == 200)
+        bench.time.advance(1)
         try expectRefusal(
-            await bench.send("POST", "kbs/v0/auth", body: body.canonicalBytes), 503, "TooManySessions")
-        bench.time.advance(301)
-        let late = guest.attestation(nonce).canonicalBytes
+            await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: attested), 401, "TokenNotFound")
         try expectRefusal(
-            await bench.send("POST", "kbs/v0/attest", body: late, cookie: cookie), 401, "AttestationError")
-        _ = try await bench.challenge()
+            await bench.send(
+                "POST", "kbs/v0/attest", body: guest.attestation(lateNonce).canonicalBytes, cookie: late), 401,
+            "AttestationError")
     }
 
     @Test func `every truncation of an attestation is refused and leaves the nonce usable`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (cookie, nonce) = try await bench.challenge()
@@ -150,11 +156,12 @@ struct HandshakeTests {
     }
 
     @Test(arguments: [
-        #"{"version":"0.3.0","tee":"snp","extra-params":""}"#, #"{"version":"0.4.0","tee":"sample"}"#,
+        #"{"version":"0.4.0","tee":"se","extra-params":""}"#, #"{"version":"0.4.0","tee":"sample"}"#,
+        #"{"version":"0.4.0","tee":"snp","extra-params":{"supported-hash-algorithms":["sha256"]}}"#,
         #"{"tee":"snp"}"#, #"{"version":"0.4.0","tee":"snp","x":1}"#, "[]", "",
     ])
     func `an unusable request is refused`(body: String) async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         try expectRefusal(await bench.send("POST", "kbs/v0/auth", body: Array(body.utf8)), 400, "SerdeError")
     }
 }

@@ -68,7 +68,7 @@ struct LiveBrokerTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0", softRoots: softRoots)
         let configuration = try BrokerConfiguration(file: folder + "/config.json")
-        let broker = try KeyBroker(configuration: configuration)
+        let broker = try await KeyBroker(configuration: configuration)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         var logger = Logger(label: "test")
         logger.logLevel = .error

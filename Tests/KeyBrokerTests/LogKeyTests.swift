@@ -41,7 +41,7 @@ struct LogKeyTests {
     @Test func `accepted evidence is recorded with its log key, for the administrator and for its Service`()
         async throws
     {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         #expect(try await attest(bench, guest, logKey: logKey).status == 200)
@@ -56,7 +56,7 @@ struct LogKeyTests {
     }
 
     @Test func `an instance has one log key`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         #expect(try await attest(bench, guest, logKey: logKey).status == 200)
@@ -66,7 +66,7 @@ struct LogKeyTests {
     }
 
     @Test func `evidence that is refused vouches for no log key`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         try await bench.prepare(guest)
         guest.measurement = String(repeating: "cd", count: 48)
@@ -76,7 +76,7 @@ struct LogKeyTests {
     }
 
     @Test func `a log key is a digest in lower case`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         for bad in ["5e", String(repeating: "5E", count: 32), String(repeating: "xx", count: 32)] {

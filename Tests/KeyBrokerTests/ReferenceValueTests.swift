@@ -2,7 +2,7 @@ import Crypto
 import Envelope
 import Evidence
 import Foundation
-import GRDB
+import SealedStorage
 import Testing
 import Verifier
 import WireFormat
@@ -47,7 +47,7 @@ struct ReferenceValueTests {
     }
 
     @Test func `values are stated, asked for, listed and deleted`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         #expect(
             try await bench.administer("POST", "reference-value", Self.sample(["a": [1, 2], "x/y z": "w"])).status
                 == 200)
@@ -64,14 +64,14 @@ struct ReferenceValueTests {
         for (method, path) in [
             ("PUT", "reference-value/a"), ("POST", "reference-value/a"), ("DELETE", "reference-value"),
         ] {
-            try expectRefusal(try await bench.administer(method, path), 404, "InvalidRequestPath")
+            try expectRefusal(try await bench.administer(method, path), 405, "MethodNotAllowed")
         }
         let lines = try await bench.audit().filter { $0["resource"] == "POST reference-value" }
         #expect(lines.map { $0["subject"] } == ["tester"])
     }
 
     @Test func `a value that expired is not answered, and the refusal says so`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let end = bench.time.now + 100
         let body = Self.sample(["a": 1], ["expires": .string(ReferenceTime.text(end)), "note": "trial"])
         #expect(try await bench.administer("POST", "reference-value", body).status == 200)
@@ -88,7 +88,7 @@ struct ReferenceValueTests {
     }
 
     @Test func `documents need a pinned key, and manifests that nobody signed need a word`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let document = Self.document(5, 1)
         let bySomebody = try JWS.signEdDSA(claims: document, key: Curve25519.Signing.PrivateKey())
         for body in [
@@ -104,7 +104,7 @@ struct ReferenceValueTests {
     }
 
     @Test func `an older document is refused, also after removal and restart`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         func post(_ issuedAt: Int64, _ value: JSONValue, _ more: [String: JSONValue] = [:]) async throws
             -> BrokerResponse
         {
@@ -121,17 +121,17 @@ struct ReferenceValueTests {
         #expect(bench.broker.named.source.value(named: "vendor/a") == "new")
         #expect(try await bench.administer("DELETE", "reference-value/vendor/a").status == 200)
         try expectRefusal(try await post(19, "old"), 409, "ResourceExists")
-        let again = try KeyBroker(
+        let again = try await KeyBroker(
             configuration: try BrokerConfiguration(file: bench.folder + "/config.json"), appraiser: FakeAppraiser(),
             clock: bench.time.clock)
         let document = try ReferenceReader(keys: again.named.keys, origin: "test", now: bench.time.now).read(
             Array(try JWS.signEdDSA(claims: Self.document(19, "old"), key: bench.release).utf8))
-        #expect(throws: BrokerError.self) { try again.named.take(document) }
+        await #expect(throws: BrokerError.self) { try await again.named.take(document) }
         #expect(try await post(19, "old", ["allowRollback": true]).status == 200)
     }
 
     @Test func `values outlive a restart, and those of a key that is no longer pinned do not`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         #expect(try await bench.administer("POST", "reference-value", Self.sample(["a": 1])).status == 200)
         let compact = try JWS.signEdDSA(claims: Self.document(5, 2), key: bench.release)
         let body = Self.message("testudo", Array(compact.utf8))
@@ -139,7 +139,8 @@ struct ReferenceValueTests {
         let published = try Self.release(bench, 5, "a")
         #expect(try await bench.administer("PUT", "testudo/reference-values", published).status == 200)
         var configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
-        let same = try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+        let same = try await KeyBroker(
+            configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
         #expect(
             same.named.all
                 == bench.broker.named.all.map { entry in
@@ -148,12 +149,13 @@ struct ReferenceValueTests {
                 })
         #expect(same.named.source.value(named: "snp_launch_measurement") != nil)
         configuration.releaseKeys = []
-        let other = try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+        let other = try await KeyBroker(
+            configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
         #expect(other.named.all.map(\.name) == ["a"] && other.released.values == .none)
     }
 
     @Test func `a release is found by name, is not rolled back, expires and is removed`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let now = bench.time.now
         func publish(_ issuedAt: Int64, _ digit: String, expires: Int64? = nil) async throws -> BrokerResponse {
             try await bench.administer(
@@ -180,21 +182,28 @@ struct ReferenceValueTests {
     }
 
     @Test func `a release that was put back into the database counts for nothing after a restart`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let old = try Self.release(bench, bench.time.now, "a")
         let new = try Self.release(bench, bench.time.now + 1, "b")
         for release in [old, new] {
             #expect(try await bench.administer("PUT", "testudo/reference-values", release).status == 200)
         }
         let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
-        func restarted() throws -> KeyBroker {
-            try KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+        func restarted() async throws -> KeyBroker {
+            try await KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
         }
-        #expect(try restarted().released.values.values.count == 1)
-        try await bench.broker.store.pool.write {
-            try $0.execute(
-                sql: "UPDATE reference_document SET jws = ?", arguments: [String(decoding: old, as: UTF8.self)])
+        #expect(try await restarted().released.values.values.count == 1)
+        try await bench.broker.store.replace(EntryFamily.release["0.1.0"], by: old)
+        #expect(try await restarted().released.values == .none)
+    }
+}
+
+extension BrokerStore {
+    /// What somebody with the root key could do.
+    fileprivate func replace(_ key: EntryKey, by value: [UInt8]) async throws {
+        try await transact([key]) { (transaction) throws(BrokerError) in
+            #expect(try transaction.entry(key) != nil)
+            transaction.put(key, value)
         }
-        #expect(try restarted().released.values == .none)
     }
 }

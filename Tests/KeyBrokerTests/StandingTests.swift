@@ -14,7 +14,7 @@ struct StandingTests {
     }
 
     @Test func `an unregistered, expired or retired manifest gets nothing`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try expectRefusal(try await attest(bench, guest), 403, "PolicyDeny")
         try await bench.prepare(guest)
@@ -38,7 +38,7 @@ struct StandingTests {
     }
 
     @Test func `a measurement that no release names, or that the manifest excludes, gets nothing`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         try await bench.prepare(guest)
         guest.measurement = String(repeating: "cd", count: 48)
@@ -49,7 +49,7 @@ struct StandingTests {
     }
 
     @Test func `an older guest's measurement is refused for a manifest that names a newer version`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         let old = String(repeating: "cd", count: 48)
         try await bench.prepare(guest)
@@ -74,7 +74,7 @@ struct StandingTests {
     }
 
     @Test func `a registration cannot name another guest than its manifest does`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         let text = Self.debugManifest.canonicalText.replacing("\"debug\":true", with: "\"debug\":false")
         guest.initData = try InitData(try PodManifest(parsing: try JSONValue.parse(text: text))).text
@@ -89,7 +89,7 @@ struct StandingTests {
     }
 
     @Test func `a simulated guest gets nothing where the registration does not say so`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         guest.technology = "soft-snp"
         try await bench.prepare(guest)
@@ -108,7 +108,7 @@ struct StandingTests {
     }
 
     @Test func `a debug guest cannot take the place of a release guest`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         try await bench.prepare(guest)
         guest.debug = true
@@ -116,7 +116,7 @@ struct StandingTests {
     }
 
     @Test func `a debug guest is served where the manifest asks for one, under the simulated root only`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         guest.initData = try InitData(try PodManifest(parsing: Self.debugManifest)).text
         guest.debug = true
@@ -154,7 +154,7 @@ struct StandingTests {
     ]
 
     @Test func `resources that are not registered are denied, missing ones not found`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         try await bench.administer("POST", "resource/default/key/other", [1])
@@ -169,7 +169,7 @@ struct StandingTests {
     }
 
     @Test func `an instance has one manifest for each epoch and never goes back`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         var guest = FakeGuest()
         try await bench.prepare(guest)
         #expect(try await attest(bench, guest).status == 200)
@@ -209,11 +209,11 @@ struct StandingTests {
     }
 
     @Test func `tokens of others, old ones and rewritten ones are refused`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (_, token) = try await bench.attest(guest)
-        let foreign = try BrokerBench()
+        let foreign = try await BrokerBench()
         try await foreign.prepare(guest)
         let (_, foreignToken) = try await foreign.attest(guest)
         let parts = token.split(separator: ".").map(String.init)

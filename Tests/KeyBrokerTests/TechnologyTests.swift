@@ -17,7 +17,7 @@ struct TechnologyTests {
     private static func bench(
         _ tpm: SoftwareTPM, knowsKey: Bool = true, policy: String? = nil
     ) async throws -> BrokerBench {
-        let bench = try BrokerBench { folder, configuration in
+        let bench = try await BrokerBench { folder, configuration in
             try Data(tpm.key.publicKey.derRepresentation).write(to: URL(fileURLWithPath: folder + "/ak.der"))
             if knowsKey { configuration.attestation.attestationKeys = [folder + "/ak.der"] }
             if let policy {
@@ -249,7 +249,7 @@ struct TechnologyTests {
     }
 
     @Test func `token keys rotate by hand and by age, and old tokens stay good until they expire`() async throws {
-        let bench = try BrokerBench()
+        let bench = try await BrokerBench()
         let guest = FakeGuest()
         try await bench.prepare(guest)
         let (_, token) = try await bench.attest(guest)
@@ -266,7 +266,7 @@ struct TechnologyTests {
         #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token).status == 200)
         // A restart finds the same keys.
         let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
-        let again = try TokenAuthority(
+        let again = try await TokenAuthority(
             store: bench.broker.store, minutes: configuration.tokenMinutes, clock: bench.time.clock)
         #expect(again.keySet["keys"]?.arrayValue?.count == 2)
         #expect(throws: Never.self) { try again.guest(bearing: token) }
@@ -282,7 +282,7 @@ struct TechnologyTests {
     }
 
     @Test func `tokens can be signed on P-384`() async throws {
-        let bench = try BrokerBench { _, configuration in configuration.tokenAlgorithm = .es384 }
+        let bench = try await BrokerBench { _, configuration in configuration.tokenAlgorithm = .es384 }
         #expect(bench.broker.tokens.keySet["keys"]?.arrayValue?.first?["crv"] == "P-384")
     }
 }

@@ -56,7 +56,8 @@ struct BrokerWire: Sendable {
         switch response.status {
         case 401, 403: return BrokerFailure(.denied, "\(what): \(detail)")
         case 404: return BrokerFailure(.notFound, "\(what): \(detail)")
-        case 500...599: return BrokerFailure(.unreachable, "\(what): status \(response.status): \(detail)")
+        // Too many calls: the broker is there and says when to come back.
+        case 429, 500...599: return BrokerFailure(.unreachable, "\(what): status \(response.status): \(detail)")
         default: return BrokerFailure(.badAnswer, "\(what): status \(response.status): \(detail)")
         }
     }

@@ -48,19 +48,51 @@ public struct JSONWebKey: Equatable, Sendable {
                 throw fields.refusal("crv", "must be P-256 or P-521")
             }
             let (x, y) = (try number("x"), try number("y"))
-            guard x.count == curve.coordinateBytes, y.count == curve.coordinateBytes, Self.isOnCurve(curve, x + y)
-            else {
-                throw fields.refusal("x", "is no point of \(curve.rawValue)")
+            for (name, coordinate) in [("x", x), ("y", y)] where coordinate.count != curve.coordinateBytes {
+                throw fields.refusal(name, "must have \(curve.coordinateBytes) bytes on \(curve.rawValue)")
+            }
+            guard Self.isOnCurve(curve, x + y) else {
+                throw fields.refusal("x", "is with y no point of \(curve.rawValue)")
             }
             material = .elliptic(curve, x: x, y: y)
         case "RSA":
             let (modulus, exponent) = (try number("n"), try number("e"))
-            guard (256...1024).contains(modulus.count), modulus[0] >= 0x80, (1...4).contains(exponent.count),
-                (try? _RSA.Encryption.PublicKey(n: modulus, e: exponent)) != nil
-            else { throw fields.refusal("n", "is no RSA key of 2048 to 8192 bits") }
+            try Self.checkRSA(modulus, exponent, fields)
             material = .rsa(modulus: modulus, exponent: exponent)
         default: throw fields.refusal("kty", "must be EC or RSA")
         }
+    }
+
+    /// What every RSA key has; a library that computes with less does so without a word.
+    private static func checkRSA(_ modulus: [UInt8], _ exponent: [UInt8], _ fields: JSONFields) throws(WireError) {
+        guard (256...1024).contains(modulus.count), modulus[0] >= 0x80 else {
+            throw fields.refusal("n", "must have 2048 to 8192 bits and no leading zeros")
+        }
+        guard modulus[modulus.count - 1] & 1 == 1 else { throw fields.refusal("n", "is even") }
+        guard (1...4).contains(exponent.count), exponent[0] != 0 else {
+            throw fields.refusal("e", "must have 1 to 4 bytes and no leading zeros")
+        }
+        guard exponent[exponent.count - 1] & 1 == 1 else { throw fields.refusal("e", "is even") }
+        guard exponent != [1] else { throw fields.refusal("e", "is 1, which encrypts nothing") }
+        guard (try? _RSA.Encryption.PublicKey(n: modulus, e: exponent)) != nil else {
+            throw fields.refusal("n", "is no RSA key")
+        }
+    }
+
+    /// Demands that answers of the key broker can be sealed to the key: its kind and its `alg` have to agree.
+    ///
+    /// - Parameter allowsPadding15: Whether the key may call itself `RSA1_5`, as guests of the protocol's first versions
+    ///   do. They open RSA-OAEP as well, which is what they are given.
+    public func requireRecipient(allowsPadding15: Bool = false) throws(WireError) {
+        let wanted: String
+        switch material {
+        case .elliptic: wanted = JWE.agreement
+        case .rsa: wanted = JWE.transport
+        }
+        guard let algorithm, algorithm != wanted else { return }
+        if case .rsa = material, allowsPadding15, ["RSA1_5", "RSA-OAEP"].contains(algorithm) { return }
+        let kind = wanted == JWE.agreement ? "an elliptic-curve" : "an RSA"
+        throw WireError(field: "jwk.alg", reason: "must be \(wanted) for \(kind) key")
     }
 
     /// Wraps a P-256 key.

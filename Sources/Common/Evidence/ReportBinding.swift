@@ -13,12 +13,11 @@ public enum ReportBinding {
     /// - Parameters:
     ///   - teePublicKey: The JWK that secrets are to be encrypted to.
     ///   - nonce: The broker's challenge as it came.
-    ///   - additionalEvidence: The exact text that is sent beside the report.
-    public static func rcar(teePublicKey: JSONValue, nonce: String, additionalEvidence: String) -> [UInt8] {
-        let bound: JSONValue = [
-            "tee-pubkey": teePublicKey, "nonce": .string(nonce), "additional-evidence": .string(additionalEvidence),
-        ]
-        return Array(SHA384.hash(data: bound.canonicalBytes)) + [UInt8](repeating: 0, count: 16)
+    ///   - additionalEvidence: The exact text that is sent beside the report; nil for versions before 0.3.0, which have none.
+    public static func rcar(teePublicKey: JSONValue, nonce: String, additionalEvidence: String?) -> [UInt8] {
+        var bound: [String: JSONValue] = ["tee-pubkey": teePublicKey, "nonce": .string(nonce)]
+        if let additionalEvidence { bound["additional-evidence"] = .string(additionalEvidence) }
+        return Array(SHA384.hash(data: JSONValue.object(bound).canonicalBytes)) + [UInt8](repeating: 0, count: 16)
     }
 
     /// The report data of fresh evidence for whoever asks: SHA-512 over canonical JSON under a purpose tag.

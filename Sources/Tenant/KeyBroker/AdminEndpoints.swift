@@ -3,19 +3,16 @@ import Foundation
 import WireFormat
 
 extension KeyBroker {
-    /// Answers an administrator's call. Credentials are checked before the path is looked at, and each call of an
-    /// administrator leaves one audit line, refused or not.
-    func administer(_ request: BrokerRequest, _ path: [String]) throws(BrokerError) -> BrokerResponse {
+    /// Answers an administrator's call. Each call of an administrator leaves one audit line, refused or not.
+    func administer(
+        _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
+    ) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .admin, allowed: false, check: "", reason: "")
-        record.resource = "\(request.method) \(path.joined(separator: "/"))"
+        record.trace = request.trace
+        record.resource = "\(request.method) \(request.path.dropFirst(2).joined(separator: "/"))"
         do throws(BrokerError) {
-            guard Self.isAdministrative(path) else { throw KeyBroker.unknownPath }
             record.subject = try gate.admit(request.authorization)
-            let response =
-                path.first == "reference-value"
-                ? try administerReferenceValues(
-                    request, Array(path.dropFirst()), administrator: record.subject)
-                : try perform(request, path)
+            let response = try await perform(route, values, request, administrator: record.subject)
             record.conclude("admin", "done", allowed: true)
             try audit.append(record)
             return response
@@ -33,77 +30,98 @@ extension KeyBroker {
         }
     }
 
-    private static func isAdministrative(_ path: [String]) -> Bool {
-        switch path.first {
-        case "resource": path.count == 1 || path.count == 4
-        case "reference-value": true
-        case "testudo":
-            switch path.dropFirst().first {
-            case "manifests", "reference-values": path.count == 2 || path.count == 3
-            case "audit", "log-keys", "token-key": path.count == 2
-            case "keys": path.count == 5
-            default: false
-            }
-        default: false
-        }
-    }
-
-    private func perform(_ request: BrokerRequest, _ path: [String]) throws(BrokerError) -> BrokerResponse {
-        let tail = Array(path.dropFirst(path.first == "testudo" ? 2 : 1))
-        switch (request.method, path.first == "testudo" ? path[1] : path[0], tail.count) {
-        case ("GET", "resource", 0): return .json(try listResources())
-        case ("POST", "resource", 3):
+    private func perform(
+        _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest, administrator: String
+    ) async throws(BrokerError) -> BrokerResponse {
+        switch route {
+        case .listResources: return .json(try await listResources())
+        case .putResource:
             metrics.count(.resourceWrites)
-            let name = try Self.resourcePath(tail)
+            let name = try Self.resourcePath(values)
             guard !request.body.isEmpty else {
                 throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
             }
-            try store.putResource(name, SecretBytes(request.body))
+            try await store.putResource(
+                name, SecretBytes(request.body), expires: try Self.expiry(request.query), now: clock.seconds)
             return .empty
-        case ("POST", "token-key", 0): return .json(["kid": .string(try tokens.rotate())])
-        case ("DELETE", "resource", 3):
-            metrics.count(.resourceDeletes)
-            guard try store.deleteResource(try Self.resourcePath(tail)) else {
-                throw BrokerError(.notFound, check: "resource", "the resource does not exist")
+        case .resourceVersions:
+            guard let found = try await store.storedResource(try Self.resourcePath(values)) else {
+                throw Self.noResource
             }
+            return .json(["versions": .array(found.versions.map(\.json))])
+        case .deleteResource:
+            metrics.count(.resourceDeletes)
+            guard
+                try await store.deleteResource(
+                    try Self.resourcePath(values), version: try Self.version(request.query))
+            else { throw Self.noResource }
             return .empty
-        case ("POST", "keys", 3): return try makeKey(request.body, try Self.resourcePath(tail))
-        case ("GET", "manifests", 0):
-            return .json(.array(try store.registrations().map { Self.listed($0) }))
-        case ("GET", "manifests", 1):
-            guard let found = try store.registration(tail[0]) else { throw Self.unregistered }
-            return .json(Self.listed(found))
-        case ("PUT", "manifests", 1): return try register(request.body, tail[0])
-        case ("DELETE", "manifests", 1):
-            guard try store.retireRegistration(tail[0]) else { throw Self.unregistered }
+        case .makeKey: return try await makeKey(request.body, try Self.resourcePath(values))
+        case .rotateTokenKey: return .json(["kid": .string(try await tokens.rotate())])
+        case .listReferenceValues: return .json(listedReferenceValues)
+        case .takeReferenceValues: return try await takeReferenceValues(request.body, administrator)
+        case .referenceValue: return .json(try referenceValue(values))
+        case .deleteReferenceValue:
+            try await deleteReferenceValue(values)
             return .empty
-        case ("PUT", "reference-values", 0):
+        case .listReleases: return .json(released.json)
+        case .publishRelease:
             let text = String(decoding: request.body, as: UTF8.self)
-            let count = try released.install(
+            let count = try await released.install(
                 String(text.split(whereSeparator: \.isWhitespace).first ?? ""),
                 allowsRollback: request.query["allow-rollback"] == "true")
             return .json(["values": .integer(Int64(count))])
-        case ("GET", "reference-values", 0): return .json(released.json)
-        case ("DELETE", "reference-values", 1):
-            guard try released.remove(tail[0].removingPercentEncoding ?? "") else {
+        case .withdrawRelease:
+            guard try await released.remove(values[0].removingPercentEncoding ?? "") else {
                 throw BrokerError(.notFound, check: "reference-values", "this version of the guest is not published")
             }
             return .empty
-        case ("GET", "audit", 0): return try auditLines(request.query)
-        case ("GET", "log-keys", 0): return .json(try logKeys(request.query["service"] ?? ""))
-        default: throw KeyBroker.unknownPath
+        case .listManifests: return .json(.array(try await store.registrations().map { Self.listed($0) }))
+        case .manifest:
+            guard let found = try await store.registration(values[0]) else { throw Self.unregistered }
+            return .json(Self.listed(found))
+        case .registerManifest: return try await register(request.body, values[0])
+        case .retireManifest:
+            guard try await store.retireRegistration(values[0]) else { throw Self.unregistered }
+            return .empty
+        case .audit: return try auditLines(request.query)
+        case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
+        case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
+            .certificate:
+            throw KeyBroker.unknownPath
         }
     }
 
-    private func listResources() throws(BrokerError) -> JSONValue {
+    private func listResources() async throws(BrokerError) -> JSONValue {
         .array(
-            try store.resources().map {
-                .object(["path": .string($0.path), "version": .integer($0.version)])
+            try await store.resources().map { resource in
+                var members = resource.versions.last?.json.objectValue ?? [:]
+                members["path"] = .string(resource.path)
+                return .object(members)
             })
     }
 
+    private static let noResource = BrokerError(.notFound, check: "resource", "the resource does not exist")
+
+    /// The number in `?version=`; nil when there is none.
+    static func version(_ query: [String: String]) throws(BrokerError) -> Int64? {
+        guard let text = query["version"] else { return nil }
+        guard let number = Int64(text), number > 0 else {
+            throw BrokerError(.malformed, check: "version", "version must be the number of a version, from 1")
+        }
+        return number
+    }
+
+    private static func expiry(_ query: [String: String]) throws(BrokerError) -> Int64? {
+        guard let text = query["expires"] else { return nil }
+        guard let seconds = Timestamp.seconds(parsing: text), seconds > 0 else {
+            throw BrokerError(.malformed, check: "expires", "expires must be seconds since 1970 or an RFC 3339 time")
+        }
+        return seconds
+    }
+
     /// Makes a key under a name that is free; an existing key is never replaced, since images depend on it.
-    private func makeKey(_ body: [UInt8], _ path: ResourcePath) throws(BrokerError) -> BrokerResponse {
+    private func makeKey(_ body: [UInt8], _ path: ResourcePath) async throws(BrokerError) -> BrokerResponse {
         let recipe: KeyRecipe
         do {
             var fields = try JSONFields(try JSONValue.parse(body), path: "key")
@@ -119,17 +137,17 @@ extension KeyBroker {
             throw BrokerError(.malformed, check: "key", "not understood")
         }
         let (secret, publicPEM) = try recipe.make()
-        guard try store.createResource(path, secret) else {
+        guard try await store.putResource(path, secret, onlyNew: true, now: clock.seconds) != nil else {
             throw BrokerError(.conflict, check: "key", "there is a resource under this path already")
         }
         return .json(["kind": .string(recipe.rawValue), "publicKey": .string(publicPEM)])
     }
 
-    private func register(_ body: [UInt8], _ digest: String) throws(BrokerError) -> BrokerResponse {
+    private func register(_ body: [UInt8], _ digest: String) async throws(BrokerError) -> BrokerResponse {
         do {
             let value = try JSONValue.parse(body)
             let registration = try Registration(digest: digest, body: value, now: clock.seconds)
-            try store.putRegistration(registration)
+            try await store.putRegistration(registration)
             return .json(Self.listed(registration))
         } catch let error as WireError {
             throw BrokerError(.malformed, check: "registration", "\(error.field): \(error.reason)")

@@ -43,7 +43,7 @@ public struct AdminGate: Sendable {
         do {
             claims = try JWS.verify(token, keys: keys.map { .edDSA($0) }).payload
         } catch {
-            throw refusal("admin-token", "cannot verify the token with any of the pinned keys")
+            throw refusal("admin-token", "Cannot verify token with any of the issuers")
         }
         let now = clock.seconds
         guard let expiry = claims["exp"]?.integerValue else { throw refusal("admin-exp", "the token has no exp") }

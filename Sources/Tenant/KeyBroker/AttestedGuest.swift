@@ -60,6 +60,28 @@ public struct AttestedGuest: Sendable, Equatable {
         self.encryptionKey = encryptionKey
     }
 
+    /// The same guest with nothing in its key but what defines it: guests may write more into it than a cookie has room for.
+    func withPlainKey() throws(BrokerError) -> AttestedGuest {
+        guard let key = try? JSONWebKey(parsing: encryptionKey) else {
+            throw BrokerError(.sealing, check: "jwe", "the guest's key is not understood")
+        }
+        return AttestedGuest(self, encryptionKey: key.json)
+    }
+
+    private init(_ other: AttestedGuest, encryptionKey: JSONValue) {
+        manifest = other.manifest
+        measurement = other.measurement
+        technology = other.technology
+        simulated = other.simulated
+        debug = other.debug
+        instance = other.instance
+        epoch = other.epoch
+        binding = other.binding
+        tlsKey = other.tlsKey
+        logKey = other.logKey
+        self.encryptionKey = encryptionKey
+    }
+
     /// Joins what the evidence proved with what it bound.
     init(evidence: AppraisedEvidence, bound: BoundClaims, debug: Bool, encryptionKey: JSONValue) {
         manifest = bound.manifest

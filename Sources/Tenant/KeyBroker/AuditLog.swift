@@ -1,10 +1,11 @@
+import AuditTrail
 import Foundation
 import Glibc
 import Synchronization
 import WireFormat
 
 /// The broker's decisions as JSON lines in an append-only file. A full file gets a number and stays until the operator
-/// moves it away.
+/// moves it away. Each line carries the hash of the one before it, see ``AuditLink``.
 ///
 /// A record is in the file before the decision takes effect; when it cannot be written, the decision fails. No line is
 /// ever dropped to make room for another: with too many files the broker decides nothing more. So that strangers cannot
@@ -13,6 +14,10 @@ public final class AuditLog: Sendable {
     private struct State {
         var file: Int32
         var size: Int
+        /// The link of the line that comes next.
+        var link: AuditLink
+        /// Whether the last line was cut short because the disk was full.
+        var isTorn = false
         var lastNumber = 0
         var isStuck = false
         var budget = RefusalBudget()
@@ -52,8 +57,7 @@ public final class AuditLog: Sendable {
     deinit {
         state.withLock { state in
             if let rest = state.budget.summary(now: clock.seconds, atOnce: true) {
-                let line = rest.line(at: clock.now)
-                _ = line.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
+                try? write(rest, &state)
             }
             close(state.file)
         }
@@ -63,7 +67,15 @@ public final class AuditLog: Sendable {
     func append(_ record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
             try writeSummary(&state)
-            try write(record.line(at: clock.now), &state)
+            try write(record, &state)
+        }
+    }
+
+    /// The last line, for whoever notes it elsewhere; nil while there is none.
+    var head: AuditHead? {
+        state.withLock { state in
+            guard state.link != .first else { return nil }
+            return AuditHead(sequence: state.link.sequence - 1, hash: state.link.previous)
         }
     }
 
@@ -71,9 +83,9 @@ public final class AuditLog: Sendable {
     func appendRefusal(ofStranger record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
             try writeSummary(&state)
-            let line = record.line(at: clock.now)
-            guard state.budget.admit(record.check, bytes: line.count, now: clock.seconds) else { return }
-            try write(line, &state)
+            let bytes = record.line(at: clock.now, state.link).count + 1
+            guard state.budget.admit(record.check, bytes: bytes, now: clock.seconds) else { return }
+            try write(record, &state)
         }
     }
 
@@ -110,7 +122,9 @@ public final class AuditLog: Sendable {
     }
 
     /// The numbers of the full files, oldest first.
-    private var numbers: [Int] {
+    private var numbers: [Int] { Self.numbers(path) }
+
+    private static func numbers(_ path: String) -> [Int] {
         let name = (path as NSString).lastPathComponent + "."
         let folder = (path as NSString).deletingLastPathComponent
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
@@ -119,20 +133,36 @@ public final class AuditLog: Sendable {
 
     private func writeSummary(_ state: inout State) throws(BrokerError) {
         guard let summary = state.budget.summary(now: clock.seconds) else { return }
-        try write(summary.line(at: clock.now), &state)
+        try write(summary, &state)
     }
 
-    private func write(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
-        if state.size + line.count > limit, state.size > 0 { try rotate(&state, for: line.count) }
-        try put(line, &state)
+    private func write(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
+        try follow(&state)
+        let count = record.line(at: clock.now, state.link).count + 1
+        if state.size + count > limit, state.size > 0 { try rotate(&state, for: count) }
+        try put(record, &state)
     }
 
-    private func put(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
-        let count = line.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
+    /// Takes up the chain where another process has gone on with the same file.
+    private func follow(_ state: inout State) throws(BrokerError) {
+        guard lseek(state.file, 0, SEEK_END) != off_t(state.size) else { return }
+        let (lastNumber, isStuck, budget, file) = (state.lastNumber, state.isStuck, state.budget, state.file)
+        state = try Self.open(path)
+        close(file)
+        (state.lastNumber, state.isStuck, state.budget) = (lastNumber, isStuck, budget)
+    }
+
+    private func put(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
+        let line = record.line(at: clock.now, state.link)
+        let bytes = (state.isTorn ? [UInt8(ascii: "\n")] : []) + line + [UInt8(ascii: "\n")]
+        let count = bytes.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
         state.size += max(count, 0)
-        guard count == line.count else {
+        guard count == bytes.count else {
+            state.isTorn = state.isTorn || count > 0
             throw BrokerError(.failed, check: "audit", "the audit log cannot be written")
         }
+        state.isTorn = false
+        state.link = state.link.next(after: line)
     }
 
     /// Gives the file a number that no file had before, also not one that the operator has moved away: the time.
@@ -160,7 +190,7 @@ public final class AuditLog: Sendable {
         (state.file, state.size, state.lastNumber, state.isStuck) = (file, 0, number, false)
         guard let warning else { return }
         warn(warning)
-        try put(AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning).line(at: clock.now), &state)
+        try put(AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning), &state)
     }
 
     /// Moves the file to `full` and a new one in its place; nil when that cannot be, and then all is as it was.
@@ -198,6 +228,28 @@ public final class AuditLog: Sendable {
             last = UInt8(ascii: "\n")
             size += max(Glibc.write(file, &last, 1), 0)
         }
-        return State(file: file, size: size)
+        return State(file: file, size: size, link: link(after: file, size, path))
+    }
+
+    /// The link that follows the last whole line: of this file or, when it has none, of the newest full one.
+    private static func link(after file: Int32, _ size: Int, _ path: String) -> AuditLink {
+        if let link = link(after: file, size) { return link }
+        for number in numbers(path).reversed() {
+            let older = Glibc.open("\(path).\(number)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+            guard older >= 0 else { continue }
+            defer { close(older) }
+            if let link = link(after: older, Int(lseek(older, 0, SEEK_END))) { return link }
+        }
+        return .first
+    }
+
+    private static func link(after file: Int32, _ size: Int) -> AuditLink? {
+        let count = min(size, AuditRecord.lineLimit * 4)
+        var tail = [UInt8](repeating: 0, count: count)
+        guard count > 0, pread(file, &tail, count, off_t(size - count)) == count else { return nil }
+        for line in tail.split(separator: UInt8(ascii: "\n")).reversed() {
+            if let link = AuditLink(line: line) { return link.next(after: line) }
+        }
+        return nil
     }
 }

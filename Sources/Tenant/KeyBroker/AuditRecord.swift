@@ -1,3 +1,4 @@
+import AuditTrail
 import Foundation
 import WireFormat
 
@@ -36,6 +37,9 @@ public struct AuditRecord: Sendable, Equatable {
     /// Whether a software root signed the evidence; nil when it is not known.
     public var simulated: Bool?
 
+    /// The `trace_id` of the answer; empty for what is no answer to a call.
+    public var trace: String = ""
+
     /// Creates a record.
     public init(kind: Kind, allowed: Bool, check: String, reason: String) {
         self.kind = kind
@@ -49,21 +53,22 @@ public struct AuditRecord: Sendable, Equatable {
     /// The bytes of a whole line: six short fields of which each byte may need a second one, and what is constant.
     static let lineLimit = 4096
 
-    /// The line, of at most ``lineLimit`` bytes, whatever the texts are that came from outside.
-    func line(at time: Date) -> [UInt8] {
-        let line = line(at: time, limit: Self.fieldLimit)
-        return line.count <= Self.lineLimit ? line : self.line(at: time, limit: Self.shortFieldLimit)
+    /// The line, of at most ``lineLimit`` bytes, whatever the texts are that came from outside; without its line feed.
+    func line(at time: Date, _ link: AuditLink) -> [UInt8] {
+        let line = line(at: time, link, limit: Self.fieldLimit)
+        return line.count < Self.lineLimit ? line : self.line(at: time, link, limit: Self.shortFieldLimit)
     }
 
-    private func line(at time: Date, limit: Int) -> [UInt8] {
+    private func line(at time: Date, _ link: AuditLink, limit: Int) -> [UInt8] {
         func short(_ text: String) -> JSONValue { .string(ShownText.cut(text, bytes: limit)) }
         let decision = kind == .audit ? "note" : allowed ? "allow" : "deny"
-        let value: JSONValue = .object([
+        let members: [String: JSONValue] = [
             "time": .string(Timestamp.text(time)), "kind": .string(kind.rawValue),
             "decision": .string(decision), "check": short(check), "reason": short(reason),
             "manifest": short(manifest), "measurement": short(measurement), "resource": short(resource),
             "subject": short(subject), "simulated": simulated.map { .bool($0) } ?? .null,
-        ])
-        return value.canonicalBytes + [UInt8(ascii: "\n")]
+            "trace": short(trace),
+        ]
+        return JSONValue.object(members.merging(link.members) { $1 }).canonicalBytes
     }
 }

@@ -43,8 +43,10 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var endorsements: EndorsementSettings
     /// The audit log.
     public var auditLog: String
-    /// How many sessions may be open at once.
-    public var maxSessions: Int
+    /// How often one address may call without a credential.
+    public var limits: CallLimits
+    /// The versions of the protocol that guests may speak; 0.4.0 always.
+    public var protocolVersions: Set<ProtocolVersion>
 
     /// Reads the file at `path`.
     public init(file path: String) throws(BrokerError) {
@@ -86,14 +88,13 @@ public struct BrokerConfiguration: Sendable, Equatable {
         attestation = try AttestationFiles(&fields, absolute)
         endorsements = try EndorsementSettings(&fields, absolute)
         auditLog = absolute(try fields.string("auditLog"))
-        maxSessions = Int(clamping: try fields.optionalInteger("maxSessions") ?? 10_000)
+        limits = CallLimits()
+        try limits.read(&fields)
+        protocolVersions = try ProtocolVersion.set(&fields)
         try fields.finish()
         guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
         guard (1...60).contains(tokenMinutes) else { throw fields.refusal("tokenMinutes", "must be 1 to 60") }
         guard (1...3650).contains(tokenKeyDays) else { throw fields.refusal("tokenKeyDays", "must be 1 to 3650") }
-        guard (1...1_000_000).contains(maxSessions) else {
-            throw fields.refusal("maxSessions", "must be 1 to 1000000")
-        }
         for root in softRoots {
             guard try Hex.decode(root, field: "softRoots").count == 32 else {
                 throw fields.refusal("softRoots", "must be SHA-256 fingerprints in hexadecimal")

@@ -17,6 +17,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case policyDenied = "PolicyDeny"
         /// The path names nothing that this server has.
         case notFound = "InvalidRequestPath"
+        /// The path is known, the method is not one of its own.
+        case otherMethod = "MethodNotAllowed"
         /// The body or a parameter could not be understood.
         case malformed = "SerdeError"
         /// There is no reference value by this name, or it does not hold now.
@@ -25,8 +27,10 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case conflict = "ResourceExists"
         /// The body is larger than the limit.
         case tooLarge = "PayloadTooLarge"
-        /// Too many sessions are open.
-        case busy = "TooManySessions"
+        /// The caller's address calls too often.
+        case tooMany = "TooManyRequests"
+        /// The store cannot be reached, or a moment is needed; trying again helps.
+        case unavailable = "StorageBackendUnavailable"
         /// The broker itself failed.
         case failed = "PluginInternalError"
         /// The resource could not be encrypted to the guest's key.
@@ -42,12 +46,16 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What only the audit log says beside that; empty when there is nothing.
     public let note: String
 
+    /// After how many seconds a caller may try again; nil where trying again does not help.
+    public let retryAfter: Int?
+
     /// Creates a refusal.
-    public init(_ kind: Kind, check: String, _ detail: String, note: String = "") {
+    public init(_ kind: Kind, check: String, _ detail: String, note: String = "", retryAfter: Int? = nil) {
         self.kind = kind
         self.check = check
         self.detail = detail
         self.note = note
+        self.retryAfter = retryAfter
     }
 
     /// The reason for the tenant.
@@ -59,10 +67,12 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .attestation, .adminAccess, .tokenMissing, .tokenInvalid: 401
         case .policyDenied: 403
         case .notFound, .referenceValue: 404
+        case .otherMethod: 405
         case .malformed: 400
         case .conflict: 409
         case .tooLarge: 413
-        case .busy: 503
+        case .tooMany: 429
+        case .unavailable: 503
         case .failed, .sealing: 500
         }
     }

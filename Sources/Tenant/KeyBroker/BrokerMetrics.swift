@@ -17,11 +17,13 @@ final class BrokerMetrics: Sendable {
         case policyEvaluations = "kbs_policy_evaluations_total"
         case policyApprovals = "kbs_policy_approvals_total"
         case policyViolations = "kbs_policy_violations_total"
+        case policyErrors = "kbs_policy_errors_total"
         case resourceReads = "kbs_resource_reads_total"
         case resourceWrites = "kbs_resource_writes_total"
         case resourceDeletes = "kbs_resource_deletes_total"
         case certificates = "testudo_certificates_issued_total"
         case adminRefusals = "testudo_admin_refusals_total"
+        case limitedCalls = "testudo_limited_calls_total"
     }
 
     private struct State {
@@ -46,8 +48,8 @@ final class BrokerMetrics: Sendable {
         }
     }
 
-    /// The page for a scraper; `sessions` is the number of open sessions.
-    func page(sessions: Int) -> String {
+    /// The page for a scraper.
+    func page() -> String {
         state.withLock { state in
             var lines = ["# TYPE kbs_build_info gauge", "kbs_build_info{version=\"0.1.0\"} 1"]
             for counter in Counter.allCases {
@@ -62,8 +64,6 @@ final class BrokerMetrics: Sendable {
             lines.append("\(name)_bucket{le=\"+Inf\"} \(state.observed)")
             lines.append("\(name)_sum \(state.seconds)")
             lines.append("\(name)_count \(state.observed)")
-            lines.append("# TYPE testudo_sessions gauge")
-            lines.append("testudo_sessions \(sessions)")
             return lines.joined(separator: "\n") + "\n"
         }
     }

@@ -8,6 +8,13 @@ struct BrokerRequest: Sendable {
     var authorization: String?
     var cookie: String?
     var body: [UInt8] = []
+    /// Who calls, as far as limits count it.
+    var address = ClientAddress.local
+    /// Random digits that the answer to a refusal and its audit line share.
+    var trace = BrokerRequest.newTrace()
+
+    /// 64 random bits in hexadecimal.
+    static func newTrace() -> String { Hex.encode((0..<8).map { _ in UInt8.random(in: .min ... .max) }) }
 
     /// The cookie that names the session.
     static let cookieName = "kbs-session-id"
@@ -19,7 +26,7 @@ struct BrokerRequest: Sendable {
             let pair = part.trimmingPrefix(" ").split(separator: "=", maxSplits: 1)
             guard pair.count == 2, pair[0] == Self.cookieName else { continue }
             let value = String(pair[1])
-            return value.utf8.count == 32 ? value : nil
+            return value.utf8.count <= SessionCookie.maximumBytes ? value : nil
         }
         return nil
     }
@@ -32,6 +39,8 @@ struct BrokerResponse: Sendable {
     var body: [UInt8] = []
     var cookie: String?
     var retryAfter: Int?
+    /// The methods of the path, where the request came with another.
+    var allow: String?
 
     /// Nothing but success.
     static let empty = BrokerResponse()
@@ -46,15 +55,16 @@ struct BrokerResponse: Sendable {
         BrokerResponse(contentType: type, body: Array(text.utf8))
     }
 
-    /// The problem document of section 1.8; today's clients parse exactly `type` and `detail`.
-    static func problem(_ error: BrokerError) -> BrokerResponse {
+    /// The problem document of section 1.8; today's clients parse exactly `type` and `detail`. `trace_id` leads the
+    /// tenant to the line in the audit log that says more.
+    static func problem(_ error: BrokerError, trace: String) -> BrokerResponse {
         let body: JSONValue = .object([
             "type": .string("https://github.com/confidential-containers/kbs/errors/\(error.kind.rawValue)"),
-            "detail": .string(error.detail),
+            "detail": .string(error.detail), "trace_id": .string(trace),
         ])
         var response = BrokerResponse.json(body)
         response.status = error.status
-        if error.kind == .busy { response.retryAfter = 5 }
+        response.retryAfter = error.retryAfter
         return response
     }
 }

@@ -59,8 +59,8 @@ public struct BrokerServer: Service {
         let http = HTTPServerBuilder.http1(
             configuration: .init(idleTimeout: Self.idleTimeout, httpDecoderConfiguration: decoder))
         return Application(
-            responder: CallbackResponder<BasicRequestContext> { [broker, executor] request, _ in
-                await Self.answer(request, broker, executor)
+            responder: CallbackResponder<BrokerRequestContext> { [broker, executor] request, context in
+                await Self.answer(request, context.address, broker, executor)
             },
             server: try .tls(http, tlsConfiguration: try tls()),
             configuration: ApplicationConfiguration(
@@ -85,8 +85,9 @@ public struct BrokerServer: Service {
         return tls
     }
 
-    private static func answer(_ request: Request, _ broker: KeyBroker, _ executor: BlockingExecutor) async -> Response
-    {
+    private static func answer(
+        _ request: Request, _ address: ClientAddress, _ broker: KeyBroker, _ executor: BlockingExecutor
+    ) async -> Response {
         let start = ContinuousClock.now
         let response: BrokerResponse
         do {
@@ -99,11 +100,12 @@ public struct BrokerServer: Service {
             translated.authorization = request.headers[.authorization]
             translated.cookie = request.headers[.cookie]
             translated.body = body
+            translated.address = address
             response = await withTaskExecutorPreference(executor) { [translated] in
                 await broker.respond(to: translated)
             }
         } catch {
-            response = .problem(error)
+            response = .problem(error, trace: BrokerRequest.newTrace())
         }
         let elapsed = start.duration(to: .now).components
         broker.metrics.observe(seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
@@ -142,6 +144,7 @@ public struct BrokerServer: Service {
         headers[.setCookie] = response.cookie
         headers[.cacheControl] = "no-store"
         headers[.xContentTypeOptions] = "nosniff"
+        headers[.allow] = response.allow
         if let seconds = response.retryAfter { headers[.retryAfter] = String(seconds) }
         return Response(
             status: .init(code: response.status), headers: headers,

@@ -10,8 +10,9 @@ public struct EvidenceBundle: Sendable {
     public let primaryEvidence: JSONValue
     /// The 64 bytes that the report data must have: a digest of 48 and zeros.
     public let reportData: [UInt8]
-    /// The 32 bytes that the launch must be bound to (HOST_DATA, MRCONFIGID, PCR 8, …): the digest of the init-data.
-    public let hostData: [UInt8]
+    /// The 32 bytes that the launch must be bound to (HOST_DATA, MRCONFIGID, PCR 8, …): the digest of the init-data; nil
+    /// when there is none, and then the launch must be bound to nothing.
+    public let hostData: [UInt8]?
     /// Whether the manifest itself asks for a debug guest.
     public let allowsDebugGuest: Bool
     /// The version of the guest that the manifest names; nil when the init-data is no manifest of Testudo's.

@@ -6,13 +6,14 @@ extension KeyBroker {
     func openSession(_ request: BrokerRequest) throws(BrokerError) -> BrokerResponse {
         metrics.count(.authRequests)
         do throws(BrokerError) {
+            try limits.admitAuth(request.address)
             let (cookie, reply) = try handshake.challenge(request.body)
             var response = BrokerResponse.json(reply)
-            response.cookie = Self.setCookie(cookie)
+            response.cookie = Self.setCookie(cookie, life: SessionCookie.lifetime)
             metrics.count(.authSuccesses)
             return response
         } catch {
-            metrics.count(.authErrors)
+            metrics.count(error.kind == .tooMany ? .limitedCalls : .authErrors)
             throw error
         }
     }
@@ -21,18 +22,21 @@ extension KeyBroker {
         metrics.count(.attestationRequests)
         var outcome = Handshake.Outcome()
         do throws(BrokerError) {
-            let (token, guest) = try await handshake.attest(
+            try limits.admitAttest(request.address)
+            let accepted = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
-            try audit.append(outcome.record(allowed: true, check: "attestation", reason: "the evidence was accepted"))
+            try audit.append(
+                outcome.record(
+                    request, allowed: true, check: "attestation", reason: "the evidence was accepted"))
             metrics.count(.attestationSuccesses)
-            if let cookie = request.sessionCookie { sessions.complete(cookie, guest: guest) }
-            return .json(["token": .string(token)])
+            var response = BrokerResponse.json(["token": .string(accepted.token)])
+            response.cookie = Self.setCookie(accepted.cookie, life: max(0, accepted.expires - clock.seconds))
+            return response
         } catch {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
-            let isGenuine = outcome.simulated != nil
-            let tries = request.sessionCookie.map { sessions.countRefusal($0, isGenuine: isGenuine) } ?? 0
-            let record = outcome.record(allowed: false, check: error.check, reason: error.auditedReason)
-            if tries <= SessionTable.refusalLimit, mayHaveLine(outcome) {
+            if error.kind == .tooMany { metrics.count(.limitedCalls) }
+            let record = outcome.record(request, allowed: false, check: error.check, reason: error.auditedReason)
+            if await mayHaveLine(outcome), limits.mayHaveLine(request.address) {
                 try audit.append(record)
             } else {
                 try audit.appendRefusal(ofStranger: record)
@@ -44,12 +48,16 @@ extension KeyBroker {
     func release(_ request: BrokerRequest, _ path: ResourcePath) async throws(BrokerError) -> BrokerResponse {
         metrics.count(.resourceReads)
         var record = AuditRecord(kind: .release, allowed: false, check: "", reason: "")
+        record.trace = request.trace
         record.resource = path.description
         do throws(BrokerError) {
             let guest = try attestedGuest(request)
             record.describe(guest)
             try await checkPolicy(guest, path)
-            guard let secret = try store.resource(path) else {
+            guard
+                let secret = try await store.resource(
+                    path, version: try Self.version(request.query), now: clock.seconds)
+            else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
             let sealed = try Self.seal(secret, to: guest)
@@ -62,12 +70,13 @@ extension KeyBroker {
         }
     }
 
-    func certificate(_ request: BrokerRequest) throws(BrokerError) -> BrokerResponse {
+    func certificate(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .certificate, allowed: false, check: "", reason: "")
+        record.trace = request.trace
         do throws(BrokerError) {
             let guest = try attestedGuest(request)
             record.describe(guest)
-            let registration = try store.registration(guest.manifest)
+            let registration = try await store.registration(guest.manifest)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
                 now: clock.seconds)
@@ -90,8 +99,10 @@ extension KeyBroker {
 
     /// Who asks: the session of the cookie if it is attested, else the bearer of a token of ours.
     private func attestedGuest(_ request: BrokerRequest) throws(BrokerError) -> AttestedGuest {
-        if let cookie = request.sessionCookie, case .attested(let guest)? = sessions.session(cookie)?.stage {
-            return guest
+        if let value = request.sessionCookie,
+            case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
+        {
+            return session.guest
         }
         guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
             throw BrokerError(.tokenMissing, check: "token", "neither an attested session nor a token came along")
@@ -101,7 +112,7 @@ extension KeyBroker {
 
     private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
-        let registration = try store.registration(guest.manifest)
+        let registration = try await store.registration(guest.manifest)
         let decision = await policy.decide(
             ReleaseRequest(
                 guest: guest, path: path, registration: registration,
@@ -114,8 +125,8 @@ extension KeyBroker {
     ///
     /// Anybody else is a stranger: before evidence was accepted anybody may be speaking, anybody can start a published
     /// guest with a manifest of his own, and who owns a soft root makes simulated evidence for any manifest.
-    private func mayHaveLine(_ outcome: Handshake.Outcome) -> Bool {
-        guard let simulated = outcome.simulated, let found = try? store.registration(outcome.manifest),
+    private func mayHaveLine(_ outcome: Handshake.Outcome) async -> Bool {
+        guard let simulated = outcome.simulated, let found = try? await store.registration(outcome.manifest),
             found.refusal(now: clock.seconds) == nil
         else { return false }
         return found.allowsSimulated || !simulated
@@ -134,7 +145,10 @@ extension KeyBroker {
 
     private static func seal(_ secret: SecretBytes, to guest: AttestedGuest) throws(BrokerError) -> JSONValue {
         do {
-            return try JWE.encrypt(secret.copyBytes(), to: try JSONWebKey(parsing: guest.encryptionKey))
+            let key = try JSONWebKey(parsing: guest.encryptionKey)
+            // The version of the guest's session decided which names its key may have.
+            return key.isLegacyRecipient
+                ? try JWE.encryptLegacy(secret.copyBytes(), to: key) : try JWE.encrypt(secret.copyBytes(), to: key)
         } catch {
             throw BrokerError(.sealing, check: "jwe", "the resource cannot be encrypted to the guest's key")
         }
@@ -151,15 +165,18 @@ extension KeyBroker {
         }
     }
 
-    private static func setCookie(_ value: String) -> String {
-        "\(BrokerRequest.cookieName)=\(value); Max-Age=\(SessionTable.lifetime); Path=/kbs/v0; HttpOnly; Secure; "
+    private static func setCookie(_ value: String, life: Int64) -> String {
+        "\(BrokerRequest.cookieName)=\(value); Max-Age=\(life); Path=/kbs/v0; HttpOnly; Secure; "
             + "SameSite=Strict"
     }
 }
 
 extension Handshake.Outcome {
-    fileprivate func record(allowed: Bool, check: String, reason: String) -> AuditRecord {
+    fileprivate func record(
+        _ request: BrokerRequest, allowed: Bool, check: String, reason: String
+    ) -> AuditRecord {
         var record = AuditRecord(kind: .attest, allowed: allowed, check: check, reason: reason)
+        record.trace = request.trace
         record.manifest = manifest
         record.measurement = measurement
         record.simulated = simulated

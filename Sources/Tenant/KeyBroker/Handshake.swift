@@ -4,9 +4,12 @@ import Evidence
 import PodManifest
 import WireFormat
 
-/// The RCAR handshake of KBS protocol 0.4.0: request, challenge, attestation, response.
+/// The RCAR handshake of the KBS protocol: request, challenge, attestation, response.
+///
+/// Between its calls nothing is kept but the consumed nonce: the session is in the guest's cookie.
 struct Handshake: Sendable {
-    let sessions: SessionTable
+    let cookies: CookieKeys
+    let versions: Set<ProtocolVersion>
     let store: BrokerStore
     let released: ReleasedMeasurements
     let tokens: TokenAuthority
@@ -21,54 +24,51 @@ struct Handshake: Sendable {
         var technology = ""
     }
 
-    /// Answers `/auth`: a fresh session with a fresh nonce.
+    /// What an accepted `/attest` gives.
+    struct Accepted: Sendable {
+        /// The token for the guest.
+        var token: String
+        /// The cookie that stands for the attested session.
+        var cookie: String
+        /// When the session ends, in seconds since 1970.
+        var expires: Int64
+        /// The guest.
+        var guest: AttestedGuest
+    }
+
+    /// Answers `/auth`: a fresh session with a fresh nonce, all of it in the cookie.
     func challenge(_ body: [UInt8]) throws(BrokerError) -> (cookie: String, reply: JSONValue) {
-        let (version, technology) = try Self.parse("auth") { () throws(WireError) in
-            var fields = try JSONFields(try JSONValue.parse(body), path: "request")
-            let version = try fields.string("version")
-            let technology = try fields.string("tee")
-            _ = fields.optionalValue("extra-params")
-            try fields.finish()
-            return (version, technology)
-        }
-        guard version == "0.4.0" else {
-            let shown = ShownText.cut(version, bytes: 32)
-            throw BrokerError(
-                .malformed, check: "protocol-version",
-                "KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is \(shown)")
-        }
-        guard appraiser.technologies.contains(technology) else {
-            throw BrokerError(.malformed, check: "technology", "evidence of this TEE is not understood")
-        }
-        let (cookie, session) = try sessions.open(technology: technology)
-        return (cookie, .object(["nonce": .string(session.nonce), "extra-params": ""]))
+        let request = try Self.parse("auth") { () throws(WireError) in try ChallengeRequest(body) }
+        let version = try request.version(among: versions)
+        try request.checkTechnology(among: appraiser.technologies)
+        try request.checkHashes()
+        let session = SessionCookie.Challenged(
+            technology: request.technology, nonce: Base64.encode(SecretBytes(random: 32).copyBytes()),
+            issued: clock.seconds, version: version)
+        return (
+            try SessionCookie.challenged(session).sealed(cookies),
+            .object(["nonce": .string(session.nonce), "extra-params": ""])
+        )
     }
 
     /// Answers `/attest`: appraises the evidence, consumes the nonce and issues the token, in this order (R13).
     func attest(
         cookie: String?, body: [UInt8], outcome: inout Outcome
-    ) async throws(BrokerError) -> (token: String, guest: AttestedGuest) {
-        guard let cookie, let session = sessions.session(cookie) else {
-            throw BrokerError(.attestation, check: "session", "the session is unknown or has expired")
-        }
-        if case .ended = session.stage {
-            throw BrokerError(
-                .attestation, check: "session",
-                "the session ended after \(SessionTable.refusalLimit) refused tries; start a new session")
-        }
+    ) async throws(BrokerError) -> Accepted {
+        let session = try challengedSession(cookie)
         outcome.technology = session.technology
-        guard case .challenged = session.stage else {
-            throw BrokerError(.attestation, check: "session", "the session's nonce was used; start a new session")
+        let message = try Self.parse("attestation") { () throws(WireError) in
+            try AttestationMessage(body, version: session.version)
         }
-        let message = try Self.parse("attestation") { () throws(WireError) in try AttestationMessage(body) }
-        guard message.nonce == session.nonce else {
+        guard message.nonce == nil || message.nonce == session.nonce else {
             throw BrokerError(.attestation, check: "nonce", "the nonce is not the one of this session")
         }
-        let digest = Array(SHA256.hash(data: Array(message.initData.utf8)))
-        outcome.manifest = Hex.encode(digest)
+        let document = message.initData.map { Array($0.utf8) }
+        let digest = document.map { Array(SHA256.hash(data: $0)) }
+        outcome.manifest = digest.map { Hex.encode($0) } ?? ""
         let bound = try BoundClaims(
-            additionalEvidence: message.additionalEvidence, initDataDigest: outcome.manifest)
-        let manifest = (try? InitData(parsing: Array(message.initData.utf8)))?.manifest
+            additionalEvidence: message.additionalEvidence ?? "", initDataDigest: outcome.manifest)
+        let manifest = document.flatMap { (try? InitData(parsing: $0))?.manifest }
         let wantsDebug = manifest?.debug ?? false
         let evidence = try await appraise(message, session, digest, manifest)
         outcome.measurement = evidence.measurement
@@ -84,25 +84,47 @@ struct Handshake: Sendable {
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
-        try checkStanding(guest, manifest)
-        try store.consume(nonce: session.nonce, guest: guest, now: clock.seconds)
-        return (try tokens.issue(guest: guest, submodule: evidence.submodule), guest)
+        try await checkStanding(guest, manifest)
+        try await store.consume(
+            nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)
+        let token = try await tokens.issue(guest: guest, submodule: evidence.submodule)
+        return try accepted(token, guest, session)
+    }
+
+    private func challengedSession(_ cookie: String?) throws(BrokerError) -> SessionCookie.Challenged {
+        switch cookie.flatMap({ SessionCookie(opening: $0, cookies, now: clock.seconds) }) {
+        case .challenged(let session): return session
+        case .attested:
+            throw BrokerError(
+                .attestation, check: "session", "the session's nonce was used; start a new session")
+        case nil:
+            throw BrokerError(.attestation, check: "session", "the session is unknown or has expired")
+        }
+    }
+
+    private func accepted(
+        _ token: String, _ guest: AttestedGuest, _ session: SessionCookie.Challenged
+    ) throws(BrokerError) -> Accepted {
+        let kept = SessionCookie.attested(
+            SessionCookie.Attested(
+                issued: session.issued, tokenHash: Array(SHA256.hash(data: Array(token.utf8))),
+                guest: try guest.withPlainKey()))
+        return Accepted(
+            token: token, cookie: try kept.sealed(cookies), expires: session.issued + SessionCookie.lifetime,
+            guest: guest)
     }
 
     private func appraise(
-        _ message: AttestationMessage, _ session: SessionTable.Session, _ digest: [UInt8], _ manifest: PodManifest?
+        _ message: AttestationMessage, _ session: SessionCookie.Challenged, _ digest: [UInt8]?,
+        _ manifest: PodManifest?
     ) async throws(BrokerError) -> AppraisedEvidence {
         let bundle = EvidenceBundle(
             technology: session.technology, primaryEvidence: message.primaryEvidence,
             reportData: ReportBinding.rcar(
-                teePublicKey: message.teePublicKey, nonce: message.nonce,
+                teePublicKey: message.teePublicKey, nonce: session.nonce,
                 additionalEvidence: message.additionalEvidence),
             hostData: digest, allowsDebugGuest: manifest?.debug ?? false, guestVersion: manifest?.guestVersion,
-            runtimeDataClaims: .object([
-                "tee-pubkey": message.teePublicKey, "nonce": .string(message.nonce),
-                "additional-evidence": .string(message.additionalEvidence),
-            ]),
-            references: released.values)
+            runtimeDataClaims: message.runtimeData(nonce: session.nonce), references: released.values)
         do {
             return try await appraiser.appraise(bundle)
         } catch {
@@ -111,8 +133,8 @@ struct Handshake: Sendable {
     }
 
     /// A token exists only for a registered, active manifest on a measurement of the version that it names.
-    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) throws(BrokerError) {
-        let registration = try store.registration(guest.manifest)
+    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) async throws(BrokerError) {
+        let registration = try await store.registration(guest.manifest)
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)
@@ -126,38 +148,11 @@ struct Handshake: Sendable {
             "the manifest names guest \(manifest.guestVersion), its registration guest \(registration.guestVersion)")
     }
 
-    private static func parse<R>(_ what: String, _ body: () throws(WireError) -> R) throws(BrokerError) -> R {
+    static func parse<R>(_ what: String, _ body: () throws(WireError) -> R) throws(BrokerError) -> R {
         do {
             return try body()
         } catch {
             throw BrokerError(.malformed, check: "\(what)-body", "\(error.field): \(error.reason)")
         }
-    }
-}
-
-/// The body of `/attest`, parsed whole; nothing in it is trusted yet.
-struct AttestationMessage: Sendable {
-    let initData: String
-    let nonce: String
-    let teePublicKey: JSONValue
-    let primaryEvidence: JSONValue
-    let additionalEvidence: String
-
-    init(_ body: [UInt8]) throws(WireError) {
-        var fields = try JSONFields(try JSONValue.parse(body), path: "")
-        var document = try fields.fields("init-data")
-        guard try document.string("format") == "toml" else { throw document.refusal("format", "must be toml") }
-        initData = try document.string("body")
-        try document.finish()
-        var runtime = try fields.fields("runtime-data")
-        nonce = try runtime.string("nonce")
-        teePublicKey = try runtime.value("tee-pubkey")
-        _ = try JSONWebKey(parsing: teePublicKey)
-        try runtime.finish()
-        var evidence = try fields.fields("tee-evidence")
-        primaryEvidence = try evidence.value("primary_evidence")
-        additionalEvidence = try evidence.optionalString("additional_evidence") ?? ""
-        try evidence.finish()
-        try fields.finish()
     }
 }

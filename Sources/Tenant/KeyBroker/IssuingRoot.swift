@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import SwiftASN1
+import WireFormat
 import X509
 
 /// One root of the tenant's certificate authority: a P-256 key and its self-signed certificate.
@@ -12,27 +13,27 @@ struct IssuingRoot: Sendable {
     /// How long a root is valid: ten years.
     private static let lifetime: TimeInterval = 10 * 365 * 86_400
 
-    /// Opens the root called `name` in `folder`, creating what is missing.
-    init(folder: String, name: String, sealer: RowSealer, now: Date) throws(BrokerError) {
-        let signing = try SealedKeyFile.loadOrCreate("\(folder)/\(name).key", name: "ca/\(name)", sealer: sealer)
-        key = Certificate.PrivateKey(signing)
-        let path = "\(folder)/\(name).pem"
-        if FileManager.default.fileExists(atPath: path) {
-            let text = String(decoding: try PrivateFile.readPublic(path, what: "certificate"), as: UTF8.self)
-            guard let certificate = try? Certificate(pemEncoded: text), certificate.publicKey == key.publicKey else {
-                throw BrokerError(.failed, check: "ca", "\(path) is not the certificate of the key beside it")
-            }
-            self.certificate = certificate
-            pem = text
-            return
-        }
-        let made = try Self.selfSigned(key, name: "Testudo \(name) root", now: now, lifetime: Self.lifetime)
+    /// Opens the root called `name`, or makes it: key and certificate are one entry of the store, so that replicas agree.
+    init(store: BrokerStore, name: String, now: Date) async throws(BrokerError) {
+        let fresh = P256.Signing.PrivateKey()
+        let made = try Self.selfSigned(
+            Certificate.PrivateKey(fresh), name: "Testudo \(name) root", now: now, lifetime: Self.lifetime)
         guard let text = try? made.serializeAsPEM().pemString + "\n" else {
             throw BrokerError(.failed, check: "ca", "the root certificate cannot be written")
         }
-        try PrivateFile.write(Array(text.utf8), to: path, mode: 0o644)
-        certificate = made
-        pem = text
+        let form: JSONValue = [
+            "key": .string(Base64.encode(Array(fresh.rawRepresentation))), "certificate": .string(text),
+        ]
+        let stored = try await store.createSetting("ca/\(name)", form.canonicalBytes)
+        guard let members = try? JSONValue.parse(stored), let pem = members["certificate"]?.stringValue,
+            let raw = members["key"]?.stringValue.flatMap({ try? Base64.decode($0, field: "key") }),
+            let key = try? P256.Signing.PrivateKey(rawRepresentation: raw),
+            let certificate = try? Certificate(pemEncoded: pem),
+            certificate.publicKey == Certificate.PrivateKey(key).publicKey
+        else { throw BrokerError(.failed, check: "ca", "the stored \(name) root is damaged") }
+        self.key = Certificate.PrivateKey(key)
+        self.certificate = certificate
+        self.pem = pem
     }
 
     /// Signs a leaf for a TLS server with these names.

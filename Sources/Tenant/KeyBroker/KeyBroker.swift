@@ -9,7 +9,9 @@ import WireFormat
 /// effect leaves the process.
 public final class KeyBroker: Sendable {
     let store: BrokerStore
-    let sessions: SessionTable
+    let cookies: CookieKeys
+    let sessionClaims: any SessionClaims
+    let limits: CallLimiter
     let released: ReleasedMeasurements
     let named: NamedReferenceValues
     let tokens: TokenAuthority
@@ -27,25 +29,28 @@ public final class KeyBroker: Sendable {
     ///   - configuration: Where things are and who is trusted.
     ///   - appraiser: What judges evidence; nil for the project's verifier with the configured soft roots.
     ///   - policy: What decides on releases.
+    ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
-        policy: any ResourcePolicy = RegistrationPolicy(), clock: BrokerClock = .system
-    ) throws(BrokerError) {
-        let sealer = try RowSealer(file: configuration.rootKey)
-        let store = try BrokerStore(path: configuration.database, sealer: sealer)
+        policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
+        clock: BrokerClock = .system
+    ) async throws(BrokerError) {
+        let store = try await configuration.openStore()
         self.store = store
         self.clock = clock
         self.policy = policy
-        sessions = SessionTable(capacity: configuration.maxSessions, clock: clock)
-        named = try NamedReferenceValues(
-            store: store, keys: try configuration.referenceSigningKeys(), clock: clock)
-        released = try ReleasedMeasurements(
-            store: store, keys: try configuration.keys(configuration.releaseKeys), named: named, clock: clock)
-        tokens = try TokenAuthority(
+        self.cookies = cookies
+        sessionClaims = SessionClaimsMemory()
+        limits = CallLimiter(configuration.limits)
+        named = try await NamedReferenceValues(
+            store: store, keys: try configuration.referenceSigningKeys(),
+            releaseKeys: try configuration.keys(configuration.releaseKeys), clock: clock)
+        released = ReleasedMeasurements(named: named, clock: clock)
+        tokens = try await TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
             keyDays: configuration.tokenKeyDays, clock: clock)
-        authority = try TenantCA(folder: configuration.authorityFolder, sealer: sealer, now: clock.now)
+        authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
@@ -57,7 +62,8 @@ public final class KeyBroker: Sendable {
                 fetching: configuration.endorsements, references: named.source, clock: clock)
         }
         handshake = Handshake(
-            sessions: sessions, store: store, released: released, tokens: tokens, appraiser: judge, clock: clock)
+            cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
+            tokens: tokens, appraiser: judge, clock: clock)
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -66,49 +72,63 @@ public final class KeyBroker: Sendable {
         do {
             return try await route(request)
         } catch {
-            return .problem(error)
+            return .problem(error, trace: request.trace)
         }
     }
 
     private func route(_ request: BrokerRequest) async throws(BrokerError) -> BrokerResponse {
-        switch (request.method, request.path) {
-        case ("GET", ["healthz"]): return .empty
-        case ("GET", ["readyz"]): return try ready()
-        case ("GET", ["metrics"]):
-            return .text(metrics.page(sessions: sessions.count), type: "text/plain; version=0.0.4")
-        case ("GET", [".well-known", "jwks.json"]): return .json(tokens.keySet)
-        default: break
-        }
-        guard request.path.count >= 3, request.path[0] == "kbs", request.path[1] == "v0" else {
-            throw Self.unknownPath
-        }
-        let rest = Array(request.path.dropFirst(2))
-        switch (request.method, rest) {
-        case ("POST", ["auth"]): return try openSession(request)
-        case ("POST", ["attest"]): return try await attest(request)
-        case ("GET", _) where rest.count == 4 && rest[0] == "resource":
-            return try await release(request, try Self.resourcePath(rest.dropFirst()))
-        case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "registration":
-            return try publicStanding(rest[2])
-        case ("GET", _) where rest.count == 3 && rest[0] == "testudo" && rest[1] == "ca":
-            guard let root = TenantCA.Root(rawValue: rest[2]) else { throw Self.unknownPath }
-            return .text(authority.certificate(root), type: "application/x-pem-file")
-        case ("POST", ["testudo", "certificate"]): return try certificate(request)
-        default: return try administer(request, rest)
+        switch BrokerRoute.resolve(method: request.method, path: request.path) {
+        case .route(let route, let values): return try await answer(route, values, request)
+        case .otherMethods(let methods):
+            let allowed = methods.joined(separator: ", ")
+            var response = BrokerResponse.problem(
+                BrokerError(.otherMethod, check: "method", "only \(allowed) can be done with this path"),
+                trace: request.trace)
+            response.allow = allowed
+            return response
+        case .unknown: throw Self.unknownPath
         }
     }
 
-    /// No counter outside the database exists, so a roll-back of the whole file would go unnoticed (R14).
-    private func ready() throws(BrokerError) -> BrokerResponse {
-        _ = try store.setting("root-key-check")
+    private func answer(
+        _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
+    ) async throws(BrokerError) -> BrokerResponse {
+        switch route {
+        case .health: return .empty
+        case .readiness: return try await ready()
+        case .metrics: return .text(metrics.page(), type: "text/plain; version=0.0.4")
+        case .tokenKeys: return .json(tokens.keySet)
+        case .standing: return try await publicStanding(values[0])
+        case .authority:
+            guard let root = TenantCA.Root(rawValue: values[0]) else { throw Self.unknownPath }
+            return .text(authority.certificate(root), type: "application/x-pem-file")
+        case .openSession: return try openSession(request)
+        case .attest: return try await attest(request)
+        case .resource: return try await release(request, try Self.resourcePath(values))
+        case .certificate: return try await certificate(request)
+        default: return try await administer(route, values, request)
+        }
+    }
+
+    /// Whether the store answers and is whole, and what would notice that all of it was put back (R14).
+    private func ready() async throws(BrokerError) -> BrokerResponse {
+        do {
+            try await store.sealed.refresh()
+        } catch {
+            throw BrokerError(error)
+        }
+        let rollback =
+            await store.sealed.counterFailure == nil
+            ? store.sealed.counterKind.map { "detected-by-\($0)" } ?? "undetected" : "counter-unreachable"
         return .json([
-            "ready": true, "rollback": "undetected", "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
+            "ready": true, "rollback": .string(rollback), "store": .string(store.sealed.backendKind),
+            "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
         ])
     }
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.
-    private func publicStanding(_ digest: String) throws(BrokerError) -> BrokerResponse {
-        let found = try store.registration(digest)
+    private func publicStanding(_ digest: String) async throws(BrokerError) -> BrokerResponse {
+        let found = try await store.registration(digest)
         let active = found.map { $0.refusal(now: clock.seconds) == nil } ?? false
         return .json(["registered": .bool(active)])
     }

@@ -1,152 +1,197 @@
+import Crypto
 import Envelope
 import Foundation
-import GRDB
+import SealedStorage
 import Synchronization
 import Verifier
 import WireFormat
 
-/// The broker's reference values by name: in memory for lookups, sealed in the database for restarts.
+extension EntryFamily {
+    /// Reference values that administrators and documents stated, by name.
+    static let referenceValue = EntryFamily(rawValue: "reference-value")
+    /// What was seen of each issuer's documents, so that an older one is refused.
+    static let referenceMark = EntryFamily(rawValue: "reference-issue")
+    /// Release documents of the guest as they were signed, by version.
+    static let release = EntryFamily(rawValue: "release")
+}
+
+/// All reference values at one moment: those that are stored, and those of the release documents.
 ///
-/// What a release document of the guest publishes is in memory only; ``ReleasedMeasurements`` puts it there from the
-/// document itself, so that a release key that is no longer pinned takes its values with it.
-final class NamedReferenceValues: Sendable {
-    /// The keys whose signatures count.
-    let keys: [ReferenceSigningKey]
-    private let store: BrokerStore
-    private let clock: BrokerClock
-    private let known: Mutex<ReferenceValueStore>
+/// Release documents are stored as they were signed and checked again each time, so that a changed database or a release key
+/// that is no longer pinned takes its values with it.
+struct ReferenceSnapshot: Sendable {
+    /// The values by name.
+    var values: ReferenceValueStore
+    /// The release documents by version.
+    var documents: [String: ReleaseDocument]
 
-    init(store: BrokerStore, keys: [ReferenceSigningKey], clock: BrokerClock) throws(BrokerError) {
-        self.store = store
-        self.keys = keys
-        self.clock = clock
-        let stored = try BrokerError.wrapping("reading reference values") {
-            let rows = try store.referenceRows()
-            return try ReferenceValueStore(
-                entries: rows.values, marks: rows.issues, signers: Set(keys.map(\.identifier)))
+    /// Reads what is stored.
+    init(
+        values rows: [StoredEntry], marks: [StoredEntry], releases: [StoredEntry], keys: [ReferenceSigningKey],
+        releaseKeys: [Curve25519.Signing.PublicKey], now: Int64
+    ) throws(BrokerError) {
+        do {
+            var entries: [JSONValue] = []
+            for row in rows { entries += try JSONValue.parse(row.value).arrayValue ?? [] }
+            values = try ReferenceValueStore(
+                entries: entries, marks: try marks.map { try JSONValue.parse($0.value) },
+                signers: Set(keys.map(\.identifier)))
+        } catch {
+            throw BrokerError(.failed, check: "storage", "the stored reference values cannot be read")
         }
-        known = Mutex(stored)
-    }
-
-    /// All values, also those that do not hold now.
-    var all: [ReferenceValueEntry] { known.withLock(\.all) }
-
-    /// What is known by a name now.
-    func answer(_ name: String) -> ReferenceAnswer {
-        let now = clock.seconds
-        return known.withLock { $0.answer(name, at: now) }
-    }
-
-    /// The values as policies see them.
-    var source: CurrentReferenceValues {
-        CurrentReferenceValues({ self.known.withLock { $0 } }, clock: { self.clock.seconds })
-    }
-
-    /// Takes a document: database and memory change together or not at all.
-    ///
-    /// - Parameter alongside: What else belongs to the same transaction.
-    func take(
-        _ document: ReferenceDocument, allowsRollback: Bool = false,
-        alongside: (Database) throws -> Void = { _ in }
-    ) throws(BrokerError) -> ReferenceChange {
-        try known.withLock { (known) throws(BrokerError) in
-            var changed = known
-            let change: ReferenceChange
-            do throws(WireError) {
-                change = try changed.take(document, allowsRollback: allowsRollback)
-            } catch {
-                throw BrokerError(.conflict, check: "reference-values", "\(error.field): \(error.reason)")
-            }
-            try store.putReferenceRows(change.touched, of: changed, marks: document.marks, alongside)
-            known = changed
-            return change
-        }
-    }
-
-    /// Puts the values of a release document that is stored already into memory; answers whether they may be there, which
-    /// an older document than one that was seen may not.
-    func project(_ document: ReferenceDocument) -> Bool {
-        known.withLock { (try? $0.take(document)) != nil }
-    }
-
-    /// Forgets a name; answers whether it was known.
-    func remove(_ name: String) throws(BrokerError) -> Bool {
-        try known.withLock { (known) throws(BrokerError) in
-            if let release = known.all.first(where: { $0.name == name && $0.provenance.isRelease }) {
-                throw BrokerError(
-                    .conflict, check: "reference-values",
-                    "the release document \(release.provenance.source) states it; remove the document")
-            }
-            var changed = known
-            guard changed.remove(name) else { return false }
-            try store.putReferenceRows([name], of: changed, marks: []) { _ in }
-            known = changed
-            return true
-        }
-    }
-
-    /// Forgets what a release document published.
-    func removeRelease(_ version: String, alongside: (Database) throws -> Void) throws(BrokerError) {
-        try known.withLock { (known) throws(BrokerError) in
-            var changed = known
-            var touched: Set<String> = []
-            for key in keys {
-                let change = changed.remove(source: ReferenceReader.source(ofGuest: version), signer: key.identifier)
-                touched.formUnion(change.touched)
-            }
-            try store.putReferenceRows(touched, of: changed, marks: [], alongside)
-            known = changed
+        documents = [:]
+        for release in releases {
+            // As of when it was issued, so that one that expired is listed as such. One that was rolled back behind what
+            // the marks remember counts no more than one that nobody signed.
+            guard let signed = try? SignedRelease(String(decoding: release.value, as: UTF8.self), keys: releaseKeys),
+                let projection = try? signed.projection(now: signed.document.issuedAt ?? now),
+                (try? values.take(projection)) != nil
+            else { continue }
+            documents[signed.document.version] = signed.document
         }
     }
 }
 
-extension BrokerStore {
-    /// The stored values and issues as JSON.
-    func referenceRows() throws -> (values: [JSONValue], issues: [JSONValue]) {
-        try pool.read { database in
-            var (values, issues): ([JSONValue], [JSONValue]) = ([], [])
-            for row in try Row.fetchAll(database, sql: "SELECT * FROM reference_value ORDER BY name") {
-                values += try open(row, "reference-value").arrayValue ?? []
+/// The broker's reference values by name: in memory for lookups, sealed in the store.
+final class NamedReferenceValues: Sendable {
+    /// The keys whose signatures count.
+    let keys: [ReferenceSigningKey]
+    let releaseKeys: [Curve25519.Signing.PublicKey]
+    private let store: BrokerStore
+    private let clock: BrokerClock
+    private let known: Mutex<(snapshot: ReferenceSnapshot, revision: UInt64)>
+
+    private static let families: [EntryFamily] = [.referenceValue, .referenceMark, .release]
+
+    init(
+        store: BrokerStore, keys: [ReferenceSigningKey], releaseKeys: [Curve25519.Signing.PublicKey], clock: BrokerClock
+    ) async throws(BrokerError) {
+        self.store = store
+        self.keys = keys
+        self.releaseKeys = releaseKeys
+        self.clock = clock
+        known = Mutex(
+            (
+                try ReferenceSnapshot(
+                    values: [], marks: [], releases: [], keys: keys, releaseKeys: releaseKeys, now: clock.seconds), 0
+            ))
+        try await reload()
+    }
+
+    /// Takes in what the store holds, which another replica may have changed.
+    func reload() async throws(BrokerError) {
+        try await change { (_, _) throws(BrokerError) in }
+    }
+
+    /// What is known at this moment.
+    var snapshot: ReferenceSnapshot { known.withLock(\.snapshot) }
+
+    /// All values, also those that do not hold now.
+    var all: [ReferenceValueEntry] { snapshot.values.all }
+
+    /// What is known by a name now.
+    func answer(_ name: String) -> ReferenceAnswer {
+        let now = clock.seconds
+        return known.withLock { $0.snapshot.values.answer(name, at: now) }
+    }
+
+    /// The values as policies see them.
+    var source: CurrentReferenceValues {
+        CurrentReferenceValues({ self.snapshot.values }, clock: { self.clock.seconds })
+    }
+
+    /// Takes a document.
+    ///
+    /// - Parameter alongside: What else belongs to the same transaction.
+    @discardableResult
+    func take(
+        _ document: ReferenceDocument, allowsRollback: Bool = false,
+        alongside: @escaping @Sendable (inout StoreTransaction) -> Void = { _ in }
+    ) async throws(BrokerError) -> ReferenceChange {
+        try await change { (snapshot, transaction) throws(BrokerError) in
+            let change: ReferenceChange
+            do throws(WireError) {
+                change = try snapshot.values.take(document, allowsRollback: allowsRollback)
+            } catch {
+                throw BrokerError(.conflict, check: "reference-values", "\(error.field): \(error.reason)")
             }
-            for row in try Row.fetchAll(database, sql: "SELECT * FROM reference_issue ORDER BY name") {
-                issues.append(try open(row, "reference-issue"))
+            Self.put(change.touched, of: snapshot.values, in: &transaction)
+            for mark in document.marks {
+                transaction.put(EntryFamily.referenceMark[mark.key], mark.json.canonicalBytes)
             }
-            return (values, issues)
+            alongside(&transaction)
+            return change
         }
     }
 
-    /// Writes the rows of some names and issues in one transaction.
-    func putReferenceRows(
-        _ names: Set<String>, of values: ReferenceValueStore, marks: [ReferenceMark],
-        _ alongside: (Database) throws -> Void
-    ) throws(BrokerError) {
-        try BrokerError.wrapping("storing reference values") {
-            try pool.write { database in
-                for name in names.sorted() {
-                    let entries = values.rows(of: name)
-                    if entries.isEmpty {
-                        try database.execute(sql: "DELETE FROM reference_value WHERE name = ?", arguments: [name])
-                    } else {
-                        try put(.array(entries), "reference-value", "reference_value", name, database)
-                    }
-                }
-                for mark in marks { try put(mark.json, "reference-issue", "reference_issue", mark.key, database) }
-                try alongside(database)
+    /// Forgets a name; answers whether it was known.
+    func remove(_ name: String) async throws(BrokerError) -> Bool {
+        try await change { (snapshot, transaction) throws(BrokerError) in
+            if let release = snapshot.values.all.first(where: { $0.name == name && $0.provenance.isRelease }) {
+                throw BrokerError(
+                    .conflict, check: "reference-values",
+                    "the release document \(release.provenance.source) states it; remove the document")
             }
+            guard snapshot.values.remove(name) else { return false }
+            Self.put([name], of: snapshot.values, in: &transaction)
+            return true
         }
     }
 
-    private func put(
-        _ value: JSONValue, _ kind: String, _ table: String, _ name: String, _ database: Database
-    ) throws {
-        let version = try Self.nextVersion(database)
-        let sealed = try sealer.seal(value.canonicalBytes, context: "\(kind)\n\(name)\n\(version)")
-        try database.execute(
-            sql: "INSERT OR REPLACE INTO \(table) VALUES (?, ?, ?)", arguments: [name, version, Data(sealed)])
+    /// Forgets a release document and what it published; answers whether there was one. An older document stays refused.
+    func removeRelease(_ version: String) async throws(BrokerError) -> Bool {
+        try await change { [keys] (snapshot, transaction) throws(BrokerError) in
+            guard snapshot.documents[version] != nil else { return false }
+            var touched: Set<String> = []
+            for key in keys {
+                let change = snapshot.values.remove(
+                    source: ReferenceReader.source(ofGuest: version), signer: key.identifier)
+                touched.formUnion(change.touched)
+            }
+            Self.put(touched, of: snapshot.values, in: &transaction)
+            transaction.remove(EntryFamily.release[version])
+            return true
+        }
     }
 
-    private func open(_ row: Row, _ kind: String) throws -> JSONValue {
-        let (name, version, sealed): (String, Int64, Data) = (row["name"], row["version"], row["sealed"])
-        return try JSONValue.parse(try sealer.open(Array(sealed), context: "\(kind)\n\(name)\n\(version)"))
+    /// Changes what is stored in one transaction, and then what is in memory.
+    private func change<R: Sendable>(
+        _ body: @escaping @Sendable (inout ReferenceSnapshot, inout StoreTransaction) throws(BrokerError) -> R
+    ) async throws(BrokerError) -> R {
+        let now = clock.seconds
+        let (result, revision) = try await store.transact([], listing: Self.families) {
+            [keys, releaseKeys] (transaction) throws(BrokerError) in
+            var snapshot = try Self.snapshot(transaction, keys, releaseKeys, now)
+            return (try body(&snapshot, &transaction), transaction.revision)
+        }
+        // What this transaction wrote is read again from the store, with what others wrote since.
+        let present = try await store.transact([], listing: Self.families) {
+            [keys, releaseKeys] (transaction) throws(BrokerError) in
+            (try Self.snapshot(transaction, keys, releaseKeys, now), max(transaction.revision, revision))
+        }
+        known.withLock { if present.1 >= $0.revision { $0 = (present.0, present.1) } }
+        return result
+    }
+
+    private static func snapshot(
+        _ transaction: StoreTransaction, _ keys: [ReferenceSigningKey],
+        _ releaseKeys: [Curve25519.Signing.PublicKey], _ now: Int64
+    ) throws(BrokerError) -> ReferenceSnapshot {
+        try ReferenceSnapshot(
+            values: transaction.entries(.referenceValue), marks: transaction.entries(.referenceMark),
+            releases: transaction.entries(.release), keys: keys, releaseKeys: releaseKeys, now: now)
+    }
+
+    private static func put(
+        _ names: Set<String>, of values: ReferenceValueStore, in transaction: inout StoreTransaction
+    ) {
+        for name in names.sorted() {
+            let rows = values.rows(of: name)
+            if rows.isEmpty {
+                transaction.remove(EntryFamily.referenceValue[name])
+            } else {
+                transaction.put(EntryFamily.referenceValue[name], JSONValue.array(rows).canonicalBytes)
+            }
+        }
     }
 }

@@ -4,24 +4,22 @@ import WireFormat
 
 /// `/kbs/v0/reference-value`: trustee's interface to reference values, for administrators.
 extension KeyBroker {
-    /// Lists, answers, takes and removes.
-    func administerReferenceValues(
-        _ request: BrokerRequest, _ segments: [String], administrator: String
-    ) throws(BrokerError) -> BrokerResponse {
+    /// All values with where they came from and whether they hold.
+    var listedReferenceValues: JSONValue { .array(named.all.map(listed)) }
+
+    /// The value of a name, while it holds.
+    func referenceValue(_ segments: [String]) throws(BrokerError) -> JSONValue {
         let name = try Self.referenceName(segments)
-        switch (request.method, segments.isEmpty) {
-        case ("GET", true): return .json(.array(named.all.map(listed)))
-        case ("GET", false):
-            switch named.answer(name) {
-            case .value(let value): return .json(value)
-            case let other: throw Self.absent(name, other.reason ?? "")
-            }
-        case ("POST", true): return try takeReferenceValues(request.body, administrator)
-        case ("DELETE", false):
-            guard try named.remove(name) else { throw Self.absent(name, "has no value") }
-            return .empty
-        default: throw Self.unknownPath
+        switch named.answer(name) {
+        case .value(let value): return value
+        case let other: throw Self.absent(name, other.reason ?? "")
         }
+    }
+
+    /// Removes the value of a name.
+    func deleteReferenceValue(_ segments: [String]) async throws(BrokerError) {
+        let name = try Self.referenceName(segments)
+        guard try await named.remove(name) else { throw Self.absent(name, "has no value") }
     }
 
     private func listed(_ entry: ReferenceValueEntry) -> JSONValue {
@@ -45,7 +43,7 @@ extension KeyBroker {
     ///
     /// A `sample` message is a statement of the administrator, whose token says who it was. Manifests have an author of
     /// their own: one that nobody signed is taken only when the administrator says so.
-    private func takeReferenceValues(_ body: [UInt8], _ administrator: String) throws(BrokerError) -> BrokerResponse {
+    func takeReferenceValues(_ body: [UInt8], _ administrator: String) async throws(BrokerError) -> BrokerResponse {
         let document: ReferenceDocument
         let allowsRollback: Bool
         do {
@@ -73,7 +71,7 @@ extension KeyBroker {
                 .malformed, check: "reference-values",
                 "a release of the guest goes to PUT /kbs/v0/testudo/reference-values, signed")
         }
-        let change = try named.take(document, allowsRollback: allowsRollback)
+        let change = try await named.take(document, allowsRollback: allowsRollback)
         return .json([
             "written": .array(change.written.sorted().map { .string($0) }),
             "removed": .array(change.removed.sorted().map { .string($0) }),

@@ -69,7 +69,8 @@ public struct ReportAppraiser: EvidenceAppraiser {
             let report = raw.evidence.report
             appraisal = try await shelf.verifying(
                 .report(raw.evidence),
-                isBound: report.reportData == bundle.reportData && report.hostData == bundle.hostData
+                isBound: report.reportData == bundle.reportData
+                    && report.hostData == bundle.hostData ?? [UInt8](repeating: 0, count: 32)
             ) { (files) throws(EvidenceRefusal) in
                 try appraise(try raw.endorsed(by: files), bundle, lists: files.amdRevocationLists)
             }
@@ -96,7 +97,7 @@ public struct ReportAppraiser: EvidenceAppraiser {
         try Appraiser(references: bundle.references, policy: policy).appraise(
             try verifier(lists).verify(raw),
             expecting: Expectations(
-                reportData: bundle.reportData, launch: .initData(digest: bundle.hostData),
+                reportData: bundle.reportData, launch: bundle.hostData.map { .initData(digest: $0) } ?? .unbound,
                 allowsDebugGuest: bundle.allowsDebugGuest, guestVersion: bundle.guestVersion,
                 runtimeDataClaims: bundle.runtimeDataClaims))
     }

@@ -1,75 +1,177 @@
 import Envelope
-import Foundation
-import GRDB
+import SealedStorage
+import WireFormat
+
+extension EntryFamily {
+    /// The secrets of tenants, by path: the present version with the list of all.
+    static let resource = EntryFamily(rawValue: "resource")
+    /// Their former versions, by path and number.
+    static let formerResource = EntryFamily(rawValue: "resource-version")
+}
+
+/// A secret with its versions, as it is stored.
+///
+/// Layout: length of the list (4 bytes, big-endian), the list as JSON, the present version's bytes.
+struct StoredResource: Equatable, Sendable {
+    /// One version of a secret.
+    struct Version: Equatable, Sendable {
+        /// Its number, from 1; numbers are not used again, also not after the secret was deleted and made anew.
+        var number: Int64
+        /// When it was stored, in seconds since 1970.
+        var created: Int64
+        /// The second since 1970 from which on it is given to nobody; nil for never.
+        var expires: Int64?
+        /// How many bytes it has.
+        var size: Int64
+    }
+
+    /// The versions, oldest first; the last one is the present one.
+    var versions: [Version]
+    /// The present version's bytes.
+    var present: SecretBytes
+
+    /// How many versions are kept; the oldest gives way.
+    static let versionLimit = 16
+    /// The most bytes of a secret.
+    static let sizeLimit = 16 << 20
+
+    init(_ versions: [Version], present: SecretBytes) {
+        self.versions = versions
+        self.present = present
+    }
+
+    init(stored bytes: [UInt8]) throws(BrokerError) {
+        do {
+            var reader = ByteReader(bytes)
+            let list = try JSONValue.parse(try reader.bytes(Int(try reader.u32BE("length")), "versions"))
+            versions = []
+            for element in list.arrayValue ?? [] { versions.append(try Version(json: element)) }
+            present = SecretBytes(reader.rest())
+            guard !versions.isEmpty else { throw WireError(field: "versions", reason: "are none") }
+        } catch {
+            throw BrokerError(.failed, check: "storage", "a stored resource cannot be read")
+        }
+    }
+
+    var bytes: [UInt8] {
+        let list = JSONValue.array(versions.map(\.json)).canonicalBytes
+        var writer = ByteWriter()
+        writer.u32BE(UInt32(list.count))
+        writer.append(list)
+        writer.append(present.copyBytes())
+        return writer.bytes
+    }
+}
+
+extension StoredResource.Version {
+    /// What an administrator sees.
+    var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "version": .integer(number), "created": .integer(created), "size": .integer(size),
+        ]
+        if let expires { members["expires"] = .integer(expires) }
+        return .object(members)
+    }
+
+    fileprivate init(json: JSONValue) throws(WireError) {
+        var fields = try JSONFields(json, path: "version")
+        number = try fields.integer("version")
+        created = try fields.integer("created")
+        size = try fields.integer("size")
+        expires = try fields.optionalInteger("expires")
+        try fields.finish()
+    }
+}
 
 extension BrokerStore {
-    /// One line of the list of resources.
-    struct ResourceEntry: Sendable, Equatable {
-        var path: String
-        var version: Int64
-    }
-
-    /// Stores `secret` under `path`, replacing what was there.
-    func putResource(_ path: ResourcePath, _ secret: SecretBytes) throws(BrokerError) {
-        try BrokerError.wrapping("storing a resource") {
-            try pool.write { database in
-                let version = try Self.nextVersion(database)
-                let sealed = try sealer.seal(secret.copyBytes(), context: Self.context(path.description, version))
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO resource VALUES (?, ?, ?)",
-                    arguments: [path.description, version, Data(sealed)])
+    /// Stores `secret` as the next version of `path`; answers its number.
+    ///
+    /// - Parameters:
+    ///   - expires: The second since 1970 from which on it is given to nobody.
+    ///   - onlyNew: Whether to leave alone what exists already; the answer is nil then.
+    @discardableResult
+    func putResource(
+        _ path: ResourcePath, _ secret: SecretBytes, expires: Int64? = nil, onlyNew: Bool = false, now: Int64
+    ) async throws(BrokerError) -> Int64? {
+        let (key, mark) = (EntryFamily.resource[path.description], Self.numberKey(path))
+        return try await transact([key, mark]) { (transaction) throws(BrokerError) in
+            let known = try transaction.entry(key).map { (entry) throws(BrokerError) in
+                try StoredResource(stored: entry.value)
             }
+            guard !onlyNew || known == nil else { return nil }
+            let used = try transaction.entry(mark).flatMap { Int64(String(decoding: $0.value, as: UTF8.self)) }
+            let number = max(known?.versions.last?.number ?? 0, used ?? 0) + 1
+            var versions = known?.versions ?? []
+            if let known, let last = versions.last {
+                transaction.put(Self.former(path, last.number), known.present.copyBytes())
+            }
+            versions.append(
+                StoredResource.Version(number: number, created: now, expires: expires, size: Int64(secret.count)))
+            while versions.count > StoredResource.versionLimit {
+                transaction.remove(Self.former(path, versions.removeFirst().number))
+            }
+            transaction.put(key, StoredResource(versions, present: secret).bytes)
+            return number
         }
     }
 
-    /// Stores `secret` under `path` only when there is nothing yet; answers whether it did.
-    func createResource(_ path: ResourcePath, _ secret: SecretBytes) throws(BrokerError) -> Bool {
-        try BrokerError.wrapping("storing a resource") {
-            try pool.write { database in
-                let version = try Self.nextVersion(database)
-                let sealed = try sealer.seal(secret.copyBytes(), context: Self.context(path.description, version))
-                try database.execute(
-                    sql: "INSERT OR IGNORE INTO resource VALUES (?, ?, ?)",
-                    arguments: [path.description, version, Data(sealed)])
-                return database.changesCount == 1
-            }
+    /// The secret under `path` in its present or another version, unless that has expired; nil when there is none.
+    func resource(
+        _ path: ResourcePath, version: Int64? = nil, now: Int64
+    ) async throws(BrokerError) -> SecretBytes? {
+        guard let stored = try await storedResource(path) else { return nil }
+        guard let wanted = version ?? stored.versions.last?.number,
+            let found = stored.versions.first(where: { $0.number == wanted }),
+            found.expires.map({ now < $0 }) ?? true
+        else { return nil }
+        if found == stored.versions.last { return stored.present }
+        return try await read(Self.former(path, wanted)).map { SecretBytes($0.value) }
+    }
+
+    /// The secret under `path` with all its versions; nil when there is none.
+    func storedResource(_ path: ResourcePath) async throws(BrokerError) -> StoredResource? {
+        try await read(EntryFamily.resource[path.description]).map { (entry) throws(BrokerError) in
+            try StoredResource(stored: entry.value)
         }
     }
 
-    /// Opens the secret under `path`; nil when there is none.
-    func resource(_ path: ResourcePath) throws(BrokerError) -> SecretBytes? {
-        let row = try BrokerError.wrapping("reading a resource") {
-            try pool.read { database -> (Int64, Data)? in
-                let row = try Row.fetchOne(
-                    database, sql: "SELECT version, sealed FROM resource WHERE path = ?",
-                    arguments: [path.description])
-                return row.map { ($0["version"], $0["sealed"]) }
+    /// Removes the secret under `path`, or one version that is not the present one; answers whether there was one.
+    func deleteResource(_ path: ResourcePath, version: Int64? = nil) async throws(BrokerError) -> Bool {
+        let key = EntryFamily.resource[path.description]
+        return try await transact([key]) { (transaction) throws(BrokerError) in
+            guard let entry = try transaction.entry(key) else { return false }
+            var stored = try StoredResource(stored: entry.value)
+            if let version, version != stored.versions.last?.number {
+                guard let place = stored.versions.firstIndex(where: { $0.number == version }) else { return false }
+                stored.versions.remove(at: place)
+                transaction.remove(Self.former(path, version))
+                transaction.put(key, stored.bytes)
+                return true
             }
-        }
-        guard let (version, sealed) = row else { return nil }
-        return SecretBytes(try sealer.open(Array(sealed), context: Self.context(path.description, version)))
-    }
-
-    /// Removes the secret under `path`; answers whether there was one.
-    func deleteResource(_ path: ResourcePath) throws(BrokerError) -> Bool {
-        try BrokerError.wrapping("deleting a resource") {
-            try pool.write { database in
-                try database.execute(sql: "DELETE FROM resource WHERE path = ?", arguments: [path.description])
-                return database.changesCount == 1
+            guard version == nil else {
+                throw BrokerError(
+                    .conflict, check: "resource", "this is the present version; store another one first, or delete all")
             }
-        }
-    }
-
-    /// Lists the paths and versions of all resources, sorted by path.
-    func resources() throws(BrokerError) -> [ResourceEntry] {
-        try BrokerError.wrapping("listing resources") {
-            try pool.read { database in
-                try Row.fetchAll(database, sql: "SELECT path, version FROM resource ORDER BY path").map {
-                    ResourceEntry(path: $0["path"], version: $0["version"])
-                }
-            }
+            for former in stored.versions.dropLast() { transaction.remove(Self.former(path, former.number)) }
+            transaction.put(Self.numberKey(path), Array("\(stored.versions.last?.number ?? 0)".utf8))
+            transaction.remove(key)
+            return true
         }
     }
 
-    private static func context(_ path: String, _ version: Int64) -> String { "resource\n\(path)\n\(version)" }
+    /// All secrets: their paths and versions, without their bytes, sorted by path.
+    func resources() async throws(BrokerError) -> [(path: String, versions: [StoredResource.Version])] {
+        var found: [(path: String, versions: [StoredResource.Version])] = []
+        for entry in try await list(.resource) {
+            found.append((entry.name, try StoredResource(stored: entry.value).versions))
+        }
+        return found
+    }
+
+    private static func former(_ path: ResourcePath, _ number: Int64) -> EntryKey {
+        EntryFamily.formerResource["\(path)@\(number)"]
+    }
+
+    /// Where the last number of a deleted secret is kept.
+    private static func numberKey(_ path: ResourcePath) -> EntryKey { EntryFamily.setting["resource-number/\(path)"] }
 }

@@ -45,7 +45,8 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
         let submission = Submission(
             tee: bundle.technology, evidence: bundle.primaryEvidence,
             // The handshake's digest has 48 bytes; each technology pads or cuts it as its agents do.
-            runtimeData: .structured(bundle.runtimeDataClaims), hash: .sha384, initData: .digest(bundle.hostData))
+            runtimeData: .structured(bundle.runtimeDataClaims), hash: .sha384,
+            initData: bundle.hostData.map { .digest($0) } ?? .none)
         let evaluator = bundle.allowsDebugGuest ? debugging : service
         let result = try await shelf.verifying(submission.endorsed, isBound: submission.isStatedlyBound) {
             (files) throws(EvidenceRefusal) in

@@ -22,12 +22,14 @@ public struct TenantCA: Sendable {
     /// The longest life of a leaf in seconds, the minute before its issue included.
     static let leafLife: TimeInterval = 3600
 
-    /// Opens the authority in `folder`, making keys and roots at first start.
-    public init(folder: String, sealer: RowSealer, now: Date) throws(BrokerError) {
+    /// Opens the authority, making keys and roots at first start; their certificates are copied to `folder`.
+    init(folder: String, store: BrokerStore, now: Date) async throws(BrokerError) {
         try PrivateFile.makeFolder(folder)
         var found: [Root: IssuingRoot] = [:]
         for root in Root.allCases {
-            found[root] = try IssuingRoot(folder: folder, name: root.rawValue, sealer: sealer, now: now)
+            let issuing = try await IssuingRoot(store: store, name: root.rawValue, now: now)
+            try PrivateFile.write(Array(issuing.pem.utf8), to: "\(folder)/\(root.rawValue).pem", mode: 0o644)
+            found[root] = issuing
         }
         roots = found
     }

@@ -1,6 +1,7 @@
 import Crypto
 import Envelope
 import Foundation
+import SealedStorage
 import SwiftASN1
 import Verifier
 import WireFormat
@@ -27,39 +28,24 @@ final class TokenAuthority: Sendable {
     init(
         store: BrokerStore, minutes: Int64, algorithm: TokenSigningKey.Algorithm = .es256, keyDays: Int64 = 30,
         clock: BrokerClock
-    ) throws(BrokerError) {
+    ) async throws(BrokerError) {
         let keyring: TokenKeyring
         do {
-            let stored = try store.createSetting(
-                Self.setting, try Self.firstKeys(store, algorithm, minutes: minutes, clock).sealedForm.canonicalBytes)
+            let first = TokenKeyring(
+                try Self.newKey(algorithm, clock), since: clock.seconds, lifetime: minutes * 60)
+            let stored = try await store.createSetting(Self.setting, first.sealedForm.canonicalBytes)
             keyring = try TokenKeyring(restoring: try JSONValue.parse(stored), lifetime: minutes * 60)
         } catch let error as BrokerError {
             throw error
         } catch {
-            throw BrokerError(.failed, check: "token-key", "the stored token keys are damaged")
+            throw Self.damaged
         }
         self.store = store
         self.clock = clock
         self.algorithm = algorithm
         keyLifetime = keyDays * 86_400
         issuer = AttestationTokenIssuer(keyring: keyring, issuer: Self.audience, build: "testudo-keybroker 0.1.0")
-        if keyring.current.algorithm != algorithm { _ = try rotate() }
-    }
-
-    /// What a new broker starts with; the one key of a broker from before there were several is taken over.
-    private static func firstKeys(
-        _ store: BrokerStore, _ algorithm: TokenSigningKey.Algorithm, minutes: Int64, _ clock: BrokerClock
-    ) throws(BrokerError) -> TokenKeyring {
-        let key: TokenSigningKey
-        if let raw = try store.setting("token-key") {
-            guard let certificate = try store.setting("token-certificate"),
-                let former = try? TokenSigningKey(.es256, secret: raw, certificates: [certificate])
-            else { throw BrokerError(.failed, check: "token-key", "the stored token key is damaged") }
-            key = former
-        } else {
-            key = try newKey(algorithm, clock)
-        }
-        return TokenKeyring(key, since: clock.seconds, lifetime: minutes * 60)
+        if keyring.current.algorithm != algorithm { _ = try await rotate() }
     }
 
     private static func newKey(
@@ -84,21 +70,48 @@ final class TokenAuthority: Sendable {
     }
 
     /// Lets a new key sign from now on; answers its name.
-    func rotate() throws(BrokerError) -> String {
+    func rotate() async throws(BrokerError) -> String {
         let key = try Self.newKey(algorithm, clock)
-        try issuer.keyring.rotate(to: key, now: clock.seconds) { (form) throws(BrokerError) in
-            try store.replaceSetting(Self.setting, form.canonicalBytes)
+        let entry = EntryFamily.setting[Self.setting]
+        let (now, lifetime) = (clock.seconds, issuer.keyring.lifetime)
+        let form = try await store.transact([entry]) { (transaction) throws(BrokerError) in
+            // From what is stored, since another replica may have rotated a moment ago.
+            guard let stored = try transaction.entry(entry),
+                let keyring = try? TokenKeyring(restoring: try JSONValue.parse(stored.value), lifetime: lifetime)
+            else { throw Self.damaged }
+            keyring.rotate(to: key, now: now)
+            transaction.put(entry, keyring.sealedForm.canonicalBytes)
+            return keyring.sealedForm
         }
+        try restore(form)
         return key.identifier
     }
+
+    /// Takes in the keys of the store, which another replica may have rotated.
+    func reload() async throws(BrokerError) {
+        guard let stored = try await store.setting(Self.setting), let form = try? JSONValue.parse(stored) else {
+            throw Self.damaged
+        }
+        try restore(form)
+    }
+
+    private func restore(_ form: JSONValue) throws(BrokerError) {
+        do {
+            try issuer.keyring.restore(form)
+        } catch {
+            throw Self.damaged
+        }
+    }
+
+    private static let damaged = BrokerError(.failed, check: "token-key", "the stored token keys are damaged")
 
     /// The key set for those who check tokens elsewhere.
     var keySet: JSONValue { issuer.keyring.keySet(now: clock.seconds) }
 
     /// Issues a token for a guest whose evidence was accepted.
-    func issue(guest: AttestedGuest, submodule: JSONValue) throws(BrokerError) -> String {
+    func issue(guest: AttestedGuest, submodule: JSONValue) async throws(BrokerError) -> String {
         let now = clock.seconds
-        if now - issuer.keyring.since >= keyLifetime { _ = try rotate() }
+        if now - issuer.keyring.since >= keyLifetime { _ = try await rotate() }
         do {
             return try issuer.issue(
                 submodules: .object(["cpu0": submodule]),

@@ -25,7 +25,7 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "testudo-keybroker")
         do {
             let configuration = try BrokerConfiguration(file: config)
-            let broker = try KeyBroker(configuration: configuration)
+            let broker = try await KeyBroker(configuration: configuration)
             let (host, json) = (configuration.host, json)
             let server = BrokerServer(broker: broker, configuration: configuration, logger: logger) { port in
                 let text = "listening https://\(host):\(port)"

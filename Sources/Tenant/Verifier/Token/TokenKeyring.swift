@@ -127,6 +127,17 @@ public final class TokenKeyring: Sendable {
 
     /// Restores what ``sealedForm`` gave.
     public init(restoring form: JSONValue, lifetime: Int64) throws(WireError) {
+        keys = Mutex(try Self.keys(form))
+        self.lifetime = lifetime
+    }
+
+    /// Takes the keys of ``sealedForm`` in place of its own.
+    public func restore(_ form: JSONValue) throws(WireError) {
+        let restored = try Self.keys(form)
+        keys.withLock { $0 = restored }
+    }
+
+    private static func keys(_ form: JSONValue) throws(WireError) -> Keys {
         var fields = try JSONFields(form, path: "token keys")
         func key(_ fields: inout JSONFields) throws(WireError) -> TokenSigningKey {
             guard let algorithm = TokenSigningKey.Algorithm(rawValue: try fields.string("algorithm")) else {
@@ -147,7 +158,6 @@ public final class TokenKeyring: Sendable {
                 Retired(
                     key: try key(&entry), since: try entry.integer("since"), until: try entry.integer("until")))
         }
-        keys = Mutex(Keys(current: try key(&current), since: try current.integer("since"), retired: retired))
-        self.lifetime = lifetime
+        return Keys(current: try key(&current), since: try current.integer("since"), retired: retired)
     }
 }

@@ -1,0 +1,93 @@
+/// Every call that the broker answers: method and path, where `{name}` is one segment and `{name...}` the rest.
+///
+/// This list is the router's table. `docs/api/keybroker.openapi.json` describes the same calls; a test compares the two.
+enum BrokerRoute: String, CaseIterable, Sendable {
+    // Anybody's.
+    case health = "GET /healthz"
+    case readiness = "GET /readyz"
+    case metrics = "GET /metrics"
+    case tokenKeys = "GET /.well-known/jwks.json"
+    case standing = "GET /kbs/v0/testudo/registration/{digest}"
+    case authority = "GET /kbs/v0/testudo/ca/{root}"
+    case openSession = "POST /kbs/v0/auth"
+    case attest = "POST /kbs/v0/attest"
+
+    // Attested guests'.
+    case resource = "GET /kbs/v0/resource/{repository}/{type}/{tag}"
+    case certificate = "POST /kbs/v0/testudo/certificate"
+
+    // Administrators'.
+    case listResources = "GET /kbs/v0/resource"
+    case putResource = "POST /kbs/v0/resource/{repository}/{type}/{tag}"
+    case deleteResource = "DELETE /kbs/v0/resource/{repository}/{type}/{tag}"
+    case resourceVersions = "GET /kbs/v0/testudo/resources/{repository}/{type}/{tag}"
+    case makeKey = "POST /kbs/v0/testudo/keys/{repository}/{type}/{tag}"
+    case rotateTokenKey = "POST /kbs/v0/testudo/token-key"
+    case listReferenceValues = "GET /kbs/v0/reference-value"
+    case takeReferenceValues = "POST /kbs/v0/reference-value"
+    case referenceValue = "GET /kbs/v0/reference-value/{name...}"
+    case deleteReferenceValue = "DELETE /kbs/v0/reference-value/{name...}"
+    case listReleases = "GET /kbs/v0/testudo/reference-values"
+    case publishRelease = "PUT /kbs/v0/testudo/reference-values"
+    case withdrawRelease = "DELETE /kbs/v0/testudo/reference-values/{version}"
+    case listManifests = "GET /kbs/v0/testudo/manifests"
+    case manifest = "GET /kbs/v0/testudo/manifests/{digest}"
+    case registerManifest = "PUT /kbs/v0/testudo/manifests/{digest}"
+    case retireManifest = "DELETE /kbs/v0/testudo/manifests/{digest}"
+    case audit = "GET /kbs/v0/testudo/audit"
+    case logKeys = "GET /kbs/v0/testudo/log-keys"
+
+    /// What a request's method and path mean.
+    enum Resolution: Equatable {
+        /// The call, and what stands for the braces, in order; the rest of a path is one entry for each segment.
+        case route(BrokerRoute, [String])
+        /// The path is known, under these methods only.
+        case otherMethods([String])
+        /// Nothing is there.
+        case unknown
+    }
+
+    /// Finds the call; segments are compared as they came, without decoding.
+    static func resolve(method: String, path: [String]) -> Resolution {
+        var others: [String] = []
+        for entry in table {
+            guard let values = entry.values(path) else { continue }
+            if entry.method == method { return .route(entry.route, values) }
+            others.append(entry.method)
+        }
+        return others.isEmpty ? .unknown : .otherMethods(others.sorted())
+    }
+
+    private struct Entry {
+        let route: BrokerRoute
+        let method: String
+        /// Nil stands for any one segment.
+        let segments: [String?]
+        /// Whether one segment or more may follow.
+        let hasRest: Bool
+
+        init(_ route: BrokerRoute) {
+            let parts = route.rawValue.split(separator: " ")
+            let names = parts[1].dropFirst().split(separator: "/")
+            self.route = route
+            method = String(parts[0])
+            hasRest = names.last?.hasSuffix("...}") ?? false
+            segments = names.prefix(names.count - (hasRest ? 1 : 0)).map { $0.hasPrefix("{") ? nil : String($0) }
+        }
+
+        func values(_ path: [String]) -> [String]? {
+            guard hasRest ? path.count > segments.count : path.count == segments.count else { return nil }
+            var values: [String] = []
+            for (found, wanted) in zip(path, segments) {
+                if let wanted {
+                    guard found == wanted else { return nil }
+                } else {
+                    values.append(found)
+                }
+            }
+            return values + path.dropFirst(segments.count)
+        }
+    }
+
+    private static let table = allCases.map(Entry.init)
+}

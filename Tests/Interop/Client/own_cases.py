@@ -1,0 +1,207 @@
+"""What the broker has beside trustee's protocol, as docs/BROKER.md and the API's description say it."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import urllib.parse
+import uuid
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+import jose
+import kbs
+from cases import case, expect, refused
+from kbs import PREFIX, Connection, Refused
+
+DESCRIPTION = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../docs/api/keybroker.openapi.json")
+
+
+def bound(guest, key, **changes):
+    """What a Testudo guest binds into its evidence beside nonce and key."""
+    info = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    members = {
+        "binding": "launch", "epoch": 0, "instance": uuid.uuid4().hex, "manifest": guest.digest.hex(),
+        "tlsKey": hashlib.sha256(info).hexdigest(), "logKey": hashlib.sha256(b"a log").hexdigest(), **changes,
+    }
+    return jose.canonical({"testudo": members})
+
+
+def request(key, *names):
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+    signed = builder.sign(key, hashes.SHA256())
+    return {"csr": base64.b64encode(signed.public_bytes(serialization.Encoding.DER)).decode()}
+
+
+@case("an attested guest gets a certificate of an hour for its key and its names, under the root that anybody can fetch")
+def certificate(world):
+    guest = world.guest()
+    key = ec.generate_private_key(ec.SECP256R1())
+    guest.auth()
+    guest.attest(additional=bound(guest, key))
+    path = f"{PREFIX}/testudo/certificate"
+
+    def issue(body, headers=None):
+        reply = guest.connection.send("POST", path, body, guest.cookie_header(path) if headers is None else headers)
+        if reply.status != 200:
+            raise Refused(reply)
+        return reply.json()
+
+    issued = issue(request(key, "interop.default.localhost"))
+    leaf = x509.load_pem_x509_certificate(issued["certificate"].encode())
+    expect(leaf.public_key().public_numbers() == key.public_key().public_numbers(), "another key")
+    expect((leaf.not_valid_after - leaf.not_valid_before).total_seconds() <= 3660, "longer than an hour")
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    expect(names == ["interop.default.localhost"], f"{names}")
+    anybody = Connection(world.broker)
+    root = x509.load_pem_x509_certificate(anybody.send("GET", f"{PREFIX}/testudo/ca/simulated").body)
+    root.public_key().verify(leaf.signature, leaf.tbs_certificate_bytes, ec.ECDSA(leaf.signature_hash_algorithm))
+    x509.load_pem_x509_certificate(anybody.send("GET", f"{PREFIX}/testudo/ca/tenant").body)
+    expect(Refused(anybody.send("GET", f"{PREFIX}/testudo/ca/other")).status == 404, "a third root")
+    refused(lambda: issue(request(key, "other.default.localhost")), 403, names={"PolicyDeny"})
+    refused(lambda: issue(request(ec.generate_private_key(ec.SECP256R1()), "interop.default.localhost")), 403)
+    for body in (b"", b"{}", {"csr": "AAAA"}, {"csr": 7}, {"csr": "!"}):
+        refused(lambda: issue(body), 400, names={"SerdeError"})
+    refused(lambda: issue(request(key, "interop.default.localhost"), {}), 401, names={"TokenNotFound"})
+    listed = world.admin.call("GET", "testudo/log-keys?service=default/interop").json()
+    expect(any(entry["manifest"] == guest.digest.hex() for entry in listed), f"{listed}")
+
+
+@case("a manifest is registered, shown, asked about by anybody, and retired")
+def manifests(world):
+    guest = world.guest("a/b/c")
+    digest = guest.digest.hex()
+    shown = world.admin.call("GET", f"testudo/manifests/{digest}").json()
+    expect(shown["digest"] == digest and shown["resources"] == ["a/b/c"] and shown["state"] == "active", f"{shown}")
+    expect(digest in [entry["digest"] for entry in world.admin.call("GET", "testudo/manifests").json()], "list")
+    anybody = Connection(world.broker)
+    standing = f"{PREFIX}/testudo/registration/{digest}"
+    expect(anybody.send("GET", standing).json() == {"registered": True}, "standing")
+    world.admin.call("DELETE", f"testudo/manifests/{digest}")
+    expect(anybody.send("GET", standing).json() == {"registered": False}, "standing of a retired manifest")
+    refused(lambda: world.admin.call("GET", f"testudo/manifests/{'0' * 64}"), 404)
+    refused(lambda: world.admin.call("DELETE", f"testudo/manifests/{'0' * 64}"), 404)
+    refused(lambda: world.admin.call("PUT", f"testudo/manifests/{digest}", {"name": "x"}), 400, names={"SerdeError"})
+    guest.auth()
+    try:
+        guest.attest()
+        refused(lambda: guest.resource("a/b/c"), 403, names={"PolicyDeny"})
+    except Refused as refusal:
+        expect(refusal.status in (401, 403), str(refusal))
+
+
+@case("a release is published, listed and withdrawn; one that a stranger signed is refused")
+def releases(world):
+    value = {"technology": "soft-snp", "measurement": "cd" * 48, "vcpus": 1, "debug": False}
+    document = {"version": "9.9.9-interop", "values": [value]}
+    expect(world.admin.call("PUT", "testudo/reference-values", world.broker.signed(document).encode()).json() == {"values": 1}, "")
+    listed = world.admin.call("GET", "testudo/reference-values").json()
+    expect("9.9.9-interop" in [entry["version"] for entry in listed], f"{listed}")
+    names = world.admin.call("GET", "reference-value").json()
+    expect(any(entry["name"] == "snp_launch_measurement" for entry in names), f"{names}")
+    for body in (jose.sign_eddsa(document, jose.new_ed25519()).encode(), b"", b"x.y.z"):
+        refused(lambda: world.admin.call("PUT", "testudo/reference-values", body), 400, names={"SerdeError"})
+    world.admin.call("DELETE", "testudo/reference-values/9.9.9-interop")
+    refused(lambda: world.admin.call("DELETE", "testudo/reference-values/9.9.9-interop"), 404)
+
+
+@case("keys are made under free names, reference values removed, the key of tokens changed while old tokens hold")
+def keys(world):
+    place = world.place()
+    for kind in ("p256", "rsa3072", "symmetric"):
+        made = world.admin.call("POST", f"testudo/keys/{place}/{kind}", {"kind": kind}).json()
+        expect(made["kind"] == kind and made["publicKey"].startswith("-----BEGIN") == (kind != "symmetric"), f"{made}")
+    refused(lambda: world.admin.call("POST", f"testudo/keys/{place}/p256", {"kind": "p256"}), 409)
+    for body in (b"", {"kind": "dsa"}, {"kind": "p256", "size": 1}):
+        refused(lambda: world.admin.call("POST", f"testudo/keys/{place}/x", body), 400)
+    name = f"interop/with a slash {uuid.uuid4().hex}"
+    payload = base64.b64encode(json.dumps({name: 1}).encode()).decode()
+    world.admin.call("POST", "reference-value", {"type": "sample", "payload": payload})
+    quoted = urllib.parse.quote(name)
+    expect(world.admin.call("GET", f"reference-value/{quoted}").json() == 1, "by its quoted name")
+    world.admin.call("DELETE", f"reference-value/{quoted}")
+    refused(lambda: world.admin.call("DELETE", f"reference-value/{quoted}"), 404, names={"RvpsError"})
+
+    world.admin.set_resource(f"{place}/one", b"secret")
+    guest = world.guest(f"{place}/one")
+    guest.handshake()
+    old = jose.read_jwt(guest.token)[0]["kid"]
+    new = world.admin.call("POST", "testudo/token-key").json()["kid"]
+    published = [key["kid"] for key in Connection(world.broker).send("GET", "/.well-known/jwks.json").json()["keys"]]
+    expect(old != new and {old, new} <= set(published), f"{old}, {new}, {published}")
+    expect(guest.resource(f"{place}/one", bearer=guest.token) == b"secret", "a token of before")
+    guest.handshake()
+    expect(jose.read_jwt(guest.token)[0]["kid"] == new, "new tokens have the new key")
+
+
+@case("the log of decisions is read by time and number, one JSON object a line, and has what was decided here")
+def audit(world):
+    path = world.place() + "/one"
+    guest = world.guest()
+    guest.handshake()
+    refused(lambda: guest.resource(path), 403)
+    reply = world.admin.call("GET", "testudo/audit?last=5")
+    expect(reply.headers["Content-Type"] == "application/jsonl", reply.headers["Content-Type"])
+    lines = [json.loads(line) for line in reply.body.splitlines()]
+    expect(len(lines) == 5, f"{len(lines)} lines")
+    denial = [line for line in lines if line["resource"] == path]
+    expect(denial and denial[0]["decision"] == "deny" and denial[0]["manifest"] == guest.digest.hex(), f"{lines}")
+    expect(world.admin.call("GET", "testudo/audit?since=2999-01-01T00:00:00Z").body == b"", "lines of the future")
+    for query in ("last=0", "last=x", "since=yesterday"):
+        refused(lambda: world.admin.call("GET", f"testudo/audit?{query}"), 400, names={"SerdeError"})
+
+
+@case("the broker says that it is ready")
+def readiness(world):
+    reply = Connection(world.broker).send("GET", "/readyz")
+    expect(reply.status == 200 and reply.json()["ready"] is True, f"{reply.status} {reply.body!r}")
+
+
+def described():
+    """Method, path with something in place of the braces, and operation, of each call in the description."""
+    with open(DESCRIPTION) as file:
+        document = json.load(file)
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in ("get", "put", "post", "delete"):
+                yield method.upper(), re.sub(r"\{[^}]*\}", "x", path), operation
+
+
+@case("no call that the description gives to administrators or guests works without credentials, and each is there")
+def credentials(world):
+    connection = Connection(world.broker)
+    count = 0
+    for method, path, operation in described():
+        allowed = {name for scheme in operation.get("security", []) for name in scheme}
+        body = b"x" if method in ("POST", "PUT") else None
+        if not allowed:
+            continue
+        count += 1
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Cookie": f"{kbs.COOKIE}={'0' * 32}"}):
+            refusal = Refused(connection.send(method, path, body, headers))
+            expect(refusal.status in (401, 403), f"{method} {path} with {headers}: {refusal}")
+    expect(count > 15, f"only {count} calls need credentials")
+
+
+@case("each described path answers, and methods that it does not have are refused with 405 and the ones that it has")
+def methods(world):
+    connection = Connection(world.broker)
+    known = {}
+    for method, path, _ in described():
+        known.setdefault(path, set()).add(method)
+    for path, there in known.items():
+        for method in ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"):
+            reply = connection.send(method, path)
+            if method in there:
+                expect(reply.status == 200 or reply.problem()[1] != "there is nothing under this path" or path.endswith("/x"),
+                       f"{method} {path}: {reply.status}")
+                expect(reply.status not in (405, 501), f"{method} {path}: {reply.status}")
+            else:
+                expect(reply.status == 405, f"{method} {path}: {reply.status}")
+                expect(set(reply.headers["Allow"].split(", ")) == there, f"{method} {path}: {reply.headers['Allow']}")
+                reply.problem()
