@@ -35,7 +35,8 @@ public struct KeyFailure: Error, Equatable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
-    init(_ error: WireError) { self.init(.malformed, error.field, error.reason) }
+    /// A field that cannot be read.
+    public init(_ error: WireError) { self.init(.malformed, error.field, error.reason) }
 
     init(_ failure: StoreFailure) { self.init(.store, "store", failure.description) }
 
@@ -43,7 +44,7 @@ public struct KeyFailure: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String { "\(field): \(reason)" }
 
     /// Lets only this type of error out.
-    static func wrapping<R>(_ body: () async throws -> R) async throws(KeyFailure) -> R {
+    public static func wrapping<R>(_ body: () async throws -> R) async throws(KeyFailure) -> R {
         do {
             return try await body()
         } catch let failure as KeyFailure {
