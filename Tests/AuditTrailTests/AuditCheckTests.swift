@@ -26,7 +26,7 @@ struct AuditCheckTests {
         #expect(breaks(lines).isEmpty)
         #expect(breaks(Array(lines[7...])).isEmpty)
         var check = AuditCheck()
-        check.read(text: lines.joined(separator: [10]))
+        check.read(text: Array(lines.joined(separator: [10])))
         #expect(check.lines == 20 && check.last?.sequence == 20 && check.first?.sequence == 1)
     }
 

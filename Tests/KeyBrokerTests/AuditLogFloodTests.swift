@@ -1,3 +1,4 @@
+import AuditTrail
 import Foundation
 import Glibc
 import Synchronization
@@ -29,13 +30,13 @@ struct AuditLogFloodTests {
         let line = log.lines(since: 0)
         #expect(line.count <= AuditRecord.lineLimit)
         #expect(try JSONValue.parse(line)["reason"]?.stringValue?.utf8.first == UInt8(ascii: "a"))
-        let short = AuditRecord(kind: .attest, allowed: false, check: "c", reason: Self.heap).line(at: Date())
+        let short = AuditRecord(kind: .attest, allowed: false, check: "c", reason: Self.heap).line(at: Date(), .first)
         #expect((512...900).contains(short.count))
     }
 
     @Test func `control characters and those that turn the text around are escaped`() throws {
         let text = "a\u{1b}[2J\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{61c}\r\nz é"
-        let line = AuditRecord(kind: .attest, allowed: false, check: "c", reason: text).line(at: Date())
+        let line = AuditRecord(kind: .attest, allowed: false, check: "c", reason: text).line(at: Date(), .first)
         let shown = try JSONValue.parse(line)["reason"]?.stringValue
         #expect(
             shown == #"a\u{1b}[2J\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{61c}\r\nz é"#)

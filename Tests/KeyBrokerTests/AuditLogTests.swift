@@ -1,3 +1,4 @@
+import AuditTrail
 import Foundation
 import Synchronization
 import TestSupport
@@ -110,5 +111,42 @@ struct AuditLogTests {
         let lines = try parsed(log.lines(since: 0))
         #expect(lines.compactMap { $0["reason"]?.stringValue } == (0..<10).map { "line \($0)\\n" })
         #expect(log.lines(since: 9_999_999_999).isEmpty)
+    }
+
+    @Test func `the chain goes on over full files, restarts, other processes and torn lines`() throws {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/audit.jsonl"
+        let first = try AuditLog(path: path, limit: 4_000)
+        for _ in 0..<30 { try first.append(released) }
+        let second = try AuditLog(path: path, limit: 4_000)
+        for _ in 0..<5 {
+            try second.append(released)
+            try first.append(released)
+        }
+        let torn = try #require(FileHandle(forWritingAtPath: path))
+        try torn.seekToEnd()
+        try torn.write(contentsOf: Data("{\"check\":\"regis".utf8))
+        try torn.close()
+        let third = try AuditLog(path: path, limit: 4_000)
+        for _ in 0..<30 { try third.append(released) }
+        #expect(try files(folder).count > 3)
+        let head = try #require(third.head)
+        #expect(head.sequence == 70)
+        var check = AuditCheck(heads: [head])
+        for name in try files(folder).sorted(by: {
+            Int($0.split(separator: ".").last ?? "") ?? 0 < Int($1.split(separator: ".").last ?? "") ?? 0
+        }) {
+            check.read(text: Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/\(name)"))))
+        }
+        check.read(text: Array(try Data(contentsOf: URL(fileURLWithPath: path))))
+        check.finish()
+        #expect(check.breaks == [] && check.fragments == 1 && check.lines == 71)
+        // Without the newest file the end is missing.
+        var cut = AuditCheck(heads: [head])
+        for name in try files(folder) {
+            cut.read(text: Array(try Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/\(name)"))))
+        }
+        cut.finish()
+        #expect(cut.breaks.count == 1)
     }
 }

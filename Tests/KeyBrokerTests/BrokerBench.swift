@@ -190,6 +190,18 @@ struct FakeGuest {
         ]).canonicalText
     }
 
+    /// Evidence of a guest that was launched for no init-data and says nothing of its own.
+    func unboundAttestation(_ nonce: String) -> JSONValue {
+        let report = ReportBinding.rcar(teePublicKey: publicKey, nonce: nonce, additionalEvidence: "")
+        return [
+            "runtime-data": ["nonce": .string(nonce), "tee-pubkey": publicKey],
+            "tee-evidence": [
+                "primary_evidence": ["report": .string(Hex.encode(report)), "measurement": .string(measurement)],
+                "additional_evidence": "",
+            ],
+        ]
+    }
+
     func attestation(_ nonce: String, key: JSONValue? = nil) -> JSONValue {
         let publicKey = key ?? publicKey
         let report = ReportBinding.rcar(teePublicKey: publicKey, nonce: nonce, additionalEvidence: additional)

@@ -58,7 +58,7 @@ struct CrashTests {
         #expect(answered.count >= answers)
         let broker = try await KeyBroker(configuration: try BrokerConfiguration(file: folder + "/config.json"))
         for index in 0..<40 {
-            let stored = try await broker.store.resource(try ResourcePath(parsing: "a/b/\(index)"))
+            let stored = try await broker.store.resource(try ResourcePath(parsing: "a/b/\(index)"), now: 0)
             #expect(stored?.copyBytes() == Self.secret(index) || (stored == nil && !answered.contains(index)))
         }
     }

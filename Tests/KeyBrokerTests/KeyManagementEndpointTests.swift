@@ -77,8 +77,13 @@ struct KeyManagementEndpointTests {
             await use(bench, "seeds/derive", ["context": text([1]), "bytes": 32], token), guest)
         #expect(derived["key"]?.stringValue?.utf8.count == 44)
         // What it is not registered for, what is not there, and what the call does not say rightly.
-        for call in ["disk/rewrap", "sealing/wrap", "other/decrypt", "missing/decrypt", "signing/verify"] {
-            try expectRefusal(await use(bench, call, body, token), 403, "PolicyDeny")
+        let plaintext: JSONValue = ["plaintext": text(.init(repeating: 7, count: 32))]
+        let proof: JSONValue = ["message": text([5]), "signature": signed["signature"] ?? .null, "version": 1]
+        for (call, asked) in [
+            ("disk/rewrap", body), ("sealing/wrap", plaintext), ("other/decrypt", body), ("missing/decrypt", body),
+            ("signing/verify", proof),
+        ] {
+            try expectRefusal(await use(bench, call, asked, token), 403, "PolicyDeny")
         }
         try expectRefusal(await use(bench, "disk/reveal", body, token), 404, "InvalidRequestPath")
         for wrong: JSONValue in [
@@ -95,6 +100,40 @@ struct KeyManagementEndpointTests {
         #expect(lines.contains { $0["resource"] == "kms/default/disk/decrypt" && $0["decision"] == "allow" })
         #expect(lines.contains { $0["check"] == "key-not-registered" && $0["decision"] == "deny" })
         #expect(lines.contains { $0["check"] == "manifest-retired" })
+    }
+
+    @Test func `a policy whose prefix begins with kms opens keys, the one for all paths opens none`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await create(bench, "disk", ["kind": "aes-256-gcm"])
+        try await bench.prepare(guest)
+        let allow = Base64.encodeURL(Array("package policy\ndefault allow = true\n".utf8))
+        let global = JSONValue.object(["policy": .string(allow)]).canonicalBytes
+        #expect(try await bench.administer("POST", "resource-policy", global).status == 200)
+        let plaintext: JSONValue = ["plaintext": text([1])]
+        let (_, token) = try await bench.attest(guest)
+        try expectRefusal(await use(bench, "disk/encrypt", plaintext, token), 403, "PolicyDeny")
+        let source = """
+            package policy
+            import rego.v1
+            default allow = false
+            allow if {
+                data.plugin == "kms"
+                data["resource-path"] == ["kms", "default", "disk"]
+                data.query.operation == "encrypt"
+                input.submods.cpu0["ear.status"] == "affirming"
+            }
+            """
+        let keyed: JSONValue = [
+            "prefix": "kms/default", "policy": .string(Base64.encodeURL(Array(source.utf8))),
+        ]
+        let set = try await bench.administer("PUT", "testudo/resource-policies/keys", keyed.canonicalBytes)
+        try #require(set.status == 200, "\(String(decoding: set.body, as: UTF8.self))")
+        let sealed = try opened(await use(bench, "disk/encrypt", plaintext, token), guest)
+        try expectRefusal(await use(bench, "disk/decrypt", sealed, token), 403, "PolicyDeny")
+        // A guest in no good standing is not asked about.
+        try await bench.administer("DELETE", "testudo/manifests/\(guest.digest)")
+        try expectRefusal(await use(bench, "disk/encrypt", plaintext, token), 403, "PolicyDeny")
     }
 
     @Test func `administrators manage keys, and see no plaintext`() async throws {
@@ -187,5 +226,32 @@ struct KeyManagementEndpointTests {
                 try await bench.administer("POST", "testudo/revocations/default", body.canonicalBytes), 400,
                 "SerdeError")
         }
+    }
+}
+
+@Suite("Offline root")
+struct OfflineRootTests {
+    @Test func `a root in files signs a broker's request, is not replaced, and must be its owner's alone`() async throws
+    {
+        let bench = try await BrokerBench()
+        let folder = bench.folder + "/root"
+        try OfflineRoot.create(folder: folder, name: "Offline", years: 10)
+        #expect(throws: BrokerError.self) { try OfflineRoot.create(folder: folder, name: "Offline", years: 10) }
+        let asked = try await bench.administer(
+            "POST", "testudo/authority/default/tenant/request",
+            JSONValue.object(["suffixes": ["default.localhost"]]).canonicalBytes)
+        let request = try #require(try JSONValue.parse(asked.body)["request"]?.stringValue)
+        try Data(request.utf8).write(to: URL(fileURLWithPath: folder + "/request.pem"))
+        // The broker's clock in this test runs ahead of the machine's; the longest life covers both.
+        let pem = try OfflineRoot(folder: folder).sign(
+            requestFile: folder + "/request.pem", suffixes: ["default.localhost"], days: 730)
+        let root = try String(contentsOfFile: folder + "/root.pem", encoding: .utf8)
+        let installed = try await bench.administer(
+            "POST", "testudo/authority/default/tenant/install",
+            JSONValue.object(["certificate": .string(pem), "root": .string(root)]).canonicalBytes)
+        #expect(installed.status == 200, "\(String(decoding: installed.body, as: UTF8.self))")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: folder + "/root.key")
+        let refusal = #expect(throws: BrokerError.self) { try OfflineRoot(folder: folder) }
+        #expect(refusal?.detail.contains("chmod 600") == true)
     }
 }

@@ -123,7 +123,7 @@ struct StandingTests {
         try await bench.prepare(guest)
         let (cookie, token) = try await bench.attest(guest)
         #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie).status == 200)
-        let attested = try bench.broker.tokens.guest(bearing: token)
+        let attested = try #require(try bench.broker.tokens.bearer(of: token).guest)
         #expect(attested.debug && !attested.simulated)
         #expect(TenantCA.root(for: attested) == .simulated)
     }

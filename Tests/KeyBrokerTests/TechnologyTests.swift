@@ -156,7 +156,7 @@ struct TechnologyTests {
         try await Self.register(bench, guest, tpm)
         let response = try await Self.attest(bench, tpm, guest)
         let token = try #require(try JSONValue.parse(response.body)["token"]?.stringValue)
-        #expect(TenantCA.root(for: try bench.broker.tokens.guest(bearing: token)) == .simulated)
+        #expect(TenantCA.root(for: try #require(try bench.broker.tokens.bearer(of: token).guest)) == .simulated)
         try await Self.register(bench, guest, tpm, hardwareOnly: true)
         let refused = try await Self.attest(bench, tpm, guest)
         #expect(refused.status == 403)
@@ -269,7 +269,7 @@ struct TechnologyTests {
         let again = try await TokenAuthority(
             store: bench.broker.store, minutes: configuration.tokenMinutes, clock: bench.time.clock)
         #expect(again.keySet["keys"]?.arrayValue?.count == 2)
-        #expect(throws: Never.self) { try again.guest(bearing: token) }
+        #expect(throws: Never.self) { try again.bearer(of: token) }
         bench.time.advance(301)
         #expect(try await keys() == [name])
         bench.time.advance(30 * 86_400 - 301)

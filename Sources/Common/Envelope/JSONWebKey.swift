@@ -64,7 +64,7 @@ public struct JSONWebKey: Equatable, Sendable {
     }
 
     /// What every RSA key has; a library that computes with less does so without a word.
-    private static func checkRSA(_ modulus: [UInt8], _ exponent: [UInt8], _ fields: JSONFields) throws(WireError) {
+    static func checkRSA(_ modulus: [UInt8], _ exponent: [UInt8], _ fields: JSONFields) throws(WireError) {
         guard (256...1024).contains(modulus.count), modulus[0] >= 0x80 else {
             throw fields.refusal("n", "must have 2048 to 8192 bits and no leading zeros")
         }

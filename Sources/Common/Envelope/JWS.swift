@@ -1,7 +1,9 @@
 import Crypto
+import CryptoExtras
 import WireFormat
 
-/// Compact JSON Web Signatures with ES256, ES384 and EdDSA (Ed25519), the algorithms of the protocols spoken here.
+/// Compact JSON Web Signatures with ES256, ES384 and EdDSA (Ed25519), the algorithms of the protocols spoken here; those of
+/// others are checked with RS256 and PS256 too.
 ///
 /// The algorithm follows from the key. A header that names another one is refused, and so are critical extensions.
 public enum JWS {
@@ -13,12 +15,19 @@ public enum JWS {
         case es384(P384.Signing.PublicKey)
         /// Ed25519.
         case edDSA(Curve25519.Signing.PublicKey)
+        /// RSA with SHA-256 and the padding of PKCS #1 1.5.
+        case rs256(_RSA.Signing.PublicKey)
+        /// RSA with SHA-256 and PSS.
+        case ps256(_RSA.Signing.PublicKey)
 
-        fileprivate var algorithm: String {
+        /// The only `alg` that signatures of this key may name.
+        public var algorithm: String {
             switch self {
             case .es256: "ES256"
             case .es384: "ES384"
             case .edDSA: "EdDSA"
+            case .rs256: "RS256"
+            case .ps256: "PS256"
             }
         }
     }
@@ -113,6 +122,14 @@ public enum JWS {
                 guard let raw = try? P384.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
                 return key.isValidSignature(raw, for: signed)
             case .edDSA(let key): return key.isValidSignature(signature, for: signed)
+            case .rs256(let key):
+                return key.isValidSignature(
+                    _RSA.Signing.RSASignature(rawRepresentation: signature), for: SHA256.hash(data: signed),
+                    padding: .insecurePKCS1v1_5)
+            case .ps256(let key):
+                return key.isValidSignature(
+                    _RSA.Signing.RSASignature(rawRepresentation: signature), for: SHA256.hash(data: signed),
+                    padding: .PSS)
             }
         }
     }

@@ -33,7 +33,7 @@ public struct AuditCheck: Sendable {
     }
 
     /// Reads the next line, without its line feed.
-    public mutating func read(_ line: some Collection<UInt8>) {
+    public mutating func read(_ line: some BidirectionalCollection<UInt8>) {
         guard !line.isEmpty else { return }
         lines += 1
         guard let link = AuditLink(line: line) else {
@@ -67,7 +67,7 @@ public struct AuditCheck: Sendable {
     }
 
     /// Reads a text of lines.
-    public mutating func read(text: some Collection<UInt8>) {
+    public mutating func read(text: some BidirectionalCollection<UInt8>) {
         for line in text.split(separator: UInt8(ascii: "\n")) { read(line) }
     }
 

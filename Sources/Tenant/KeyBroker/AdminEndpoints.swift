@@ -91,6 +91,8 @@ extension KeyBroker {
             return try await administerKeys(route, values, request)
         case .establishAuthority, .listLeaves, .revokeLeaves:
             return try await administerAuthorities(route, values, request)
+        case .setGlobalPolicy, .listPolicyNames, .listPolicies, .policy, .putPolicy, .deletePolicy, .explain:
+            return try await administerPolicies(route, values, request)
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
             .certificate, .useKey, .issuingAuthority, .revocationList:
             throw KeyBroker.unknownPath

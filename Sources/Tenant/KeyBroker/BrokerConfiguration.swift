@@ -35,6 +35,10 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var revocationListAddress: String?
     /// The life of a token in minutes.
     public var tokenMinutes: Int64
+    /// The `iss` of tokens.
+    public var tokenIssuer: String
+    /// Other services whose tokens count here.
+    public var foreignTokens: [ForeignIssuer]
     /// The signatures of tokens: `ES256`, which every reader knows, or `ES384`.
     public var tokenAlgorithm: TokenSigningKey.Algorithm
     /// How many days one key signs tokens.
@@ -87,6 +91,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
         }
         try authority.finish()
         tokenMinutes = try fields.optionalInteger("tokenMinutes") ?? 5
+        tokenIssuer = try fields.optionalString("tokenIssuer") ?? TokenAuthority.audience
+        foreignTokens = try ForeignIssuer.list(&fields, absolute)
         let algorithm = try fields.optionalString("tokenAlgorithm") ?? "ES256"
         guard let tokenAlgorithm = TokenSigningKey.Algorithm(rawValue: algorithm) else {
             throw fields.refusal("tokenAlgorithm", "must be ES256 or ES384")
@@ -101,6 +107,9 @@ public struct BrokerConfiguration: Sendable, Equatable {
         protocolVersions = try ProtocolVersion.set(&fields)
         try fields.finish()
         guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
+        guard (1...256).contains(tokenIssuer.utf8.count) else {
+            throw fields.refusal("tokenIssuer", "must be 1 to 256 bytes")
+        }
         guard (1...60).contains(tokenMinutes) else { throw fields.refusal("tokenMinutes", "must be 1 to 60") }
         guard (1...3650).contains(tokenKeyDays) else { throw fields.refusal("tokenKeyDays", "must be 1 to 3650") }
         for root in softRoots {

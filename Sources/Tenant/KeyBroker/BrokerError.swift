@@ -21,6 +21,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case otherMethod = "MethodNotAllowed"
         /// The body or a parameter could not be understood.
         case malformed = "SerdeError"
+        /// A policy that an administrator sent does not compile.
+        case policyUnusable = "ParsePolicyError"
         /// There is no reference value by this name, or it does not hold now.
         case referenceValue = "RvpsError"
         /// The name is taken.
@@ -68,7 +70,7 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .policyDenied: 403
         case .notFound, .referenceValue: 404
         case .otherMethod: 405
-        case .malformed: 400
+        case .malformed, .policyUnusable: 400
         case .conflict: 409
         case .tooLarge: 413
         case .tooMany: 429

@@ -29,6 +29,7 @@ extension KeyBroker {
                 outcome.record(
                     request, allowed: true, check: "attestation", reason: "the evidence was accepted"))
             metrics.count(.attestationSuccesses)
+            try await remember(accepted)
             var response = BrokerResponse.json(["token": .string(accepted.token)])
             response.cookie = Self.setCookie(accepted.cookie, life: max(0, accepted.expires - clock.seconds))
             return response
@@ -51,17 +52,17 @@ extension KeyBroker {
         record.trace = request.trace
         record.resource = path.description
         do throws(BrokerError) {
-            let guest = try attestedGuest(request)
-            record.describe(guest)
-            try await checkPolicy(guest, path)
+            let bearer = try await bearer(request)
+            record.describe(bearer)
+            try await checkPolicy(bearer, ReleaseQuestion(path: path, query: request.query))
             guard
                 let secret = try await store.resource(
                     path, version: try Self.version(request.query), now: clock.seconds)
             else {
                 throw BrokerError(.notFound, check: "resource", "the resource does not exist")
             }
-            let sealed = try Self.seal(secret, to: guest)
-            record.conclude("registration", "the manifest is registered for the resource", allowed: true)
+            let sealed = try Self.seal(secret, to: bearer.encryptionKey)
+            record.conclude("release", "sealed to the guest's key", allowed: true)
             try audit.append(record)
             return .json(sealed)
         } catch {
@@ -74,8 +75,12 @@ extension KeyBroker {
         var record = AuditRecord(kind: .certificate, allowed: false, check: "", reason: "")
         record.trace = request.trace
         do throws(BrokerError) {
-            let guest = try attestedGuest(request)
-            record.describe(guest)
+            let bearer = try await bearer(request)
+            record.describe(bearer)
+            guard let guest = bearer.guest else {
+                throw BrokerError(
+                    .policyDenied, check: "foreign-token", "certificates are for guests that this broker appraised")
+            }
             let registration = try await store.registration(guest.manifest)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
@@ -95,28 +100,19 @@ extension KeyBroker {
         }
     }
 
-    /// Who asks: the session of the cookie if it is attested, else the bearer of a token of ours.
-    func attestedGuest(_ request: BrokerRequest) throws(BrokerError) -> AttestedGuest {
-        if let value = request.sessionCookie,
-            case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
-        {
-            return session.guest
-        }
-        guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
-            throw BrokerError(.tokenMissing, check: "token", "neither an attested session nor a token came along")
-        }
-        return try tokens.guest(bearing: token)
-    }
-
-    private func checkPolicy(_ guest: AttestedGuest, _ path: ResourcePath) async throws(BrokerError) {
+    private func checkPolicy(_ bearer: Bearer, _ question: ReleaseQuestion) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
-        let registration = try await store.registration(guest.manifest)
-        let decision = await policy.decide(
-            ReleaseRequest(
-                guest: guest, path: path, registration: registration,
-                reference: released.match(guest, for: registration), now: clock.seconds))
-        metrics.count(decision.allowed ? .policyApprovals : .policyViolations)
-        guard decision.allowed else { throw BrokerError(.policyDenied, check: decision.check, decision.reason) }
+        let decisions = try await decisionMaker.decide(question, guest: bearer.guest) { () throws(BrokerError) in
+            try await claims(of: bearer)
+        }
+        let refusal = decisions.first { !$0.allowed }
+        metrics.count(refusal == nil ? .policyApprovals : .policyViolations)
+        guard let refusal else { return }
+        // What a tenant's policy said is the tenant's to know.
+        let isPolicy = refusal.check.hasPrefix(ReleaseDecision.policyCheck)
+        throw BrokerError(
+            .policyDenied, check: refusal.check, isPolicy ? "Access denied by policy" : refusal.reason,
+            note: isPolicy ? refusal.reason : "")
     }
 
     /// Whether a refused `/attest` has a line in any case: the evidence held and its manifest is in force.
@@ -133,7 +129,7 @@ extension KeyBroker {
     /// Records why a guest got nothing; without a session or token of ours it is a stranger.
     func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
         let isStranger = record.manifest.isEmpty
-        record.conclude(error.check, error.detail, allowed: false)
+        record.conclude(error.check, error.auditedReason, allowed: false)
         if isStranger {
             try audit.appendRefusal(ofStranger: record)
         } else {
@@ -141,9 +137,9 @@ extension KeyBroker {
         }
     }
 
-    static func seal(_ secret: SecretBytes, to guest: AttestedGuest) throws(BrokerError) -> JSONValue {
+    static func seal(_ secret: SecretBytes, to encryptionKey: JSONValue) throws(BrokerError) -> JSONValue {
         do {
-            let key = try JSONWebKey(parsing: guest.encryptionKey)
+            let key = try JSONWebKey(parsing: encryptionKey)
             // The version of the guest's session decided which names its key may have.
             return key.isLegacyRecipient
                 ? try JWE.encryptLegacy(secret.copyBytes(), to: key) : try JWE.encrypt(secret.copyBytes(), to: key)
@@ -183,7 +179,12 @@ extension Handshake.Outcome {
 }
 
 extension AuditRecord {
-    mutating func describe(_ guest: AttestedGuest) {
+    mutating func describe(_ bearer: Bearer) {
+        // A token of another service is known by who issued it.
+        guard let guest = bearer.guest else {
+            subject = bearer.issuer
+            return
+        }
         manifest = guest.manifest
         measurement = guest.measurement
         simulated = guest.simulated

@@ -12,6 +12,7 @@ struct Handshake: Sendable {
     let versions: Set<ProtocolVersion>
     let store: BrokerStore
     let released: ReleasedMeasurements
+    let policies: ResourcePolicies
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
     let clock: BrokerClock
@@ -132,9 +133,11 @@ struct Handshake: Sendable {
         }
     }
 
-    /// A token exists only for a registered, active manifest on a measurement of the version that it names.
+    /// A token exists only for a registered, active manifest on a measurement of the version that it names, unless some
+    /// resource policy serves guests that nobody registered.
     private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) async throws(BrokerError) {
         let registration = try await store.registration(guest.manifest)
+        if registration == nil, try await policies.servesUnregistered() { return }
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)

@@ -16,8 +16,10 @@ public final class KeyBroker: Sendable {
     let released: ReleasedMeasurements
     let named: NamedReferenceValues
     let tokens: TokenAuthority
+    let foreignTokens: ForeignTokens
     let handshake: Handshake
-    let policy: any ResourcePolicy
+    let policies: ResourcePolicies
+    let decisionMaker: ReleaseDecision
     let authority: TenantCA
     let keys: KeyStore
     let authorities: CertificateAuthorities
@@ -31,7 +33,7 @@ public final class KeyBroker: Sendable {
     /// - Parameters:
     ///   - configuration: Where things are and who is trusted.
     ///   - appraiser: What judges evidence; nil for the project's verifier with the configured soft roots.
-    ///   - policy: What decides on releases.
+    ///   - policy: What decides on releases for which no administrator set a policy.
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     public init(
@@ -42,7 +44,6 @@ public final class KeyBroker: Sendable {
         let store = try await configuration.openStore()
         self.store = store
         self.clock = clock
-        self.policy = policy
         self.cookies = cookies
         sessionClaims = SessionClaimsMemory()
         limits = CallLimiter(configuration.limits)
@@ -52,10 +53,15 @@ public final class KeyBroker: Sendable {
         released = ReleasedMeasurements(named: named, clock: clock)
         tokens = try await TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
-            keyDays: configuration.tokenKeyDays, clock: clock)
+            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
+        foreignTokens = try ForeignTokens(configuration.foreignTokens)
+        policies = ResourcePolicies(storage: StoredPolicies(store: store))
+        decisionMaker = ReleaseDecision(
+            store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         keys = KeyStore(
-            store.sealed, policy: GrantPolicy { await Self.keyGrants($0, store, clock) }, now: { clock.seconds })
+            store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
+            now: { clock.seconds })
         authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
@@ -69,7 +75,7 @@ public final class KeyBroker: Sendable {
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            tokens: tokens, appraiser: judge, clock: clock)
+            policies: policies, tokens: tokens, appraiser: judge, clock: clock)
     }
 
     /// Answers one request; errors become problem documents, never anything else.

@@ -3,14 +3,6 @@ import KeyManagement
 import WireFormat
 
 extension KeyBroker {
-    /// What a manifest is registered for; nil unless the registration is in force.
-    static func keyGrants(_ manifest: String, _ store: BrokerStore, _ clock: BrokerClock) async -> Set<KeyGrant>? {
-        guard let found = try? await store.registration(manifest), found.refusal(now: clock.seconds) == nil else {
-            return nil
-        }
-        return found.keys
-    }
-
     /// An attested guest does something with a key. The answer is encrypted to the key that its evidence has bound, all of it:
     /// who stole a cookie or a token has no use of it (rule R10).
     func useKey(_ request: BrokerRequest, _ values: [String]) async throws(BrokerError) -> BrokerResponse {
@@ -18,17 +10,24 @@ extension KeyBroker {
         record.trace = request.trace
         record.resource = "kms/\(values.joined(separator: "/"))"
         do throws(BrokerError) {
-            let guest = try attestedGuest(request)
-            record.describe(guest)
+            let bearer = try await bearer(request)
+            record.describe(bearer)
+            guard let guest = bearer.guest else {
+                throw BrokerError(
+                    .policyDenied, check: "foreign-token", "keys are for guests that this broker appraised")
+            }
             let registration = try await store.registration(guest.manifest)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
                 now: clock.seconds)
             if let refusal { throw BrokerError(.policyDenied, check: refusal.check, refusal.reason) }
-            let caller = KeyCaller.guest(AttestedCaller(manifest: guest.manifest, claims: guest.claims))
-            let call = try keyCall(values, by: caller)
-            let sealed = try Self.seal(SecretBytes(try await answer(call, request).canonicalBytes), to: guest)
-            record.conclude("registration", "the manifest is registered for the operation", allowed: true)
+            let isAsked = try await KeyReleasePolicy.policy(values, in: policies) != nil
+            let caller = AttestedCaller(
+                manifest: guest.manifest, claims: isAsked ? try await claims(of: bearer) : .object([:]))
+            let call = try keyCall(values, by: .guest(caller))
+            let answer = try await answer(call, request)
+            let sealed = try Self.seal(SecretBytes(answer.canonicalBytes), to: bearer.encryptionKey)
+            record.conclude("release", "sealed to the guest's key", allowed: true)
             try audit.append(record)
             return .json(sealed)
         } catch {

@@ -35,7 +35,7 @@ public struct ResourcePath: Hashable, Sendable, CustomStringConvertible {
     /// The three segments joined by slashes.
     public var description: String { "\(repository)/\(kind)/\(tag)" }
 
-    private static func isSegment(_ text: String) -> Bool {
+    static func isSegment(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, first != UInt8(ascii: "."), bytes.count <= 128 else { return false }
         return bytes.allSatisfy { byte in

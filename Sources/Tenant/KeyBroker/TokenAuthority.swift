@@ -20,14 +20,14 @@ final class TokenAuthority: Sendable {
     /// How long one key signs, in seconds.
     private let keyLifetime: Int64
 
-    /// The `aud` and `iss` of each token.
+    /// The `aud` of each token, and its `iss` where the configuration names no other.
     static let audience = "testudo-keybroker"
     private static let setting = "token-keys"
     private static let evidenceMember = "ear.veraison.annotated-evidence"
 
     init(
         store: BrokerStore, minutes: Int64, algorithm: TokenSigningKey.Algorithm = .es256, keyDays: Int64 = 30,
-        clock: BrokerClock
+        issuer name: String = TokenAuthority.audience, clock: BrokerClock
     ) async throws(BrokerError) {
         let keyring: TokenKeyring
         do {
@@ -44,7 +44,7 @@ final class TokenAuthority: Sendable {
         self.clock = clock
         self.algorithm = algorithm
         keyLifetime = keyDays * 86_400
-        issuer = AttestationTokenIssuer(keyring: keyring, issuer: Self.audience, build: "testudo-keybroker 0.1.0")
+        issuer = AttestationTokenIssuer(keyring: keyring, issuer: name, build: "testudo-keybroker 0.1.0")
         if keyring.current.algorithm != algorithm { _ = try await rotate() }
     }
 
@@ -124,8 +124,8 @@ final class TokenAuthority: Sendable {
         }
     }
 
-    /// Checks a token that came back; answers the guest that it stands for.
-    func guest(bearing token: String) throws(BrokerError) -> AttestedGuest {
+    /// Checks a token that came back; answers what it says and the guest that it stands for.
+    func bearer(of token: String) throws(BrokerError) -> BearerClaims {
         let claims: JSONValue
         do {
             claims = try issuer.keyring.claims(of: token, now: clock.seconds)
@@ -142,7 +142,8 @@ final class TokenAuthority: Sendable {
         guard let member = claims["testudo"],
             let guest = try? AttestedGuest(claims: member, encryptionKey: confirmed)
         else { throw refusal("token-claims", "the token lacks the guest's claims") }
-        return guest
+        return BearerClaims(
+            claims: claims, encryptionKey: confirmed, guest: guest, issuer: claims["iss"]?.stringValue ?? "")
     }
 
     private func refusal(_ check: String, _ detail: String) -> BrokerError {

@@ -78,7 +78,7 @@ struct OwnerOnlyFile {
     ///
     /// - Parameter replacing: Without it an existing file is an error and stays as it is.
     func write(_ secret: SecretBytes, replacing: Bool) throws(RootKeyFailure) {
-        let staging = "\(path).\(getpid()).new"
+        let staging = path + ".new"
         unlink(staging)
         let file = open(staging, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else { throw unwritable(errno) }

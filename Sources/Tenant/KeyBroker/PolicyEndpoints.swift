@@ -1,0 +1,113 @@
+import Envelope
+import Verifier
+import WireFormat
+
+/// An administrator's calls about resource policies.
+extension KeyBroker {
+    /// Answers a call whose credentials were checked.
+    func administerPolicies(
+        _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
+    ) async throws(BrokerError) -> BrokerResponse {
+        switch route {
+        case .setGlobalPolicy: return try await setPolicy(PathPolicy.globalName, request.body)
+        case .listPolicyNames: return .json(.array(try await policies.all().map { .string($0.id) }))
+        case .listPolicies: return .json(.array(try await policies.all().map { Self.listed($0) }))
+        case .putPolicy: return try await setPolicy(values[0], request.body)
+        case .policy:
+            guard let found = try await policies.all().first(where: { $0.id == values[0] }) else { throw Self.noPolicy }
+            return .text(found.policy.source, type: "text/plain; charset=utf-8")
+        case .deletePolicy:
+            guard try await policies.remove(values[0]) else { throw Self.noPolicy }
+            return .empty
+        case .explain: return try await explain(request.body)
+        default: throw Self.unknownPath
+        }
+    }
+
+    private func setPolicy(_ id: String, _ body: [UInt8]) async throws(BrokerError) -> BrokerResponse {
+        let policy: PathPolicy
+        do {
+            policy = try PathPolicy(id: id, request: body)
+        } catch {
+            throw BrokerError(.policyUnusable, check: "policy", "\(error.field): \(error.reason)")
+        }
+        try await policies.set(policy)
+        return .empty
+    }
+
+    private static func listed(_ policy: PathPolicy) -> JSONValue {
+        [
+            "id": .string(policy.id), "prefix": .string(policy.prefix.joined(separator: "/")),
+            "registration": .string(policy.standing.rawValue), "sha384": .string(policy.digest),
+        ]
+    }
+
+    private static let noPolicy = BrokerError(.notFound, check: "policy", "there is no policy of this name")
+
+    /// Would this token get this resource, and why not? Nothing is released and nothing changes.
+    private func explain(_ body: [UInt8]) async throws(BrokerError) -> BrokerResponse {
+        let asked = try Handshake.parse("explain") { () throws(WireError) in try Explanation(body) }
+        var decisions: [PolicyDecision] = []
+        var guest: AttestedGuest?
+        var claims = asked.claims
+        if let token = asked.token {
+            do throws(BrokerError) {
+                let bearer = try await bearer(ofToken: token)
+                (guest, claims) = (bearer.guest, bearer.claims)
+                decisions.append(.allow("token", "the token holds"))
+            } catch {
+                decisions.append(.deny(error.check, error.auditedReason))
+                return Self.explained(decisions)
+            }
+        } else {
+            let key = (try? KeyPlaces())?.key(in: claims) ?? .null
+            guest = claims["testudo"].flatMap { try? AttestedGuest(claims: $0, encryptionKey: key) }
+            decisions.append(.allow("claims", "taken as they are, no signature was checked"))
+        }
+        let known = claims
+        decisions += try await decisionMaker.decide(asked.question, guest: guest) { () throws(BrokerError) in known }
+        if decisions.allSatisfy(\.allowed), try await store.storedResource(asked.question.path) == nil {
+            decisions.append(.deny("resource", "the resource does not exist"))
+        }
+        let policy = try await policies.policy(for: asked.question.segments)
+        return Self.explained(
+            decisions, trace: policy.flatMap { try? $0.policy.explain(claims: known, data: asked.question.data) })
+    }
+
+    private static func explained(_ decisions: [PolicyDecision], trace: String? = nil) -> BrokerResponse {
+        .json([
+            "allowed": .bool(decisions.allSatisfy(\.allowed)),
+            "decisions": .array(
+                decisions.map {
+                    ["check": .string($0.check), "allowed": .bool($0.allowed), "reason": .string($0.reason)]
+                }),
+            "policy": trace.map { .string(ShownText.cut($0, bytes: 64 << 10)) } ?? .null,
+        ])
+    }
+}
+
+/// The body of a call to `explain`.
+private struct Explanation {
+    let token: String?
+    let claims: JSONValue
+    let question: ReleaseQuestion
+
+    init(_ body: [UInt8]) throws(WireError) {
+        var fields = try JSONFields(try JSONValue.parse(body), path: "")
+        token = try fields.optionalString("token")
+        let claims = fields.optionalValue("claims")
+        guard (token == nil) != (claims == nil) else {
+            throw fields.refusal("token", "either token or claims must be there")
+        }
+        self.claims = claims ?? .null
+        var query: [String: String] = [:]
+        for (name, value) in fields.optionalValue("query")?.objectValue ?? [:] {
+            guard let text = value.stringValue else { throw fields.refusal("query", "must hold texts") }
+            query[name] = text
+        }
+        question = ReleaseQuestion(
+            plugin: try fields.optionalString("plugin") ?? "resource",
+            path: try ResourcePath(parsing: try fields.string("resource")), query: query)
+        try fields.finish()
+    }
+}

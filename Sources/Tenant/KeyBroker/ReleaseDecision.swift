@@ -1,0 +1,102 @@
+import Envelope
+import Verifier
+import WireFormat
+
+/// What was asked for: a path of a plugin with its query.
+struct ReleaseQuestion: Sendable {
+    var plugin = "resource"
+    var path: ResourcePath
+    var query: [String: String] = [:]
+
+    /// The base documents of a policy in Rego.
+    var data: JSONValue {
+        [
+            "plugin": .string(plugin), "resource-path": .array(segments.map { .string($0) }),
+            "query": .object(query.mapValues { .string($0) }),
+        ]
+    }
+
+    var segments: [String] { [path.repository, path.kind, path.tag] }
+}
+
+/// Decides on releases: administrators' policies in Rego over the registration of manifests.
+///
+/// Without a policy for the path the registration decides. With one it decides, and the guest must be in good standing
+/// besides, unless the policy says that this is not needed; then guests without a registration and tokens of other
+/// services are served too, but no guest whose registration ended.
+struct ReleaseDecision: Sendable {
+    let store: BrokerStore
+    let released: ReleasedMeasurements
+    let policies: ResourcePolicies
+    let registration: any ResourcePolicy
+    let clock: BrokerClock
+
+    /// How the checks of administrators' policies begin.
+    static let policyCheck = "policy-"
+
+    /// The checks that decide, in order; the last one is the reason of a refusal.
+    ///
+    /// - Parameters:
+    ///   - guest: Who asks, when this broker appraised it.
+    ///   - claims: All claims of the token; asked for only where a policy needs them.
+    func decide(
+        _ question: ReleaseQuestion, guest: AttestedGuest?,
+        claims: () async throws(BrokerError) -> JSONValue
+    ) async throws(BrokerError) -> [PolicyDecision] {
+        guard let policy = try await policies.policy(for: question.segments) else {
+            return [try await decideByRegistration(question, guest)]
+        }
+        let standing = try await self.standing(guest, policy)
+        guard standing.allowed else { return [standing] }
+        let known = try await claims()
+        let check = Self.policyCheck + policy.id
+        do {
+            return [
+                standing,
+                try policy.policy.allows(claims: known, data: question.data)
+                    ? .allow(check, "the policy allows it") : .deny(check, "the policy does not allow it"),
+            ]
+        } catch {
+            return [standing, .deny(check, error.reason)]
+        }
+    }
+
+    private func decideByRegistration(
+        _ question: ReleaseQuestion, _ guest: AttestedGuest?
+    ) async throws(BrokerError) -> PolicyDecision {
+        guard question.plugin == "resource" else {
+            return .deny("no-policy", "no policy is set for this path")
+        }
+        guard let guest else { return Self.foreign }
+        let found = try await store.registration(guest.manifest)
+        return await registration.decide(
+            ReleaseRequest(
+                guest: guest, path: question.path, registration: found,
+                reference: released.match(guest, for: found), now: clock.seconds))
+    }
+
+    private func standing(
+        _ guest: AttestedGuest?, _ policy: PathPolicy
+    ) async throws(BrokerError) -> PolicyDecision {
+        let isNeeded = policy.standing == .needed
+        guard let guest else {
+            return isNeeded
+                ? Self.foreign : .allow("registration", "policy \(policy.id) needs no registration")
+        }
+        let found = try await store.registration(guest.manifest)
+        guard isNeeded || found != nil else {
+            // Whom its host can look into is served where a registration says so (R6), and there is none.
+            guard !guest.simulated, guest.isIsolated, !guest.debug else {
+                return .deny(
+                    "simulated", "a guest that is simulated, for debugging or not isolated needs a registration")
+            }
+            return .allow("registration", "policy \(policy.id) needs no registration")
+        }
+        return GuestStanding.refusal(
+            guest, registration: found, reference: released.match(guest, for: found), now: clock.seconds)
+            ?? .allow("registration", "the guest is in good standing")
+    }
+
+    private static let foreign = PolicyDecision.deny(
+        "foreign-token", "the token is of another service, and the path is for registered guests")
+}
