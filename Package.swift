@@ -94,13 +94,17 @@ let tenant: [Target] = [
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
     library("Tenant", "AuditTrail", ["WireFormat", crypto]),
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    library(
+        "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509]),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
     library(
         "Tenant", "KeyBroker",
         [
-            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", "RootKeys",
-            "SealedStorage", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources",
+            "RootKeys",
+            "SealedStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
+            hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
@@ -219,6 +223,9 @@ let suites: [Target] = [
             "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
             nioPosix,
         ]),
+    tests(
+        "KeyManagementTests",
+        ["KeyManagement", "SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, asn1, x509]),
     tests("RootKeysTests", ["RootKeys", "WireFormat", "Envelope"]),
     tests(
         "KeyBrokerTests",
@@ -226,6 +233,7 @@ let suites: [Target] = [
             "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
             "AttestedChannel", "HTTPExchange", "Unsealing",
             "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys", "AuditTrail",
+            "KeyManagement",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     // The wire as a client in another language sees it, and the description of the API.

@@ -36,6 +36,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var revocationLists: [String]
     /// The folder of the certificate authority.
     public var authorityFolder: String
+    /// Where clients find lists of revoked leaves, without the authority and the version; leaves name none when nil.
+    public var revocationListAddress: String?
     /// The life of a token in minutes.
     public var tokenMinutes: Int64
     /// The `iss` of tokens.
@@ -90,6 +92,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
         revocationLists = try fields.optionalStrings("revocationLists").map(absolute)
         var authority = try fields.fields("ca")
         authorityFolder = absolute(try authority.string("dir"))
+        revocationListAddress = try authority.optionalString("listAddress")
+        if let address = revocationListAddress {
+            guard address.hasPrefix("http://") || address.hasPrefix("https://"), address.utf8.count <= 512,
+                address.utf8.allSatisfy({ (0x21...0x7E).contains($0) }), !address.hasSuffix("/")
+            else { throw authority.refusal("listAddress", "must be an http or https address that ends before a slash") }
+        }
         try authority.finish()
         tokenMinutes = try fields.optionalInteger("tokenMinutes") ?? 5
         tokenIssuer = try fields.optionalString("tokenIssuer") ?? TokenAuthority.audience

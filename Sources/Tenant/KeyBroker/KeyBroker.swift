@@ -1,5 +1,6 @@
 import Envelope
 import Foundation
+import KeyManagement
 import Verifier
 import WireFormat
 
@@ -20,6 +21,8 @@ public final class KeyBroker: Sendable {
     let policies: ResourcePolicies
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
+    let keys: KeyStore
+    let authorities: CertificateAuthorities
     let gate: AdminGate
     let audit: AuditLog
     let metrics = BrokerMetrics()
@@ -66,6 +69,10 @@ public final class KeyBroker: Sendable {
         decisionMaker = ReleaseDecision(
             store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
+        keys = KeyStore(
+            store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
+            now: { clock.seconds })
+        authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
@@ -124,6 +131,9 @@ public final class KeyBroker: Sendable {
         case .attest: return try await attest(request)
         case .resource: return try await release(request, try Self.resourcePath(values))
         case .certificate: return try await certificate(request)
+        case .useKey: return try await useKey(request, values)
+        case .issuingAuthority: return try await issuingAuthority(values)
+        case .revocationList: return try await revocationList(values)
         default: return try await administer(route, values, request)
         }
     }
