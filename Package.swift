@@ -93,6 +93,10 @@ let tenant: [Target] = [
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    .target(
+        name: "EtcdStorage",
+        dependencies: ["WireFormat", "Envelope", "SealedStorage", grpcCore, grpcProtobuf, grpcTransport, protobuf],
+        path: "Sources/Tenant/EtcdStorage", exclude: ["Protocol"], swiftSettings: strict),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
     library(
@@ -103,7 +107,7 @@ let tenant: [Target] = [
             nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
-    // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
+    // Serves gRPC; nothing in the broker or the guest stands on it.
     .target(
         name: "AttestationService",
         dependencies: [
@@ -176,6 +180,10 @@ let suites: [Target] = [
         name: "rego-differential", dependencies: ["Rego"], path: "Tests/RegoDifferential", exclude: ["Comparison"],
         swiftSettings: strict),
     .executableTarget(
+        name: "store-worker",
+        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat", "Envelope", arguments],
+        path: "Tests/StoreWorker", swiftSettings: strict),
+    .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
     .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
     .executableTarget(
@@ -209,7 +217,9 @@ let suites: [Target] = [
             nioPosix,
             nioHTTP1, nioSSL,
         ]),
-    tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
+    tests(
+        "SealedStorageTests",
+        ["SealedStorage", "EtcdStorage", "store-worker", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "EndorsementSourcesTests",
