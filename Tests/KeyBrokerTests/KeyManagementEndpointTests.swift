@@ -208,7 +208,7 @@ struct KeyManagementEndpointTests {
         try await bench.prepare(guest)
         #expect(await bench.send("POST", "kbs/v0/testudo/certificate", body: body, bearer: token).status == 200)
         let revoked = try await bench.administer(
-            "POST", "testudo/revocations/default",
+            "POST", "testudo/leaves/default",
             JSONValue.object(["instance": .string(guest.instance), "reason": "key-compromise"]).canonicalBytes)
         #expect(try json(revoked) == ["revoked": 1])
         try expectRefusal(
@@ -223,7 +223,7 @@ struct KeyManagementEndpointTests {
             .object([:]), ["serial": "a", "instance": "b"], ["manifest": ""], ["serial": "00", "reason": "x"],
         ] {
             try expectRefusal(
-                try await bench.administer("POST", "testudo/revocations/default", body.canonicalBytes), 400,
+                try await bench.administer("POST", "testudo/leaves/default", body.canonicalBytes), 400,
                 "SerdeError")
         }
     }

@@ -56,7 +56,7 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case destroyKey = "DELETE /kbs/v0/testudo/kms/{namespace}/{key}/{version}"
     case establishAuthority = "POST /kbs/v0/testudo/authority/{namespace}/{line}/{step}"
     case listLeaves = "GET /kbs/v0/testudo/leaves/{namespace}"
-    case revokeLeaves = "POST /kbs/v0/testudo/revocations/{namespace}"
+    case revokeLeaves = "POST /kbs/v0/testudo/leaves/{namespace}"
     case logKeys = "GET /kbs/v0/testudo/log-keys"
 
     /// What a request's method and path mean.

@@ -299,10 +299,10 @@ def authorities(world):
         return found
 
     expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is None, "before")
-    revoked = world.admin.call("POST", f"testudo/revocations/{namespace}", {"serial": serial, "reason": "key-compromise"}).json()
+    revoked = world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial, "reason": "key-compromise"}).json()
     expect(revoked == {"revoked": 1}, f"{revoked}")
     expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is not None, "after")
-    refused(lambda: world.admin.call("POST", f"testudo/revocations/{namespace}", {"serial": serial}), 404)
+    refused(lambda: world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial}), 404)
     expect(anybody.send("GET", f"{PREFIX}/testudo/crl/{namespace}/simulated/9").status == 404, "another version")
 
 
