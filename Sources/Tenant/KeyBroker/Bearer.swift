@@ -42,12 +42,17 @@ extension KeyBroker {
         if let value = request.sessionCookie,
             case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
         {
+            try revocations.check(session.guest, issued: session.issued)
             return Bearer(session)
         }
         guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
             throw BrokerError(.tokenMissing, check: "token", "neither an attested session nor a token came along")
         }
-        return Bearer(try await bearer(ofToken: token))
+        let bearer = try await bearer(ofToken: token)
+        if let guest = bearer.guest {
+            try revocations.check(guest, issued: bearer.claims["iat"]?.integerValue ?? 0)
+        }
+        return Bearer(bearer)
     }
 
     /// Checks a token.

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import RootKeys
 import Verifier
 import WireFormat
 
@@ -11,10 +12,16 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var host: String
     /// The port; 0 lets the system choose.
     public var port: Int
-    /// The SQLite file.
+    /// The SQLite file; empty where ``etcd`` has the store.
     public var database: String
-    /// The file of the root key: 64 hexadecimal digits, 0600.
-    public var rootKey: String
+    /// The cluster that has the store; nil for a SQLite file.
+    public var etcd: EtcdSettings?
+    /// The root key: a file of 64 hexadecimal digits, a TPM or a PKCS #11 token.
+    public var rootKey: RootKeyConfiguration
+    /// What notices that the whole store was put back; nil for nothing.
+    public var counter: CounterConfiguration?
+    /// The name of this broker among those that share a store.
+    public var replica: String
     /// The server's certificate chain in PEM form.
     public var certificate: String
     /// The server's private key in PEM form, 0600.
@@ -31,6 +38,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var revocationLists: [String]
     /// The folder of the certificate authority.
     public var authorityFolder: String
+    /// Where clients find lists of revoked leaves, without the authority and the version; leaves name none when nil.
+    public var revocationListAddress: String?
     /// The life of a token in minutes.
     public var tokenMinutes: Int64
     /// The `iss` of tokens.
@@ -68,8 +77,16 @@ public struct BrokerConfiguration: Sendable, Equatable {
         func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
         var fields = try JSONFields(try JSONValue.parse(bytes), path: "")
         (host, port) = try Self.address(try fields.string("listen"))
-        database = absolute(try fields.string("database"))
-        rootKey = absolute(try fields.string("rootKey"))
+        database = try fields.optionalString("database").map(absolute) ?? ""
+        if var members = try fields.optionalFields("etcd") { etcd = try EtcdSettings(&members, absolute) }
+        guard database.isEmpty != (etcd == nil) else {
+            throw fields.refusal("database", "either database, a SQLite file, or etcd must be there")
+        }
+        rootKey = try RootKeyConfiguration(try fields.value("rootKey"), absolute: absolute)
+        counter = try fields.optionalValue("rollbackCounter").map { (value) throws(WireError) in
+            try CounterConfiguration(value, absolute: absolute)
+        }
+        replica = try fields.optionalString("replica") ?? "single"
         var tls = try fields.fields("tls")
         certificate = absolute(try tls.string("cert"))
         certificateKey = absolute(try tls.string("key"))
@@ -81,6 +98,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
         revocationLists = try fields.optionalStrings("revocationLists").map(absolute)
         var authority = try fields.fields("ca")
         authorityFolder = absolute(try authority.string("dir"))
+        revocationListAddress = try authority.optionalString("listAddress")
+        if let address = revocationListAddress {
+            guard address.hasPrefix("http://") || address.hasPrefix("https://"), address.utf8.count <= 512,
+                address.utf8.allSatisfy({ (0x21...0x7E).contains($0) }), !address.hasSuffix("/")
+            else { throw authority.refusal("listAddress", "must be an http or https address that ends before a slash") }
+        }
         try authority.finish()
         tokenMinutes = try fields.optionalInteger("tokenMinutes") ?? 5
         tokenIssuer = try fields.optionalString("tokenIssuer") ?? TokenAuthority.audience
@@ -98,6 +121,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         try limits.read(&fields)
         protocolVersions = try ProtocolVersion.set(&fields)
         try fields.finish()
+        guard (1...64).contains(replica.utf8.count) else { throw fields.refusal("replica", "must have 1 to 64 bytes") }
         guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
         guard (1...256).contains(tokenIssuer.utf8.count) else {
             throw fields.refusal("tokenIssuer", "must be 1 to 256 bytes")

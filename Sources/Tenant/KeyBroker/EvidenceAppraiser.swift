@@ -23,6 +23,8 @@ public struct EvidenceBundle: Sendable {
     public let runtimeDataClaims: JSONValue
     /// The measurements of released guests.
     public let references: ReferenceValues
+    /// Hardware that is not trusted though its vendor vouches for it.
+    public var distrust = Distrust.nothing
 }
 
 /// What an appraiser vouches for after every check passed.

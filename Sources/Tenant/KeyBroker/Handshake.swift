@@ -13,6 +13,7 @@ struct Handshake: Sendable {
     let versions: Set<ProtocolVersion>
     let store: BrokerStore
     let released: ReleasedMeasurements
+    let revocations: Revocations
     let policies: ResourcePolicies
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
@@ -87,6 +88,7 @@ struct Handshake: Sendable {
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
+        try revocations.check(guest)
         try await checkStanding(guest, manifest)
         try await store.consume(
             nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)
@@ -128,7 +130,8 @@ struct Handshake: Sendable {
                 additionalEvidence: message.additionalEvidence),
             hostData: digest, initData: initData, allowsDebugGuest: manifest?.debug ?? false,
             guestVersion: manifest?.guestVersion,
-            runtimeDataClaims: message.runtimeData(nonce: session.nonce), references: released.values)
+            runtimeDataClaims: message.runtimeData(nonce: session.nonce), references: released.values,
+            distrust: revocations.snapshot.distrust)
         do {
             return try await appraiser.appraise(bundle)
         } catch {

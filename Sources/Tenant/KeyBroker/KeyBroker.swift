@@ -1,5 +1,6 @@
 import Envelope
 import Foundation
+import KeyManagement
 import Verifier
 import WireFormat
 
@@ -20,10 +21,18 @@ public final class KeyBroker: Sendable {
     let policies: ResourcePolicies
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
+    let keys: KeyStore
+    let authorities: CertificateAuthorities
     let gate: AdminGate
     let audit: AuditLog
     let metrics = BrokerMetrics()
     let clock: BrokerClock
+    let revocations: Revocations
+    let followed = FollowedRevision()
+    /// Whether other replicas may share the store, and so the cookies.
+    let sharesCookies: Bool
+    /// The name of this broker among those that share a store.
+    let replica: String
 
     /// Opens the stores that `configuration` names and checks that all of them fit the root key.
     ///
@@ -33,13 +42,17 @@ public final class KeyBroker: Sendable {
     ///   - policy: What decides on releases for which no administrator set a policy.
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
+    ///   - acceptingRollback: Whether to go on with a store that is older than its counter says, after a restore.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
         policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
-        clock: BrokerClock = .system
+        clock: BrokerClock = .system, acceptingRollback: Bool = false
     ) async throws(BrokerError) {
-        let store = try await configuration.openStore()
+        let store = try await configuration.openStore(acceptingRollback: acceptingRollback)
         self.store = store
+        replica = configuration.replica
+        sharesCookies = configuration.hasReplicas
+        revocations = try await Revocations(store: store)
         self.clock = clock
         self.cookies = cookies
         sessionClaims = SessionClaimsMemory()
@@ -56,6 +69,10 @@ public final class KeyBroker: Sendable {
         decisionMaker = ReleaseDecision(
             store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
+        keys = KeyStore(
+            store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
+            now: { clock.seconds })
+        authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
         gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
@@ -68,7 +85,10 @@ public final class KeyBroker: Sendable {
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            policies: policies, tokens: tokens, appraiser: judge, clock: clock)
+            revocations: revocations, policies: policies, tokens: tokens, appraiser: judge, clock: clock)
+        if sharesCookies { try await shareCookieKeys() }
+        // What was issued after the copy that was put back says nothing any more (R13).
+        if await store.sealed.wasRolledBack { _ = try await tokens.replaceAll() }
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -111,6 +131,9 @@ public final class KeyBroker: Sendable {
         case .attest: return try await attest(request)
         case .resource: return try await release(request, try Self.resourcePath(values))
         case .certificate: return try await certificate(request)
+        case .useKey: return try await useKey(request, values)
+        case .issuingAuthority: return try await issuingAuthority(values)
+        case .revocationList: return try await revocationList(values)
         default: return try await administer(route, values, request)
         }
     }

@@ -99,7 +99,9 @@ public struct ReportAppraiser: EvidenceAppraiser {
     private func appraise(
         _ raw: RawEvidence, _ bundle: EvidenceBundle, lists: [[UInt8]]
     ) throws(EvidenceRefusal) -> Appraisal {
-        try Appraiser(references: bundle.references, policy: policy).appraise(
+        var requirements = EvidenceRequirements.strict
+        requirements.distrust = bundle.distrust
+        return try Appraiser(requirements: requirements, references: bundle.references, policy: policy).appraise(
             try verifier(lists).verify(raw),
             expecting: Expectations(
                 reportData: bundle.reportData,

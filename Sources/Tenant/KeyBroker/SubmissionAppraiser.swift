@@ -50,7 +50,7 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
         let evaluator = bundle.allowsDebugGuest ? debugging : service
         let result = try await shelf.verifying(submission.endorsed, isBound: submission.isStatedlyBound) {
             (files) throws(EvidenceRefusal) in
-            try evaluator.evaluate(submission, endorsements: files)
+            try evaluator.evaluate(submission, endorsements: files, distrusting: bundle.distrust)
         }
         try Self.checkTrust(result)
         let verified = result.verified
