@@ -184,20 +184,20 @@ public struct EndorsementFiles: Sendable {
 
     /// The DER of all blocks of a PEM file, certificates and lists alike.
     static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
-        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let (opening, closing) = (Array("-----BEGIN ".utf8), Array("-----END ".utf8))
         var blocks: [[UInt8]] = []
-        var body: String?
-        for line in lines {
-            if line.hasPrefix("-----BEGIN ") {
-                body = ""
-            } else if line.hasPrefix("-----END ") {
+        var body: [UInt8]?
+        for line in bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
+            if line.starts(with: opening) {
+                body = []
+            } else if line.starts(with: closing) {
                 guard let text = body, blocks.count < fileLimit else {
                     throw WireError(field: name, reason: "is not PEM, or has more than \(fileLimit) blocks")
                 }
-                blocks.append(try Base64.decode(text, field: name))
+                blocks.append(try Base64.decode(String(decoding: text, as: UTF8.self), field: name))
                 body = nil
             } else {
-                body?.append(contentsOf: line.filter { !$0.isWhitespace })
+                body?.append(contentsOf: line.lazy.filter { $0 != 0x20 && $0 != 0x09 })
             }
         }
         guard body == nil, !blocks.isEmpty else { throw WireError(field: name, reason: "PEM has no end line") }
