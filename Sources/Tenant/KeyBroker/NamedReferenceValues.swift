@@ -22,8 +22,7 @@ final class NamedReferenceValues: Sendable {
         self.clock = clock
         let stored = try BrokerError.wrapping("reading reference values") {
             let rows = try store.referenceRows()
-            return try ReferenceValueStore(
-                entries: rows.values, marks: rows.issues, signers: Set(keys.map(\.identifier)))
+            return try ReferenceValueStore(entries: rows.values, marks: rows.issues, keys: keys)
         }
         known = Mutex(stored)
     }

@@ -68,6 +68,30 @@ public struct EndorsementFiles: Sendable {
     var hasPlatformList: Bool { collateral.pckRevocationList != nil }
     var hasRootList: Bool { collateral.rootRevocationList != nil }
 
+    mutating func keepAMDRevocationLists(_ isKept: ([UInt8]) -> Bool) { amdRevocationLists.removeAll { !isKept($0) } }
+
+    /// Forgets the parts of Intel's data that are not to be kept.
+    mutating func keepIntel(_ isKept: (IntelPart) -> Bool) {
+        if let document = collateral.tcbInfo, !isKept(.tcbInfo(document.content)) { collateral.tcbInfo = nil }
+        if let document = collateral.qeIdentity, !isKept(.enclaveIdentity(document.content)) {
+            collateral.qeIdentity = nil
+        }
+        responses.removeAll { response in
+            let document = try? IntelCollateral.SignedDocument(
+                response: response.body, member: response.member, issuerChain: [])
+            guard let content = document?.content else { return false }
+            return !isKept(response.member == "tcbInfo" ? .tcbInfo(content) : .enclaveIdentity(content))
+        }
+        if let list = collateral.pckRevocationList, !isKept(.platformRevocationList(list)) {
+            (collateral.pckRevocationList, collateral.pckRevocationListChain) = (nil, nil)
+        }
+        if let list = collateral.rootRevocationList, !isKept(.rootRevocationList(list)) {
+            collateral.rootRevocationList = nil
+        }
+        // Certificates of signers serve nothing without what they signed.
+        if responses.isEmpty, collateral.pckRevocationList == nil { signers = [] }
+    }
+
     /// Adds something that a source gave. What is there already stays.
     public mutating func add(_ endorsement: CheckedEndorsement) throws(WireError) {
         switch endorsement.item {

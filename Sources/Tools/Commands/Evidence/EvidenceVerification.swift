@@ -33,6 +33,8 @@ struct EvidenceVerification {
     let endorsements: EndorsementFiles
     /// What the evidence needs and nobody had.
     let missing: [EndorsementGathering.Missing]
+    /// What the files have and was not current any more.
+    let expired: [EndorsementFiles.Expired]
     /// Whether nobody was asked.
     let isOffline: Bool
     /// Certificates of TPMs' keys.
@@ -114,8 +116,21 @@ struct EvidenceVerification {
         return open
     }
 
-    /// What was made of values that are shorter than their field.
+    /// What was made of files that are out of date, and of values that are shorter than their field.
     var notes: [String] {
+        expired.map { part in
+            let isAnew = !isOffline && missing.isEmpty
+            let rest =
+                isAnew
+                ? "fetched anew"
+                : isOffline
+                    ? "without --offline it is fetched anew; --endorsement takes a newer file, --time verifies as of then"
+                    : "and a newer one could not be fetched; --endorsement takes a newer file, --time verifies as of then"
+            return "note: \(part.name) in the files expired at \(ReferenceTime.text(part.until)): \(rest)"
+        } + shortened
+    }
+
+    private var shortened: [String] {
         [("--report-data", reportData, 64), ("--init-data", initData, initDataLength)].compactMap {
             name, value, length in
             guard let value, !isTPM, value.count < length else { return nil }
