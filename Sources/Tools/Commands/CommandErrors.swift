@@ -3,15 +3,20 @@ import Foundation
 import WireFormat
 
 extension TestudoCommand {
-    /// Parses the words behind the program's name, runs the command and ends the program when it failed. With `--json` an error is
-    /// an object on standard output too.
+    /// Those whose errors are objects on standard output with `--json`. Others print findings before they fail.
+    private static let speakers: Set = ["evidence", "reference-values", "policy"]
+
+    /// Parses the words behind the program's name, runs the command and ends the program when it failed.
     public static func start() async {
         let words = Array(CommandLine.arguments.dropFirst())
         do {
             var command = try parseAsRoot(words)
             if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
         } catch {
-            guard let end = CommandEnd(error, asJSON: words.contains("--json")) else { exit(withError: error) }
+            let isSpoken = words.first.map(speakers.contains) ?? false
+            guard let end = CommandEnd(error, asJSON: isSpoken && words.contains("--json")) else {
+                exit(withError: error)
+            }
             if !end.output.isEmpty { print(end.output) }
             if !end.complaint.isEmpty { FileHandle.standardError.write(Data("\(end.complaint)\n".utf8)) }
             Foundation.exit(end.status)

@@ -108,15 +108,18 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         let given = try EndorsementFiles(isTPM ? [] : files)
         let (current, expired) = given.current(at: now)
         var gathered = EndorsementGathering.Gathered(files: given)
+        var renewal = EvidenceVerification.Renewal.nobody
         let fetcher = try TerminalFetching.fetcher(sources)
         if let endorsed = evidence.endorsed(as: tee) {
             gathered = await EndorsementGathering(from: fetcher, checker: try EndorsementChecker(), now: now)
                 .complete(sources.offline ? given : current, for: endorsed)
             // What could not be had anew is as the files have it, and refused by its date.
             if !gathered.missing.isEmpty, !expired.isEmpty { gathered.files = given }
+            renewal = sources.offline ? .offline : gathered.missing.isEmpty ? .done : .failed
         }
         return EvidenceVerification(
             technology: tee, endorsements: gathered.files, missing: gathered.missing, expired: expired,
+            renewal: renewal,
             isOffline: sources.offline,
             tpm: try TPMEndorsements(
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
