@@ -79,7 +79,7 @@ enum Format: String, CaseIterable, Sendable {
             ["ReferenceReader+JSON", "ReleaseDocument", "ReferenceValueStore+JSON"].map {
                 "\(verifier)/ReferenceValues/\($0).swift"
             }
-        case .initData: ["TOMLParser", "InitDataDocument"].map { "\(verifier)/Attestation/\($0).swift" }
+        case .initData: ["TOMLParser", "TOMLNumber", "InitDataDocument"].map { "\(verifier)/Attestation/\($0).swift" }
         case .tpmCertificate:
             ["TPMCertificate", "TPMCertificateExtensions", "TPMEndorsement"].map { "\(verifier)/TPM/\($0).swift" }
         }
