@@ -13,7 +13,8 @@ struct EvidenceVerifyTests {
     private static func verify(_ words: [String]) async throws -> PolicyReport {
         // Words with a slash name files of the vectors. Nothing is fetched here, and no cache of the user's is read.
         let arguments = words.map { $0.contains("/") && !$0.hasPrefix("/") ? path($0) : $0 }
-        return try await EvidenceVerifyCommand.parse(["--offline", "--cache", "/nonexistent"] + arguments).report()
+        let cache = try ScratchFolder()
+        return try await EvidenceVerifyCommand.parse(["--offline", "--cache", cache.path] + arguments).report()
     }
 
     private static let milan = [
@@ -52,6 +53,21 @@ struct EvidenceVerifyTests {
         #expect(bare.status == 1 && bare.output.contains("refused: certificate: "))
         let tdx = try await Self.verify(["--tee", "tdx"] + Self.milan.dropFirst(2))
         #expect(tdx.status == 2 && tdx.complaint.contains("the file is an SEV-SNP report"))
+    }
+
+    @Test func `a demanded measurement is checked in one line`() async throws {
+        for words in [Self.milan, Self.phala] {
+            let json = try JSONValue.parse(text: try await Self.verify(words + ["--json"]).output)
+            let name = words == Self.milan ? "measurement" : "mr_td"
+            let found = json["claims"]?[name]?.stringValue ?? json["claims"]?["quote"]?["body"]?[name]?.stringValue
+            let report = try await Self.verify(words + ["--measurement", try #require(found, "\(json)")])
+            let lines = report.output.split(separator: "\n").filter { $0.contains("  measurement: ") }
+            #expect(report.status == 0 && lines.count == 1, "\(report)")
+            #expect(lines.first?.hasPrefix("ok ") == true)
+            let other = try await Self.verify(words + ["--measurement", String(repeating: "00", count: 48)])
+            let failed = other.output.split(separator: "\n").filter { $0.contains("  measurement: ") }
+            #expect(other.status == 1 && failed.count == 1 && failed.first?.hasPrefix("FAILED") == true, "\(other)")
+        }
     }
 
     @Test func `a report of a lower privilege level is accepted on demand only`() async throws {

@@ -55,7 +55,6 @@ struct ReferenceValuesTests {
         try await run("remove", "svn")
         #expect(try stage.eval(["-f", "raw"] + values + [query]).output == "null")
         await #expect(throws: CommandFailure.self) { try await run("remove", "svn") }
-        await #expect(throws: CommandFailure.self) { try await run("add", "svn", "no json") }
     }
 
     @Test func `a value that expired is not answered to a policy`() async throws {
@@ -89,6 +88,14 @@ struct ReferenceValuesTests {
                 }
             }
         }
+        let old = await #expect(throws: CommandFailure.self) {
+            try await run("import", "@old.jws", "--key", "@key.pub")
+        }
+        #expect(
+            old?.what.hasSuffix(
+                "roll-back: the issue of 1970-01-01T00:00:10Z is older than the issue of 1970-01-01T00:00:20Z, which was taken "
+                    + "before") == true, "\(String(describing: old))")
+        #expect(old?.status == 1 && old?.hint?.contains("--allow-rollback") == true)
         // Of several documents all are taken or none.
         await #expect(throws: (any Error).self) { try await run("import", "@new.jws", "@old.jws", "--key", "@key.pub") }
         #expect(try await entries().map { $0["value"] } == ["new"])
@@ -98,6 +105,25 @@ struct ReferenceValuesTests {
         #expect(try await entries().map { $0["value"] } == ["old"])
         #expect(throws: (any Error).self) { try ReferenceValuesImport.parse(["a", "--key", "k"]) }
         #expect(throws: (any Error).self) { try ReferenceValuesImport.parse(["a", "--expires", "soon"]) }
+    }
+
+    @Test func `a statement by hand keeps a signed document out until it is removed`() async throws {
+        try await run("add", "a", "1")
+        let document: JSONValue = [
+            "kind": "testudo.reference-values", "source": "acme", "values": [["name": "a", "value": 2]],
+        ]
+        try write("a.jws", try signed(document, by: key))
+        let blocked = await #expect(throws: CommandFailure.self) {
+            try await run("import", "@a.jws", "--key", "@key.pub")
+        }
+        #expect(
+            blocked?.what.contains("is taken: it was stated by hand, which nobody signed; remove the name first")
+                == true,
+            "\(String(describing: blocked))")
+        #expect(blocked?.hint?.contains("`testudo reference-values remove NAME`") == true && blocked?.status == 1)
+        try await run("remove", "a")
+        try await run("import", "@a.jws", "--key", "@key.pub")
+        #expect(try await entries().map { $0["value"] } == [2])
     }
 
     /// An image in the stage's folder, with its measurements.
@@ -231,6 +257,12 @@ struct ReferenceValuesTests {
             #expect(try await list.entries(now: 0).isEmpty)
             try write("stranger.jws", try signed(["version": "1", "values": []], by: key))
             await #expect(throws: CommandFailure.self) { try await run("import", "@stranger.jws") }
+            // What keeps a document out is said as with a file.
+            try await run("add", "snp_launch_measurement", "[]")
+            let blocked = await #expect(throws: CommandFailure.self) { try await run("import", "@guest.jws") }
+            #expect(
+                blocked?.what.contains("stated by hand") == true && blocked?.hint?.contains("remove NAME") == true,
+                "\(String(describing: blocked))")
         }
     }
 }

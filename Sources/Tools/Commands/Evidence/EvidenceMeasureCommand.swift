@@ -95,10 +95,19 @@ struct EvidenceMeasureCommand: ParsableCommand {
                 output: json ? Self.object(digests).prettyText : TextTable.render(Self.rows(digests)),
                 complaint: ShownText.line(assumptions))
         } catch let error as WireError {
-            return PolicyReport(complaint: "there is no such launch: \(error)", status: 1)
+            return .failure("there is no such launch: \(error)", hint: Self.hint(error), status: 1, json: json)
         } catch let error as CommandFailure {
-            return PolicyReport(complaint: error.what, status: 2)
+            return .failure(error.what, hint: error.hint, json: json)
         }
+    }
+
+    /// Only one build of OVMF has a place for the hashes of a kernel.
+    private static func hint(_ error: WireError) -> String? {
+        guard error.field == "firmware", error.reason.contains("so a kernel cannot be measured") else { return nil }
+        return
+            "a kernel is measured by the AmdSev build of OVMF: OVMF.amdsev.fd in /usr/share/ovmf of Ubuntu's ovmf-amdsev or in "
+            + "/usr/share/edk2/ovmf of Fedora's edk2-ovmf, or OvmfPkg/AmdSev/AmdSevX64.dsc of edk2; without --kernel the firmware "
+            + "boots from a disk"
     }
 
     /// What the digests hold for, options given and defaults alike: another processor count is another measurement. On

@@ -29,10 +29,26 @@ struct EvidenceVerification {
         var isGood: Bool { reservation == nil && (tcbStatus == nil || tcbStatus == TCBStatus.upToDate.rawValue) }
     }
 
+    /// What was done about parts of files that expired.
+    enum Renewal {
+        /// Newer ones were fetched.
+        case done
+        /// They could not be had.
+        case failed
+        /// Nobody was asked.
+        case offline
+        /// Nobody publishes any: the evidence is a stand-in's.
+        case nobody
+    }
+
     let technology: String
     let endorsements: EndorsementFiles
     /// What the evidence needs and nobody had.
     let missing: [EndorsementGathering.Missing]
+    /// What the files have and was not current any more.
+    let expired: [EndorsementFiles.Expired]
+    /// What was done about that.
+    let renewal: Renewal
     /// Whether nobody was asked.
     let isOffline: Bool
     /// Certificates of TPMs' keys.
@@ -114,8 +130,22 @@ struct EvidenceVerification {
         return open
     }
 
-    /// What was made of values that are shorter than their field.
+    /// What was made of files that are out of date, and of values that are shorter than their field.
     var notes: [String] {
+        expired.map { part in
+            let advice = "--endorsement takes a newer file, --time verifies as of then"
+            let rest =
+                switch renewal {
+                case .done: "fetched anew"
+                case .failed: "and a newer one could not be fetched; \(advice)"
+                case .offline: "without --offline it is fetched anew; \(advice)"
+                case .nobody: advice
+                }
+            return "note: \(part.name) in the files expired at \(ReferenceTime.text(part.until)): \(rest)"
+        } + shortened
+    }
+
+    private var shortened: [String] {
         [("--report-data", reportData, 64), ("--init-data", initData, initDataLength)].compactMap {
             name, value, length in
             guard let value, !isTPM, value.count < length else { return nil }

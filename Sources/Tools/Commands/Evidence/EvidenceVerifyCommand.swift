@@ -1,5 +1,6 @@
 import ArgumentParser
 import Crypto
+import EndorsementOptions
 import EndorsementSources
 import Foundation
 import Rego
@@ -30,7 +31,7 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             "Certificates (DER, PEM), a chain, AMD's certificate table, a revocation list, Intel's collateral; often.",
             valueName: "file"))
     var endorsement: [String] = []
-    @OptionGroup var sources: EndorsementOptions
+    @OptionGroup var sources: PlaceOptions
     @Option(help: ArgumentHelp("The report data, or the TPM's nonce, that is expected.", valueName: "hex"))
     var reportData: String?
     @Option(help: ArgumentHelp("The digest of the init-data that is expected.", valueName: "hex"))
@@ -75,10 +76,10 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             verification = try await self.verification(of: evidence)
         } catch let error as ValidationError {
             throw error
-        } catch let error as RegoErrors {
+        } catch let error as RegoErrors where !json {
             return PolicyReport(complaint: PolicyOutput.text(error.errors), status: 2)
         } catch {
-            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
+            return .failure("\(error)", json: json)
         }
         let text = EvidenceVerdictText(verification: verification, json: json)
         do {
@@ -87,7 +88,7 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         } catch let refusal as EvidenceRefusal {
             return PolicyReport(output: text.of(refusal), status: 1)
         } catch let error as WireError {
-            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
+            return .failure("\(error)", json: json)
         }
     }
 
@@ -104,14 +105,22 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         let distrust = try Distrust(appraisal.distrust)
         // A TPM's certificates are of many makers, and none of the vendors' shapes.
         let isTPM = tee == "tpm"
-        var gathered = EndorsementGathering.Gathered(files: try EndorsementFiles(isTPM ? [] : files))
+        let given = try EndorsementFiles(isTPM ? [] : files)
+        let (current, expired) = given.current(at: now)
+        var gathered = EndorsementGathering.Gathered(files: given)
+        var renewal = EvidenceVerification.Renewal.nobody
+        let fetcher = try TerminalFetching.fetcher(sources)
         if let endorsed = evidence.endorsed(as: tee) {
-            gathered = await EndorsementGathering(
-                from: try sources.fetcher(), checker: try EndorsementChecker(), now: now
-            ).complete(gathered.files, for: endorsed)
+            gathered = await EndorsementGathering(from: fetcher, checker: try EndorsementChecker(), now: now)
+                .complete(sources.offline ? given : current, for: endorsed)
+            // What could not be had anew is as the files have it, and refused by its date.
+            if !gathered.missing.isEmpty, !expired.isEmpty { gathered.files = given }
+            renewal = sources.offline ? .offline : gathered.missing.isEmpty ? .done : .failed
         }
         return EvidenceVerification(
-            technology: tee, endorsements: gathered.files, missing: gathered.missing, isOffline: sources.offline,
+            technology: tee, endorsements: gathered.files, missing: gathered.missing, expired: expired,
+            renewal: renewal,
+            isOffline: sources.offline,
             tpm: try TPMEndorsements(
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
             softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
