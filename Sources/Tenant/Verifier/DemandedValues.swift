@@ -36,14 +36,13 @@ public enum DemandedValues {
                 wanted[$0, register] != nil && held[$0, register] != nil
             }
             try record.require(
-                !banks.isEmpty, .measurement, "PCR \(register)", banks.map(\.name).joined(separator: ","),
-                passed: "is quoted", failed: "is wanted but not quoted in any of the wanted banks")
-            for bank in banks {
-                try record.require(
-                    held[bank, register] == wanted[bank, register], .measurement, "\(bank.name) PCR \(register)",
-                    Hex.encode(held[bank, register] ?? []), passed: "as demanded",
-                    failed: "something else was booted than demanded")
-            }
+                !banks.isEmpty && banks.allSatisfy { held[$0, register] == wanted[$0, register] }, .measurement,
+                "PCR \(register)",
+                banks.map { "\($0.name):\(Hex.encode(held[$0, register] ?? []))" }.joined(separator: " "),
+                passed: "as demanded",
+                failed: banks.isEmpty
+                    ? "is not quoted in any of the banks that are demanded"
+                    : "something else was booted than demanded")
         }
         return record.fields
     }

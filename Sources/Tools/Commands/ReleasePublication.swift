@@ -56,9 +56,10 @@ struct ReleasePublication {
         }
         version = published.version
         measurements = published.values
-        registers = try boots?.boots(kernel: kernel, initrd: initrd).map {
-            BootedRegisters(debug: $0.debug, banks: $0.banks)
-        } ?? []
+        registers =
+            try boots?.boots(kernel: kernel, initrd: initrd).map {
+                BootedRegisters(debug: $0.debug, banks: $0.banks)
+            } ?? []
         artefacts = [
             "kernel": SHA256Digest(hashing: kernel), "initrd": SHA256Digest(hashing: initrd),
             "qboot.rom": SHA256Digest(hashing: firmware),

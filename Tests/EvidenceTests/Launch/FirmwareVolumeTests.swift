@@ -1,4 +1,4 @@
-import Crypto
+import EvidenceSamples
 import Foundation
 import TestSupport
 import Testing
@@ -60,55 +60,10 @@ private enum InstalledFirmware {
         #expect(throws: WireError.self) { try LZMADecoder.decode(endless) }
     }
 
-    /// A volume with a name and the given files.
-    private static func volume(_ name: [UInt8], files: [(guid: [UInt8], type: UInt8, body: [UInt8])]) -> [UInt8] {
-        var content = ByteWriter()
-        for file in files {
-            while content.bytes.count % 8 != 0 { content.u8(0xFF) }
-            content.append(file.guid)
-            content.append([0, 0, file.type, 0])
-            let size = UInt32(24 + file.body.count)
-            content.append([UInt8(size & 0xFF), UInt8(size >> 8 & 0xFF), UInt8(size >> 16), 0xF8])
-            content.append(file.body)
-        }
-        var writer = ByteWriter()
-        writer.append([UInt8](repeating: 0, count: 16))
-        writer.append(GUID.efi(0x8c8c_e578, 0x8a3d, 0x4f1c, 0x9935_8961_85c3_2dd3))
-        writer.u64LE(UInt64(72 + 24 + content.bytes.count + 64))
-        writer.append("_FVH".utf8)
-        writer.u32LE(0)
-        writer.u16LE(72)
-        writer.u16LE(0)
-        writer.u16LE(72)  // where the name is
-        writer.pad(to: 72)
-        writer.append(name)
-        writer.u32LE(20)
-        writer.pad(to: 96)
-        writer.append(content.bytes)
-        writer.append([UInt8](repeating: 0xFF, count: 64))
-        return writer.bytes
-    }
-
-    private static func section(_ type: UInt8, _ body: [UInt8]) -> [UInt8] {
-        let size = 4 + body.count
-        let bytes = [UInt8(size & 0xFF), UInt8(size >> 8 & 0xFF), UInt8(size >> 16), type] + body
-        return bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4)
-    }
-
-    private static let early = GUID.efi(0x6938_079b, 0xb503, 0x4e3d, 0x9d24_b283_37a2_5806)
-    private static let drivers = GUID.efi(0x7cb8_bdc9, 0xf8eb, 0x4f34, 0xaaea_3ee4_af65_16a1)
     private static let menu = GUID.efi(0x462c_aa21, 0x7614, 0x4503, 0x836e_8ab6_f466_2331)
 
-    /// An image whose two volumes are not packed.
-    private static func image() -> [UInt8] {
-        let sections =
-            section(0x17, volume(early, files: [([UInt8](repeating: 1, count: 16), 6, [1, 2, 3])]))
-            + section(0x17, volume(drivers, files: [(menu, 9, [4]), ([UInt8](repeating: 2, count: 16), 7, [5])]))
-        return volume([UInt8](repeating: 9, count: 16), files: [([UInt8](repeating: 8, count: 16), 0x0B, sections)])
-    }
-
     @Test func `the two volumes of an image are found`() throws {
-        let volumes = try FirmwareVolumes(firmware: Self.image())
+        let volumes = try FirmwareVolumes(firmware: VolumeImage.bytes())
         #expect(volumes.early.files.count == 1)
         #expect(volumes.drivers.files.map(\.guid) == [Self.menu, [UInt8](repeating: 2, count: 16)])
         #expect(volumes.secureBoot.isEmpty)
@@ -124,7 +79,7 @@ private enum InstalledFirmware {
     }
 
     @Test func `an image that is cut or has wrong lengths gives an error or is read, never a trap`() throws {
-        let image = Self.image()
+        let image = try VolumeImage.bytes()
         for count in 0..<image.count {
             #expect(throws: WireError.self, "\(count) bytes") {
                 try FirmwareVolumes(firmware: Array(image.prefix(count)))

@@ -51,10 +51,15 @@ struct EvidenceMeasureCommand: ParsableCommand {
     @Option(help: "The order of pages under tdx: single-pass (QEMU 9 and later, GCE) or two-pass.")
     var pageOrder = TDXLaunch.PageOrder.singlePass.rawValue
     @Option(help: "The guest's memory in MiB, under tdx and tpm.") var memory: UInt64?
-    @Flag(help: "The kernel's header is filled in before it is measured, as by QEMU 7.2, under tdx and tpm; needs --memory.")
+    @Flag(
+        help:
+            "The kernel's header is filled in before it is measured, as by QEMU 7.2, under tdx and tpm; needs --memory."
+    )
     var filledKernel = false
     @Flag(
-        help: "The firmware names the initrd before the command line, as since late 2025, and not after it, under tdx and tpm.")
+        help:
+            "The firmware names the initrd before the command line, as since late 2025, and not after it, under tdx and tpm."
+    )
     var initrdFirst = false
     @OptionGroup var measuredBoot: MeasuredBootOptions
     @Option(

@@ -125,7 +125,8 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
             softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
             initData: try initData.map { try Hex.decode($0, field: "--init-data") },
-            measurements: try appraisal.measurements(), registers: try wantedRegisters(), policy: try appraisal.attestationPolicy(now: now),
+            measurements: try appraisal.measurements(), registers: try wantedRegisters(),
+            policy: try appraisal.attestationPolicy(now: now),
             distrust: distrust,
             protections: appraisal.protection, allowsDebug: allowDebug, highestVMPL: vmpl,
             attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
