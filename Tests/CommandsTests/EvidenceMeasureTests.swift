@@ -131,6 +131,11 @@ struct EvidenceMeasureTests {
         let versioned = try banks(boot + ["--volume-write", "none", "--firmware-version", "1"])
         #expect(Set([none[.sha384, 0], written[.sha384, 0], versioned[.sha384, 0], nil]).count == 4)
         #expect(none[.sha256, 4] == plain[.sha256, 4])
+        // Registrations name a machine by one digest, which needs every register.
+        let zero = [UInt8](repeating: 0, count: 32)
+        let whole = TPMHash.sha384.digest([0, 1, 2, 3, 4, 5, 6, 7, 9].flatMap { none[.sha256, $0] ?? [] } + zero)
+        #expect(try measure(boot + ["--volume-write", "none"]).output.contains(Hex.encode(whole)))
+        #expect(!text.output.contains("measurement"))
         #expect(try banks(boot + ["--initrd-first"])[.sha256, 9] != plain[.sha256, 9])
         #expect(try measure(boot + ["--volume-write", "0xffffff=00"]).status == 1)
         #expect(try measure(boot + ["--volume-write", "0x10"]).status == 1)

@@ -151,6 +151,8 @@ struct ReferenceValuesTests {
         }
         #expect(boots[0].banks[.sha256, 9] != boots[1].banks[.sha256, 9])
         #expect(entries.count == 10)
+        #expect(boots.allSatisfy { $0.json["measurement"]?.stringValue?.count == 96 })
+        try await GuestCommand.Measure.parse(["--image", stage.folder.path] + options).run()
         #expect(throws: (any Error).self) { try GuestRegisterOptions.parse(["--tpm-memory", "1024"]) }
     }
 

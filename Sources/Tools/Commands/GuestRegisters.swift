@@ -57,14 +57,19 @@ extension GuestRegisterOptions.Boot {
     /// The boot for scripts.
     var json: JSONValue {
         var members = BootedRegisters(debug: debug, banks: banks).json.objectValue ?? [:]
+        if let whole = try? MeasuredBootOptions.registration(banks) {
+            members["measurement"] = .string(Hex.encode(whole))
+        }
         if let memoryMiB { members["memoryMiB"] = .integer(Int64(clamping: memoryMiB)) }
         return .object(members)
     }
 
     /// Rows for people: kind, memory, bank, register, value.
     var rows: [[String]] {
-        MeasuredBootOptions.rows(banks).map {
-            [debug ? "debug" : "release", memoryMiB.map { "\($0) MiB" } ?? "any memory"] + $0
+        let whole = try? MeasuredBootOptions.registration(banks)
+        return (MeasuredBootOptions.rows(banks) + (whole.map { [["sha384", "measurement", Hex.encode($0)]] } ?? [])).map
+        {
+            [debug ? "debug" : "release", memoryMiB.map { "\($0) MiB" } ?? "-"] + $0
         }
     }
 }

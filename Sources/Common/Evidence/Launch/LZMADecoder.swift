@@ -5,7 +5,7 @@ import WireFormat
 /// The format is that of Igor Pavlov's LZMA specification. Streams come from files: every length and place is checked.
 struct LZMADecoder {
     /// The most bytes that a stream may unpack to.
-    static let sizeLimit = 64 << 20
+    static let sizeLimit = 32 << 20
 
     private let input: [UInt8]
     private var position = 13

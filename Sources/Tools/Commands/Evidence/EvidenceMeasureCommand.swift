@@ -168,9 +168,13 @@ struct EvidenceMeasureCommand: ParsableCommand {
             kernel: try handedOver(try read(kernel ?? ""), initrdSize: initrdBytes?.count ?? 0),
             initrd: initrdBytes, commandLine: append ?? "", initrdName: initrdFirst ? .first : .last)
         let banks = try boot.banks()
+        var rows = MeasuredBootOptions.rows(banks)
+        if let whole = try MeasuredBootOptions.registration(banks) {
+            rows.append(["sha384", "measurement", Hex.encode(whole)])
+        }
         let told = MeasuredBootOptions.assumptions(boot).joined(separator: ", ")
         return PolicyReport(
-            output: json ? banks.json.prettyText : TextTable.render(MeasuredBootOptions.rows(banks)),
+            output: json ? banks.json.prettyText : TextTable.render(rows),
             complaint: ShownText.line("\(assumptions), \(told)"))
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evidence
+import Verifier
 import WireFormat
 
 /// What of a firmware's measurements does not stand in its image.
@@ -46,6 +47,14 @@ struct MeasuredBootOptions: ParsableArguments {
         MeasuredBoot.banks.flatMap { bank in
             (banks.values[bank] ?? [:]).sorted { $0.key < $1.key }.map { [bank.name, "PCR \($0)", Hex.encode($1)] }
         }
+    }
+
+    /// The measurement under which a manifest's registration names a machine with these registers; nil when one of them is not
+    /// told. Register 11 stays zero: there is no unified kernel image.
+    static func registration(_ banks: PCRBanks) throws(WireError) -> [UInt8]? {
+        var whole = banks
+        try whole.set(.sha256, 11, [UInt8](repeating: 0, count: TPMHash.sha256.length))
+        return BootMeasurement.machine(whole)
     }
 
     /// What the registers hold for, and which cannot be told.
