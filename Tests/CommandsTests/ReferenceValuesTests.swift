@@ -164,7 +164,7 @@ struct ReferenceValuesTests {
         try write("key.pem", Array("-----BEGIN PRIVATE KEY-----\n\(pem)\n-----END PRIVATE KEY-----\n".utf8))
     }
 
-    @Test func `a guest image is published with every every measurement of its build`() async throws {
+    @Test func `a guest image is published with every measurement of its build`() async throws {
         let measured = try writeImage()
         try writeReleaseKey()
         try GuestPublish.parse([
