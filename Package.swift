@@ -286,8 +286,8 @@ let suites: [Target] = [
         "CommandsTests",
         [
             "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
-            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
-            lifecycle,
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
+            "EvidenceSamples", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

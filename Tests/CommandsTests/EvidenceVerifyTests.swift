@@ -232,6 +232,38 @@ struct EvidenceVerifyTests {
         #expect(other.status == 1, "\(other)")
     }
 
+    @Test func `a TPM's registers are compared with values that are given`() async throws {
+        let stage = try CertificateWorkshop()
+        try stage.key("ak", "rsa:2048")
+        let publicKey = try stage.publicKey("ak")
+        try Self.quote(stage, publicKey)
+        try Data(publicKey).write(to: URL(fileURLWithPath: stage.path("known.der")))
+        func verify(_ values: JSONValue, tee: String = "tpm") async throws -> PolicyReport {
+            try Data(values.canonicalBytes).write(to: URL(fileURLWithPath: stage.path("values.json")))
+            return try await Self.verify([
+                "--tee", tee, stage.path("quote.json"), "--attestation-key", stage.path("known.der"), "--registers",
+                stage.path("values.json"),
+            ])
+        }
+        let (same, other) = (JSONValue.string(String(repeating: "07", count: 32)), String(repeating: "08", count: 32))
+        let accepted = try await verify([
+            "sha256": ["4": same, "9": same], "sha384": ["4": .string(other + String(repeating: "0", count: 32))],
+        ])
+        #expect(accepted.status == 0 && accepted.output.contains("ok      PCR 9: sha256:"), "\(accepted)")
+        #expect(!accepted.output.contains("what booted"))
+        for values: JSONValue in [
+            ["sha256": ["4": same, "9": .string(other)]],
+            // A register that the quote has in no bank that is wanted says nothing, and does not pass for one that fits.
+            ["sha256": ["4": same], "sha384": ["9": .string(String(repeating: "07", count: 48))]],
+        ] {
+            let refused = try await verify(values)
+            #expect(refused.status == 1 && refused.output.contains("refused: measurement: "), "\(refused)")
+            #expect(refused.output.contains("FAILED  PCR 9: "), "\(refused)")
+        }
+        #expect(try await verify(["sha256": [:]]).status == 2)
+        await #expect(throws: (any Error).self) { try await verify(["sha256": ["4": same]], tee: "snp") }
+    }
+
     @Test func `collateral without its signature is refused, not overlooked`() async throws {
         let stage = try PolicyStage(["empty.json": #"{"pck_crl": null}"#, "cut.json": #"{"tcb_info": "{}"}"#])
         for name in ["empty.json", "cut.json"] {

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Crypto
 import Envelope
+import Evidence
+import EvidenceSamples
 import Foundation
 import GuestImage
 import TestSupport
@@ -139,13 +141,58 @@ struct ReferenceValuesTests {
         return measured
     }
 
-    @Test func `a guest image is published with every measurement of its build`() async throws {
-        let measured = try writeImage()
+    /// An image whose kernel is a program for UEFI, and a firmware for it.
+    private func writeBootableImage() throws -> (kernel: [UInt8], initrd: [UInt8]) {
+        let program = Vectors.url("evidence/launch/pe/td-payload.efi")
+        let (kernel, initrd) = (try Array(Data(contentsOf: program)), [UInt8](repeating: 2, count: 4096))
+        let firmware = [UInt8](repeating: 3, count: 65_536)
+        try write("kernel", kernel)
+        try write("initrd", initrd)
+        try write("qboot.rom", firmware)
+        try write(
+            "measurements.json",
+            try LaunchMeasurements(kernel: kernel, initrd: initrd, firmware: firmware, ovmf: nil).json(version: "9.9.9")
+                .canonicalBytes)
+        try write("ovmf", try VolumeImage.bytes())
+        return (kernel, initrd)
+    }
+
+    @Test(.enabled(if: Vectors.available))
+    func `a guest image is published with the registers of its measured boots`() async throws {
+        let (kernel, initrd) = try writeBootableImage()
+        let options = ["--tpm-firmware", stage.path("ovmf"), "--volume-write", "none"]
+        try writeReleaseKey()
+        try GuestPublish.parse(
+            ["--release-key", stage.path("key.pem"), "--image", stage.folder.path] + options
+        ).run()
+        try await run("import", "@reference-values.jws", "--key", "@key.pub")
+        let entries = try await entries()
+        let boots = try GuestRegisterOptions.parse(options).boots(kernel: kernel, initrd: initrd)
+        #expect(boots.map(\.debug) == [false, true])
+        // Only what boots without a console stands under a name: nobody asks by it for a guest that can be looked into.
+        for register in [0, 1, 2, 3, 4, 5, 6, 7, 9] {
+            let entry = try #require(entries.first { $0["name"] == .string("tpm_pcr\(register)") })
+            let value = try #require(boots[0].banks[.sha256, register])
+            #expect(entry["value"] == [.string(Hex.encode(value))])
+        }
+        #expect(boots[0].banks[.sha256, 9] != boots[1].banks[.sha256, 9])
+        #expect(entries.count == 10)
+        #expect(boots.allSatisfy { $0.json["measurement"]?.stringValue?.count == 96 })
+        try await GuestCommand.Measure.parse(["--image", stage.folder.path] + options).run()
+        #expect(throws: (any Error).self) { try GuestRegisterOptions.parse(["--tpm-memory", "1024"]) }
+    }
+
+    private func writeReleaseKey() throws {
         let pkcs8: [UInt8] = [
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
         ]
         let pem = Base64.encode(pkcs8 + Array(key.rawRepresentation))
         try write("key.pem", Array("-----BEGIN PRIVATE KEY-----\n\(pem)\n-----END PRIVATE KEY-----\n".utf8))
+    }
+
+    @Test func `a guest image is published with every measurement of its build`() async throws {
+        let measured = try writeImage()
+        try writeReleaseKey()
         try GuestPublish.parse([
             "--release-key", stage.path("key.pem"), "--image", stage.folder.path, "--expires", "2999-01-01",
         ]).run()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Crypto
 import EndorsementOptions
 import EndorsementSources
+import Evidence
 import Foundation
 import Rego
 import Verifier
@@ -37,6 +38,11 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The digest of the init-data that is expected.", valueName: "hex"))
     var initData: String?
     @OptionGroup var appraisal: AppraisalOptions
+    @Option(
+        help: ArgumentHelp(
+            "The values that a TPM's registers must have, as `evidence measure --tee tpm --json` prints them.",
+            valueName: "file"))
+    var registers: String?
     @Option(help: ArgumentHelp("Verify as of this time (RFC 3339).", valueName: "time")) var time: String?
     @Option(help: ArgumentHelp("Trust this root certificate (DER) for soft-… technologies.", valueName: "file"))
     var softRoot: [String] = []
@@ -62,7 +68,10 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         guard vmpl <= 3 else { throw ValidationError("--vmpl \(vmpl): must be 0 to 3.") }
         try appraisal.checkProtections()
         guard tee != "tpm" || appraisal.measurement.isEmpty else {
-            throw ValidationError("A TPM's quote has no launch measurement: --reference-values has names of registers.")
+            throw ValidationError("A TPM's quote has no launch measurement: --registers has the values of registers.")
+        }
+        guard registers == nil || ["tpm", "az-snp-vtpm", "az-tdx-vtpm"].contains(tee) else {
+            throw ValidationError("--registers is for quotes of TPMs.")
         }
     }
 
@@ -125,10 +134,20 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
             softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
             initData: try initData.map { try Hex.decode($0, field: "--init-data") },
-            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(now: now),
+            measurements: try appraisal.measurements(), registers: try wantedRegisters(),
+            policy: try appraisal.attestationPolicy(now: now),
             distrust: distrust,
             protections: appraisal.protection, allowsDebug: allowDebug, highestVMPL: vmpl,
             attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
+    }
+
+    private func wantedRegisters() throws -> PCRBanks? {
+        guard let registers else { return nil }
+        let banks = try PCRBanks(json: try JSONValue.parse(try PolicyFiles.bytes(at: registers)))
+        guard banks.values.values.contains(where: { !$0.isEmpty }) else {
+            throw WireError(field: "--registers", reason: "names no register")
+        }
+        return banks
     }
 
     private static func read(_ paths: [String]) throws -> [(name: String, bytes: [UInt8])] {
