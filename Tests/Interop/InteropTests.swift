@@ -5,11 +5,7 @@ import Testing
     "A client in Python", .serialized, .enabled(if: ForeignClient.python != nil, ForeignClient.missing))
 struct InteropTests {
     /// Where the broker deviates and how it is known; a case that passes must not be listed.
-    static let known: [String: String] = [
-        "versions": "another version is answered with 400 SerdeError (issue 5, item 1)",
-        "other_keys": "a key with alg ECDH-ES gets a session and then 500 (issue 5, item 1)",
-        "init_data_claims": "tokens have no init_data_claims (issue 5, item 2)",
-    ]
+    static let known: [String: String] = [:]
 
     @Test(arguments: ForeignClient.cases) func `finds the protocol kept`(name: String) throws {
         let found = try #require(try ForeignClient.played.get().outcomes[name], "the case was not played")

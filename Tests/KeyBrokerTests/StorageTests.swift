@@ -105,7 +105,8 @@ struct StorageTests {
         let appraiser = try ReportAppraiser(softRoots: [], revocationLists: [path])
         try FileManager.default.removeItem(atPath: path)
         let bundle = EvidenceBundle(
-            technology: "snp", primaryEvidence: [:], reportData: [], hostData: [], allowsDebugGuest: false,
+            technology: "snp", primaryEvidence: [:], reportData: [], hostData: [], initData: nil,
+            allowsDebugGuest: false,
             guestVersion: nil, runtimeDataClaims: [:], references: .none)
         let failure = await #expect(throws: AppraisalFailure.self) { try await appraiser.appraise(bundle) }
         #expect(failure?.check == "revocation")

@@ -7,7 +7,7 @@ import TestSupport
 final class SoftTokens: Sendable {
     static let module = "/usr/lib/softhsm/libsofthsm2.so"
     static let isInstalled = areInstalled("softhsm2-util") && FileManager.default.fileExists(atPath: module)
-    static let shared = Result { try SoftTokens(count: 12) }
+    static let shared = Result { try SoftTokens(count: 16) }
     static let pin = "correct horse"
 
     let folder: ScratchFolder
@@ -21,6 +21,11 @@ final class SoftTokens: Sendable {
         let configuration = try folder.write(
             "softhsm2.conf",
             Array("directories.tokendir = \(folder.path)/tokens\nobjectstore.backend = file\nlog.level = ERROR\n".utf8))
+        // What is static is never released.
+        atexit {
+            guard let tokens = try? SoftTokens.shared.get() else { return }
+            try? FileManager.default.removeItem(atPath: tokens.folder.path)
+        }
         setenv("SOFTHSM2_CONF", configuration, 1)
         for number in 0..<count {
             try run(

@@ -80,4 +80,13 @@ import WireFormat
     func `other complaints have no code of the TPM`(complaint: String) {
         #expect(TPMCommands.response(in: complaint) == nil)
     }
+
+    @Test(arguments: ["0x1810001", "0x017fffff", "0x01c00000", "25231361", "0x", "0x0181000g", "0x00001810001"])
+    func `only indices of the owner's range are taken`(text: String) throws {
+        if text == "0x1810001" {
+            #expect(try TPMCounterFile.index(text, field: "index") == 0x0181_0001)
+        } else {
+            #expect(throws: WireError.self) { try TPMCounterFile.index(text, field: "index") }
+        }
+    }
 }

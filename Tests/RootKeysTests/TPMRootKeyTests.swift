@@ -7,7 +7,7 @@ import WireFormat
 @testable import RootKeys
 
 @Suite(.enabled(if: SoftTPM.isInstalled, "swtpm and tpm2-tools are not installed"), .serialized)
-final class TPMRootKeyTests {
+struct TPMRootKeyTests {
     let folder: ScratchFolder
     let tpm: SoftTPM
     let file: String
@@ -212,7 +212,7 @@ final class TPMRootKeyTests {
 
     @Test func `a TPM that is not there, one that never answers, and missing programs are told apart`() async throws {
         let port = try freePair()
-        let silent = TPMSettings(tcti: "swtpm:host=127.0.0.1,port=\(port)", timeoutSeconds: 2)
+        let silent = TPMSettings(tcti: "swtpm:host=127.0.0.1,port=\(port)", timeoutSeconds: 5)
         let absent = try #require(await failed { try await TPMRootKey.open(file: self.file, silent) })
         #expect(absent.code == .missing && absent.description.contains("port=\(port)"))
         let listeners = [listen(on: port), listen(on: port + 1)]

@@ -21,7 +21,9 @@ final class StoreBench: Sendable {
 
     func open(counter: (any RollbackCounter)? = nil, acceptingRollback: Bool = false) async throws -> SealedStore {
         try await SealedStore(
-            try SQLiteBackend(path: path), rootKey: rootKey, counter: counter, acceptingRollback: acceptingRollback)
+            try SQLiteBackend(path: path), rootKey: rootKey,
+            counter: counter.map { counter in CounterAccess(kind: counter.kind, open: { _ in counter }) },
+            acceptingRollback: acceptingRollback)
     }
 }
 

@@ -9,7 +9,7 @@
 #include "cryptoki.h"
 
 // More than a process ever needs.
-enum { MAX_MODULES = 16 };
+enum { MAX_MODULES = 64 };
 
 static struct {
     char *path;

@@ -85,6 +85,11 @@ extension KeyBroker {
             guard try await store.retireRegistration(values[0]) else { throw Self.unregistered }
             try await revokeLeaves(ofManifest: values[0])
             return .empty
+        case .listRevocations, .revoke, .reinstate:
+            return try await administerRevocations(route, values, request, administrator: administrator)
+        case .auditHead:
+            try await noteAuditHead()
+            return .json(try await auditHeads())
         case .audit: return try auditLines(request.query)
         case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
         case .listKeys, .describeKey, .createKey, .manageKey, .destroyKey:

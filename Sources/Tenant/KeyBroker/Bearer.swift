@@ -42,12 +42,17 @@ extension KeyBroker {
         if let value = request.sessionCookie,
             case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
         {
+            try revocations.check(session.guest, issued: session.issued)
             return Bearer(session)
         }
         guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
             throw BrokerError(.tokenMissing, check: "token", "neither an attested session nor a token came along")
         }
-        return Bearer(try await bearer(ofToken: token))
+        let bearer = try await bearer(ofToken: token)
+        if let guest = bearer.guest {
+            try revocations.check(guest, issued: bearer.claims["iat"]?.integerValue ?? 0)
+        }
+        return Bearer(bearer)
     }
 
     /// Checks a token.
@@ -77,7 +82,6 @@ extension KeyBroker {
 
     /// Puts aside what policies may ask of a session that has only a cookie.
     func remember(_ accepted: Handshake.Accepted) async throws(BrokerError) {
-        guard try await !policies.all().isEmpty else { return }
         let parts = accepted.token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, let payload = try? Base64.decodeURL(String(parts[1]), field: "token") else { return }
         try await sessionClaims.remember(

@@ -1,18 +1,25 @@
-import Foundation
 import RootKeys
 import SealedStorage
 
 extension BrokerConfiguration {
+    /// Whether other brokers may share the store.
+    var hasReplicas: Bool { false }
+
     /// Opens the store that the configuration names.
-    func openStore() async throws(BrokerError) -> BrokerStore {
+    ///
+    /// - Parameter acceptingRollback: Whether to go on with a store that is older than its counter says.
+    public func openStore(acceptingRollback: Bool = false) async throws(BrokerError) -> BrokerStore {
         let key: any RootKey
         do {
-            key = try FileRootKey(file: rootKey)
+            key = try await rootKey.open()
         } catch {
             throw BrokerError(.failed, check: "root-key", error.description)
         }
         do {
-            return BrokerStore(try await SealedStore(try SQLiteBackend(path: database), rootKey: key))
+            return BrokerStore(
+                try await SealedStore(
+                    try SQLiteBackend(path: database), rootKey: key, counter: counter.map { CounterAccess($0) },
+                    replica: replica, acceptingRollback: acceptingRollback))
         } catch {
             throw BrokerError(.failed, check: "storage", error.description)
         }

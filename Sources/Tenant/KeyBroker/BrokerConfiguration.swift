@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import RootKeys
 import Verifier
 import WireFormat
 
@@ -13,8 +14,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var port: Int
     /// The SQLite file.
     public var database: String
-    /// The file of the root key: 64 hexadecimal digits, 0600.
-    public var rootKey: String
+    /// The root key: a file of 64 hexadecimal digits, a TPM or a PKCS #11 token.
+    public var rootKey: RootKeyConfiguration
+    /// What notices that the whole store was put back; nil for nothing.
+    public var counter: CounterConfiguration?
+    /// The name of this broker among those that share a store.
+    public var replica: String
     /// The server's certificate chain in PEM form.
     public var certificate: String
     /// The server's private key in PEM form, 0600.
@@ -71,7 +76,11 @@ public struct BrokerConfiguration: Sendable, Equatable {
         var fields = try JSONFields(try JSONValue.parse(bytes), path: "")
         (host, port) = try Self.address(try fields.string("listen"))
         database = absolute(try fields.string("database"))
-        rootKey = absolute(try fields.string("rootKey"))
+        rootKey = try RootKeyConfiguration(try fields.value("rootKey"), absolute: absolute)
+        counter = try fields.optionalValue("rollbackCounter").map { (value) throws(WireError) in
+            try CounterConfiguration(value, absolute: absolute)
+        }
+        replica = try fields.optionalString("replica") ?? "single"
         var tls = try fields.fields("tls")
         certificate = absolute(try tls.string("cert"))
         certificateKey = absolute(try tls.string("key"))
@@ -106,6 +115,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         try limits.read(&fields)
         protocolVersions = try ProtocolVersion.set(&fields)
         try fields.finish()
+        guard (1...64).contains(replica.utf8.count) else { throw fields.refusal("replica", "must have 1 to 64 bytes") }
         guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
         guard (1...256).contains(tokenIssuer.utf8.count) else {
             throw fields.refusal("tokenIssuer", "must be 1 to 256 bytes")

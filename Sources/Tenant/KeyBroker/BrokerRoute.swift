@@ -44,7 +44,11 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case putPolicy = "PUT /kbs/v0/testudo/resource-policies/{id}"
     case deletePolicy = "DELETE /kbs/v0/testudo/resource-policies/{id}"
     case explain = "POST /kbs/v0/testudo/explain"
+    case listRevocations = "GET /kbs/v0/testudo/revocations"
+    case revoke = "PUT /kbs/v0/testudo/revocations/{kind}/{value}"
+    case reinstate = "DELETE /kbs/v0/testudo/revocations/{kind}/{value}"
     case audit = "GET /kbs/v0/testudo/audit"
+    case auditHead = "GET /kbs/v0/testudo/audit/head"
     case listKeys = "GET /kbs/v0/testudo/kms/{namespace}"
     case describeKey = "GET /kbs/v0/testudo/kms/{namespace}/{key}"
     case createKey = "PUT /kbs/v0/testudo/kms/{namespace}/{key}"
@@ -52,7 +56,7 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case destroyKey = "DELETE /kbs/v0/testudo/kms/{namespace}/{key}/{version}"
     case establishAuthority = "POST /kbs/v0/testudo/authority/{namespace}/{line}/{step}"
     case listLeaves = "GET /kbs/v0/testudo/leaves/{namespace}"
-    case revokeLeaves = "POST /kbs/v0/testudo/revocations/{namespace}"
+    case revokeLeaves = "POST /kbs/v0/testudo/leaves/{namespace}"
     case logKeys = "GET /kbs/v0/testudo/log-keys"
 
     /// What a request's method and path mean.

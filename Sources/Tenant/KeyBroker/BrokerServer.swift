@@ -41,7 +41,16 @@ public struct BrokerServer: Service {
 
     /// Serves until the service group shuts down.
     public func run() async throws {
-        try await application().run()
+        let upkeep = BrokerUpkeep(broker: broker, logger: logger)
+        let application = try application()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await upkeep.run() }
+            group.addTask { try await application.run() }
+            // The application ends first, at a graceful shutdown or in trouble.
+            defer { group.cancelAll() }
+            try await group.next()
+            try await group.next()
+        }
     }
 
     /// The connections for which there are descriptors.

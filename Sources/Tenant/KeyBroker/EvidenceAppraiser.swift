@@ -10,9 +10,11 @@ public struct EvidenceBundle: Sendable {
     public let primaryEvidence: JSONValue
     /// The 64 bytes that the report data must have: a digest of 48 and zeros.
     public let reportData: [UInt8]
-    /// The 32 bytes that the launch must be bound to (HOST_DATA, MRCONFIGID, PCR 8, …): the digest of the init-data; nil
-    /// when there is none, and then the launch must be bound to nothing.
+    /// What the launch must be bound to (HOST_DATA, MRCONFIGID, PCR 8, …): the digest of the init-data by its own
+    /// algorithm; nil when there is none, and then the launch must be bound to nothing.
     public let hostData: [UInt8]?
+    /// The init-data, when they are a document of the protocol.
+    public let initData: InitDataDocument?
     /// Whether the manifest itself asks for a debug guest.
     public let allowsDebugGuest: Bool
     /// The version of the guest that the manifest names; nil when the init-data is no manifest of Testudo's.
@@ -21,6 +23,8 @@ public struct EvidenceBundle: Sendable {
     public let runtimeDataClaims: JSONValue
     /// The measurements of released guests.
     public let references: ReferenceValues
+    /// Hardware that is not trusted though its vendor vouches for it.
+    public var distrust = Distrust.nothing
 }
 
 /// What an appraiser vouches for after every check passed.

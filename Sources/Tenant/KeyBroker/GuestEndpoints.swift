@@ -25,11 +25,11 @@ extension KeyBroker {
             try limits.admitAttest(request.address)
             let accepted = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
+            try await remember(accepted)
             try audit.append(
                 outcome.record(
                     request, allowed: true, check: "attestation", reason: "the evidence was accepted"))
             metrics.count(.attestationSuccesses)
-            try await remember(accepted)
             var response = BrokerResponse.json(["token": .string(accepted.token)])
             response.cookie = Self.setCookie(accepted.cookie, life: max(0, accepted.expires - clock.seconds))
             return response

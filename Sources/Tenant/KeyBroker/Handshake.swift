@@ -2,6 +2,7 @@ import Crypto
 import Envelope
 import Evidence
 import PodManifest
+import Verifier
 import WireFormat
 
 /// The RCAR handshake of the KBS protocol: request, challenge, attestation, response.
@@ -12,6 +13,7 @@ struct Handshake: Sendable {
     let versions: Set<ProtocolVersion>
     let store: BrokerStore
     let released: ReleasedMeasurements
+    let revocations: Revocations
     let policies: ResourcePolicies
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
@@ -65,13 +67,14 @@ struct Handshake: Sendable {
             throw BrokerError(.attestation, check: "nonce", "the nonce is not the one of this session")
         }
         let document = message.initData.map { Array($0.utf8) }
+        let initData = document.flatMap { try? InitDataDocument(parsing: $0) }
         let digest = document.map { Array(SHA256.hash(data: $0)) }
         outcome.manifest = digest.map { Hex.encode($0) } ?? ""
         let bound = try BoundClaims(
             additionalEvidence: message.additionalEvidence ?? "", initDataDigest: outcome.manifest)
         let manifest = document.flatMap { (try? InitData(parsing: $0))?.manifest }
         let wantsDebug = manifest?.debug ?? false
-        let evidence = try await appraise(message, session, digest, manifest)
+        let evidence = try await appraise(message, session, initData?.digest ?? digest, initData, manifest)
         outcome.measurement = evidence.measurement
         outcome.simulated = evidence.simulated
         guard wantsDebug || !evidence.debug else {
@@ -85,6 +88,7 @@ struct Handshake: Sendable {
         let guest = AttestedGuest(
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
+        try revocations.check(guest)
         try await checkStanding(guest, manifest)
         try await store.consume(
             nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)
@@ -117,15 +121,17 @@ struct Handshake: Sendable {
 
     private func appraise(
         _ message: AttestationMessage, _ session: SessionCookie.Challenged, _ digest: [UInt8]?,
-        _ manifest: PodManifest?
+        _ initData: InitDataDocument?, _ manifest: PodManifest?
     ) async throws(BrokerError) -> AppraisedEvidence {
         let bundle = EvidenceBundle(
             technology: session.technology, primaryEvidence: message.primaryEvidence,
             reportData: ReportBinding.rcar(
                 teePublicKey: message.teePublicKey, nonce: session.nonce,
                 additionalEvidence: message.additionalEvidence),
-            hostData: digest, allowsDebugGuest: manifest?.debug ?? false, guestVersion: manifest?.guestVersion,
-            runtimeDataClaims: message.runtimeData(nonce: session.nonce), references: released.values)
+            hostData: digest, initData: initData, allowsDebugGuest: manifest?.debug ?? false,
+            guestVersion: manifest?.guestVersion,
+            runtimeDataClaims: message.runtimeData(nonce: session.nonce), references: released.values,
+            distrust: revocations.snapshot.distrust)
         do {
             return try await appraiser.appraise(bundle)
         } catch {

@@ -27,6 +27,12 @@ public final class KeyBroker: Sendable {
     let audit: AuditLog
     let metrics = BrokerMetrics()
     let clock: BrokerClock
+    let revocations: Revocations
+    let followed = FollowedRevision()
+    /// Whether other replicas may share the store, and so the cookies.
+    let sharesCookies: Bool
+    /// The name of this broker among those that share a store.
+    let replica: String
 
     /// Opens the stores that `configuration` names and checks that all of them fit the root key.
     ///
@@ -36,13 +42,17 @@ public final class KeyBroker: Sendable {
     ///   - policy: What decides on releases for which no administrator set a policy.
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
+    ///   - acceptingRollback: Whether to go on with a store that is older than its counter says, after a restore.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
         policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
-        clock: BrokerClock = .system
+        clock: BrokerClock = .system, acceptingRollback: Bool = false
     ) async throws(BrokerError) {
-        let store = try await configuration.openStore()
+        let store = try await configuration.openStore(acceptingRollback: acceptingRollback)
         self.store = store
+        replica = configuration.replica
+        sharesCookies = configuration.hasReplicas
+        revocations = try await Revocations(store: store)
         self.clock = clock
         self.cookies = cookies
         sessionClaims = SessionClaimsMemory()
@@ -75,7 +85,10 @@ public final class KeyBroker: Sendable {
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            policies: policies, tokens: tokens, appraiser: judge, clock: clock)
+            revocations: revocations, policies: policies, tokens: tokens, appraiser: judge, clock: clock)
+        if sharesCookies { try await shareCookieKeys() }
+        // What was issued after the copy that was put back says nothing any more (R13).
+        if await store.sealed.wasRolledBack { _ = try await tokens.replaceAll() }
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -143,6 +156,7 @@ public final class KeyBroker: Sendable {
 
     /// Tells anybody who knows a digest whether guests with it would be served, and nothing more.
     private func publicStanding(_ digest: String) async throws(BrokerError) -> BrokerResponse {
+        guard (try? SHA256Digest(hex: digest)) != nil else { throw Self.unknownPath }
         let found = try await store.registration(digest)
         let active = found.map { $0.refusal(now: clock.seconds) == nil } ?? false
         return .json(["registered": .bool(active)])

@@ -70,7 +70,7 @@ public struct ReportAppraiser: EvidenceAppraiser {
             appraisal = try await shelf.verifying(
                 .report(raw.evidence),
                 isBound: report.reportData == bundle.reportData
-                    && report.hostData == bundle.hostData ?? [UInt8](repeating: 0, count: 32)
+                    && report.hostData == Self.hostData(bundle.hostData ?? [])
             ) { (files) throws(EvidenceRefusal) in
                 try appraise(try raw.endorsed(by: files), bundle, lists: files.amdRevocationLists)
             }
@@ -91,14 +91,22 @@ public struct ReportAppraiser: EvidenceAppraiser {
             measurement: appraisal.measurement.hex, protections: appraisal.protections, submodule: appraisal.submodule)
     }
 
+    /// HOST_DATA has 32 bytes: longer digests are cut, as the protocol has it.
+    private static func hostData(_ digest: [UInt8]) -> [UInt8] {
+        Array((digest + [UInt8](repeating: 0, count: 32)).prefix(32))
+    }
+
     private func appraise(
         _ raw: RawEvidence, _ bundle: EvidenceBundle, lists: [[UInt8]]
     ) throws(EvidenceRefusal) -> Appraisal {
-        try Appraiser(references: bundle.references, policy: policy).appraise(
+        var requirements = EvidenceRequirements.strict
+        requirements.distrust = bundle.distrust
+        return try Appraiser(requirements: requirements, references: bundle.references, policy: policy).appraise(
             try verifier(lists).verify(raw),
             expecting: Expectations(
-                reportData: bundle.reportData, launch: bundle.hostData.map { .initData(digest: $0) } ?? .unbound,
+                reportData: bundle.reportData,
+                launch: bundle.hostData.map { .initData(digest: Self.hostData($0)) } ?? .unbound,
                 allowsDebugGuest: bundle.allowsDebugGuest, guestVersion: bundle.guestVersion,
-                runtimeDataClaims: bundle.runtimeDataClaims))
+                runtimeDataClaims: bundle.runtimeDataClaims, initDataClaims: bundle.initData?.claims ?? .null))
     }
 }

@@ -5,24 +5,42 @@ import WireFormat
 ///
 /// The longest prefix decides alone. Policies are compiled when they are set or loaded, not when they are asked.
 final class ResourcePolicies: Sendable {
+    private struct Table: Sendable {
+        /// Longest prefixes first.
+        var policies: [PathPolicy]
+        var documents: [String: [UInt8]]
+        var loaded: ContinuousClock.Instant
+    }
+
     private let storage: any PolicyStorage
-    private let table = Mutex<[PathPolicy]?>(nil)
+    private let freshness: Duration
+    private let table = Mutex<Table?>(nil)
 
     private static let countLimit = 256
 
-    init(storage: any PolicyStorage) { self.storage = storage }
+    /// Keeps policies in `storage`; what another replica set there is in force here after `freshness`.
+    init(storage: any PolicyStorage, freshness: Duration = .seconds(10)) {
+        self.storage = storage
+        self.freshness = freshness
+    }
 
     /// All policies, longest prefixes first.
     func all() async throws(BrokerError) -> [PathPolicy] {
-        if let known = table.withLock({ $0 }) { return known }
+        if let known = table.withLock({ $0 }), known.loaded.duration(to: .now) < freshness { return known.policies }
         return try await reload()
     }
 
-    /// Reads the policies from storage again: what another replica set comes into force.
+    /// Reads the policies from storage again; those that did not change are not compiled again.
     @discardableResult
     func reload() async throws(BrokerError) -> [PathPolicy] {
+        let documents = try await storage.load()
+        let known = table.withLock { $0 }
         var policies: [PathPolicy] = []
-        for (id, document) in try await storage.load() {
+        for (id, document) in documents {
+            if known?.documents[id] == document, let same = known?.policies.first(where: { $0.id == id }) {
+                policies.append(same)
+                continue
+            }
             do {
                 policies.append(try PathPolicy(id: id, document: document))
             } catch {
@@ -31,7 +49,7 @@ final class ResourcePolicies: Sendable {
             }
         }
         let sorted = Self.sorted(policies)
-        table.withLock { $0 = sorted }
+        table.withLock { $0 = Table(policies: sorted, documents: documents, loaded: .now) }
         return sorted
     }
 

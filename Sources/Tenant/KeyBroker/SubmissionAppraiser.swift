@@ -46,11 +46,11 @@ public struct SubmissionAppraiser: EvidenceAppraiser {
             tee: bundle.technology, evidence: bundle.primaryEvidence,
             // The handshake's digest has 48 bytes; each technology pads or cuts it as its agents do.
             runtimeData: .structured(bundle.runtimeDataClaims), hash: .sha384,
-            initData: bundle.hostData.map { .digest($0) } ?? .none)
+            initData: bundle.initData.map { .document($0) } ?? bundle.hostData.map { .digest($0) } ?? .none)
         let evaluator = bundle.allowsDebugGuest ? debugging : service
         let result = try await shelf.verifying(submission.endorsed, isBound: submission.isStatedlyBound) {
             (files) throws(EvidenceRefusal) in
-            try evaluator.evaluate(submission, endorsements: files)
+            try evaluator.evaluate(submission, endorsements: files, distrusting: bundle.distrust)
         }
         try Self.checkTrust(result)
         let verified = result.verified

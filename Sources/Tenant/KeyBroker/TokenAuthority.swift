@@ -87,6 +87,15 @@ final class TokenAuthority: Sendable {
         return key.identifier
     }
 
+    /// Lets a new key sign and forgets all others: tokens that they signed end at once.
+    func replaceAll() async throws(BrokerError) -> String {
+        let key = try Self.newKey(algorithm, clock)
+        let form = TokenKeyring(key, since: clock.seconds, lifetime: issuer.keyring.lifetime).sealedForm
+        try await store.replaceSetting(Self.setting, form.canonicalBytes)
+        try restore(form)
+        return key.identifier
+    }
+
     /// Takes in the keys of the store, which another replica may have rotated.
     func reload() async throws(BrokerError) {
         guard let stored = try await store.setting(Self.setting), let form = try? JSONValue.parse(stored) else {

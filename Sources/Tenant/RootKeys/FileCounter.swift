@@ -10,7 +10,9 @@ import WireFormat
 /// file is noticed while the broker runs, and by the store's head (``Checkpoint``) when it starts. Who rolls back both
 /// places together is not noticed. One broker uses the file at a time.
 public final class FileCounter: RollbackCounter {
+    /// Always `file`.
     public let kind = "file"
+    /// A file does not wear out.
     public let wears = false
 
     private let place: Place
@@ -42,10 +44,12 @@ public final class FileCounter: RollbackCounter {
         }
     }
 
+    /// Reads the file; a lower value than before is refused.
     public func value() async throws(RootKeyFailure) -> UInt64 {
         try await Self.run(thread, place.path, timeoutSeconds) { [self] () throws(RootKeyFailure) in try checked() }
     }
 
+    /// Writes the next value, and returns when it is on the disk.
     public func advance() async throws(RootKeyFailure) -> UInt64 {
         try await Self.run(thread, place.path, timeoutSeconds) { [self] () throws(RootKeyFailure) in
             let (next, isFull) = try checked().addingReportingOverflow(1)

@@ -6,6 +6,7 @@ import WireFormat
 ///
 /// Whoever reads the file opens every copy of the store. Use it for trials, or where the disk itself is protected.
 public struct FileRootKey: RootKey {
+    /// Always `file`.
     public let kind = "file"
     private let secret: WrappingSecret
 
@@ -19,10 +20,12 @@ public struct FileRootKey: RootKey {
         try write(SecretBytes(random: WrappingSecret.size), to: path, kind: "file", what: "root key")
     }
 
+    /// Wraps a 32-byte key, bound to `context`.
     public func wrap(_ key: SecretBytes, context: [UInt8]) async throws(RootKeyFailure) -> [UInt8] {
         try secret.wrap(key, context: context, kind: kind)
     }
 
+    /// Opens what ``wrap(_:context:)`` made with the same context.
     public func unwrap(_ wrapped: [UInt8], context: [UInt8]) async throws(RootKeyFailure) -> SecretBytes {
         try secret.unwrap(wrapped, context: context, kind: kind)
     }

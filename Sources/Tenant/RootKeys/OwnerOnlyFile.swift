@@ -103,7 +103,8 @@ struct OwnerOnlyFile {
             guard cause == EEXIST else { throw unwritable(cause) }
             throw failure(.exists, "is not replaced", "it exists already", "move it away first if it is not needed")
         }
-        let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let place = (path as NSString).deletingLastPathComponent
+        let folder = open(place.isEmpty ? "." : place, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw unwritable(errno) }
         defer { close(folder) }
         guard fsync(folder) == 0 else { throw unwritable(errno) }

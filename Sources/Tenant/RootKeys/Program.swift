@@ -100,12 +100,13 @@ struct Program {
         return output.isOverfull || complaint.isOverfull ? .talkative : .late
     }
 
+    /// The program ends with the thread that waits for it, and so with the broker.
     private func spawn(_ descriptors: [Int32]) -> Int32 {
         var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
         var envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup($0) } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         return cl_spawn(
-            path, &argv, &envp, descriptors, Int32(descriptors.count), UInt32.max, UInt32.max, 0, "/")
+            path, &argv, &envp, descriptors, Int32(descriptors.count), UInt32.max, UInt32.max, SIGKILL, "/")
     }
 
     /// Whether a descriptor became ready before the deadline.

@@ -11,7 +11,7 @@ import WireFormat
 /// Transactions that arrive together share a commit, so that many writers wait for one disk.
 public actor SealedStore {
     let backend: any StoreBackend
-    let counter: (any RollbackCounter)?
+    private(set) var counter: (any RollbackCounter)?
     let replica: String
     var keyring: StoreKeyring
     var index = StoreIndex()
@@ -23,6 +23,8 @@ public actor SealedStore {
     var counted: UInt64 = 0
     /// Why the counter does not follow; nil when it does.
     public internal(set) var counterFailure: RootKeyFailure?
+    /// What sees roll-backs of the whole store; nil when nothing does.
+    public nonisolated let counterKind: String?
     /// Whether the store was older than the counter remembers, and was opened all the same.
     public private(set) var wasRolledBack = false
 
@@ -38,11 +40,11 @@ public actor SealedStore {
     ///   - replica: The name of the process among those that share the store; each has its own counter.
     ///   - acceptingRollback: Whether to go on with a store that is older than the counter remembers, after a restore.
     public init(
-        _ backend: any StoreBackend, rootKey: any RootKey, counter: (any RollbackCounter)? = nil,
+        _ backend: any StoreBackend, rootKey: any RootKey, counter: CounterAccess? = nil,
         replica: String = "single", acceptingRollback: Bool = false
     ) async throws(StoreFailure) {
         self.backend = backend
-        self.counter = counter
+        counterKind = counter?.kind
         self.replica = replica
         var isNew = false
         if let keyring = try await Self.storedKeyring(backend, rootKey) {
@@ -51,14 +53,17 @@ public actor SealedStore {
             (self.keyring, isNew) = try await Self.create(backend, rootKey)
         }
         try await rescan()
+        do {
+            self.counter = try await counter?.open(for: keyring, isNew: isNew)
+        } catch {
+            throw StoreFailure(.rootKey, error.description)
+        }
         try await checkCounter(accepting: acceptingRollback, isNew: isNew)
     }
 
     /// The revision of the newest commit that is known here.
     public var revision: UInt64 { index.head?.revision ?? 0 }
 
-    /// What sees roll-backs of the whole store; nil when nothing does.
-    public nonisolated var counterKind: String? { counter?.kind }
 
     /// What the database is.
     public nonisolated var backendKind: String { backend.kind }

@@ -102,6 +102,9 @@ struct StoreKeyring: Sendable {
         return EntrySum(hash(bytes, sums))
     }
 
+    /// The key with which the roll-back counter tells its own values.
+    var counterKey: SecretBytes { SecretBytes(hash("roll-back counter", sums)) }
+
     /// Seals an entry; its name goes in with it, so that a list can say it.
     func seal(_ value: [UInt8], as key: EntryKey, version: UInt64) throws(StoreFailure) -> [UInt8] {
         let name = Array(key.name.utf8)

@@ -21,7 +21,7 @@ def b64url(data):
 
 
 def from_b64url(text):
-    """Decodes base64url without padding; anything else is refused, other spellings of the same bytes too (RFC 7515, 2)."""
+    """Decodes base64url without padding (RFC 7515, 2); other spellings of the same bytes are refused too."""
     data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if b64url(data) != text:
         raise ValueError(f"not base64url without padding: {text[:40]}")
@@ -84,8 +84,8 @@ class TEEKey:
     def decrypt(self, jwe, reserialise=False):
         """Opens a JWE in flattened JSON.
 
-        `reserialise` is how Confidential Containers' guests do it: they read the protected header and write it again, `alg`
-        and `enc` first and the rest by name, and take that for the additional authenticated data.
+        `reserialise` is how Confidential Containers' guests do it: they read the protected header and write it again,
+        `alg` and `enc` first and the rest by name, and take that for the additional authenticated data.
         """
         if not set(jwe) <= {"protected", "encrypted_key", "aad", "iv", "ciphertext", "tag"}:
             raise ValueError(f"members that the clients do not know: {sorted(jwe)}")

@@ -1,7 +1,8 @@
 """A client of the key broker protocol (RCAR, version 0.4.0), written from its description and from RFCs alone.
 
-Nothing here was taken from the broker: the sections are those of its description of trustee's protocol; RFC 6265 (cookies),
-RFC 7515 to 7518, RFC 8785. Where clients in the field are strict (they refuse members they do not know, or demand some), this one is too.
+Nothing here was taken from the broker: the sections are those of its description of trustee's protocol; RFC 6265
+(cookies), RFC 7515 to 7518, RFC 8785. Where clients in the field are strict (they refuse members they do not know, or
+demand some), this one is too.
 """
 
 import base64
@@ -56,7 +57,7 @@ class Reply:
             raise ProtocolViolation(f"status {self.status} with an error without type and detail: {document}")
         if not document["type"].startswith(ERRORS):
             raise ProtocolViolation(f"an error of type {document['type']}")
-        return document["type"][len(ERRORS):], document["detail"]
+        return document["type"][len(ERRORS) :], document["detail"]
 
 
 class Connection:
@@ -175,8 +176,11 @@ class Guest:
         """The message of POST /attest; `options` change what the processor signs or what is sent."""
         report_data = jose.runtime_data_digest(self.runtime_data(additional))
         evidence = self.processor.evidence(
-            options.get("report_data", report_data), options.get("host_data", self.digest),
-            measurement=self.measurement, policy=self.policy, tamper=options.get("tamper"),
+            options.get("report_data", report_data),
+            options.get("host_data", self.digest),
+            measurement=self.measurement,
+            policy=self.policy,
+            tamper=options.get("tamper"),
         )
         return {
             "init-data": {"format": "toml", "body": self.init_data},

@@ -25,20 +25,29 @@ def bound(guest, key, **changes):
     """What a Testudo guest binds into its evidence beside nonce and key."""
     info = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     members = {
-        "binding": "launch", "epoch": 0, "instance": uuid.uuid4().hex, "manifest": guest.digest.hex(),
-        "tlsKey": hashlib.sha256(info).hexdigest(), "logKey": hashlib.sha256(b"a log").hexdigest(), **changes,
+        "binding": "launch",
+        "epoch": 0,
+        "instance": uuid.uuid4().hex,
+        "manifest": guest.digest.hex(),
+        "tlsKey": hashlib.sha256(info).hexdigest(),
+        "logKey": hashlib.sha256(b"a log").hexdigest(),
+        **changes,
     }
     return jose.canonical({"testudo": members})
 
 
 def request(key, *names):
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+    builder = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    )
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
     signed = builder.sign(key, hashes.SHA256())
     return {"csr": base64.b64encode(signed.public_bytes(serialization.Encoding.DER)).decode()}
 
 
-@case("an attested guest gets a certificate of an hour for its key and its names, under the root that anybody can fetch")
+@case(
+    "an attested guest gets a certificate of an hour for its key and its names, under the root that anybody can fetch"
+)
 def certificate(world):
     guest = world.guest()
     key = ec.generate_private_key(ec.SECP256R1())
@@ -99,7 +108,12 @@ def manifests(world):
 def releases(world):
     value = {"technology": "soft-snp", "measurement": "cd" * 48, "vcpus": 1, "debug": False}
     document = {"version": "9.9.9-interop", "values": [value]}
-    expect(world.admin.call("PUT", "testudo/reference-values", world.broker.signed(document).encode()).json() == {"values": 1}, "")
+    expect(
+        world.admin.call("PUT", "testudo/reference-values", world.broker.signed(document).encode()).json() == {
+            "values": 1
+        },
+        "",
+    )
     listed = world.admin.call("GET", "testudo/reference-values").json()
     expect("9.9.9-interop" in [entry["version"] for entry in listed], f"{listed}")
     names = world.admin.call("GET", "reference-value").json()
@@ -137,6 +151,53 @@ def keys(world):
     expect(guest.resource(f"{place}/one", bearer=guest.token) == b"secret", "a token of before")
     guest.handshake()
     expect(jose.read_jwt(guest.token)[0]["kid"] == new, "new tokens have the new key")
+
+
+@case("policies for prefixes are set, listed, shown and taken away, and decide below their prefix alone")
+def path_policies(world):
+    guest, place = world.guest(), world.place()
+    name, prefix = uuid.uuid4().hex, place
+    world.admin.set_resource(f"{place}/one", b"secret")
+    guest.handshake()
+    policies = "testudo/resource-policies"
+    text = 'package policy\nimport rego.v1\ndefault allow := false\nallow if data["resource-path"][2] == "one"\n'
+    body = {"policy": jose.b64url(text.encode()), "prefix": prefix}
+    refused(lambda: guest.resource(f"{place}/one"), 403, names={"PolicyDeny"})
+    try:
+        expect(world.admin.call("PUT", f"{policies}/{name}", body).body == b"", "the reply to a policy is empty")
+        expect(guest.resource(f"{place}/one") == b"secret", "the policy allows what no registration names")
+        refused(lambda: guest.resource(f"{place}/two"), 403, names={"PolicyDeny"})
+        refused(lambda: guest.resource(f"{world.place()}/one"), 403, names={"PolicyDeny"})
+        listed = {entry["id"]: entry for entry in world.admin.call("GET", policies).json()}
+        expect(listed[name]["prefix"] == prefix and listed[name]["registration"] == "needed", f"{listed}")
+        expect(listed[name]["sha384"] == hashlib.sha384(text.encode()).hexdigest(), "digest")
+        expect(name in world.admin.call("GET", "resource-policy").json(), "the names of all policies")
+        expect(world.admin.call("GET", f"{policies}/{name}").body == text.encode(), "the text")
+        refused(lambda: world.admin.call("PUT", f"{policies}/other", body), 409)
+        for changes in ({"prefix": ""}, {"prefix": "a//b"}, {"registration": "maybe"}, {"policy": "!"}, {"more": 1}):
+            refused(lambda: world.admin.call("PUT", f"{policies}/{name}", dict(body, **changes)), 400)
+        world.admin.call("DELETE", f"testudo/manifests/{guest.digest.hex()}")
+        refused(lambda: guest.resource(f"{place}/one"), 403, names={"PolicyDeny"})
+    finally:
+        world.admin.call("DELETE", f"{policies}/{name}")
+    for method in ("GET", "DELETE"):
+        refused(lambda: world.admin.call(method, f"{policies}/{name}"), 404)
+
+
+@case("explaining tells which check keeps a token from a resource")
+def explain(world):
+    path = world.place() + "/one"
+    world.admin.set_resource(path, b"secret")
+    guest = world.guest(path)
+    guest.handshake()
+    answer = world.admin.call("POST", "testudo/explain", {"token": guest.token, "resource": path}).json()
+    expect(answer["allowed"] and all(entry["allowed"] for entry in answer["decisions"]), f"{answer}")
+    for question in ({"token": guest.token + "x", "resource": path}, {"token": guest.token, "resource": path + "x"},
+                     {"claims": {}, "resource": path}):
+        answer = world.admin.call("POST", "testudo/explain", question).json()
+        expect(not answer["allowed"] and not answer["decisions"][-1]["allowed"], f"{answer}")
+    for question in (b"", {"resource": path}, {"token": "", "claims": {}, "resource": path}, {"token": "", "resource": "x"}):
+        refused(lambda: world.admin.call("POST", "testudo/explain", question), 400, names={"SerdeError"})
 
 
 @case("the log of decisions is read by time and number, one JSON object a line, and has what was decided here")
@@ -238,10 +299,10 @@ def authorities(world):
         return found
 
     expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is None, "before")
-    revoked = world.admin.call("POST", f"testudo/revocations/{namespace}", {"serial": serial, "reason": "key-compromise"}).json()
+    revoked = world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial, "reason": "key-compromise"}).json()
     expect(revoked == {"revoked": 1}, f"{revoked}")
     expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is not None, "after")
-    refused(lambda: world.admin.call("POST", f"testudo/revocations/{namespace}", {"serial": serial}), 404)
+    refused(lambda: world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial}), 404)
     expect(anybody.send("GET", f"{PREFIX}/testudo/crl/{namespace}/simulated/9").status == 404, "another version")
 
 
@@ -271,7 +332,12 @@ def credentials(world):
         if not allowed:
             continue
         count += 1
-        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Cookie": f"{kbs.COOKIE}={'0' * 32}"}):
+        for headers in (
+            {},
+            {"Authorization": "Bearer x"},
+            {"Authorization": "Basic eDp4"},
+            {"Cookie": f"{kbs.COOKIE}={'0' * 32}"},
+        ):
             refusal = Refused(connection.send(method, path, body, headers))
             expect(refusal.status in (401, 403), f"{method} {path} with {headers}: {refusal}")
     expect(count > 15, f"only {count} calls need credentials")
@@ -287,8 +353,12 @@ def methods(world):
         for method in ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"):
             reply = connection.send(method, path)
             if method in there:
-                expect(reply.status == 200 or reply.problem()[1] != "there is nothing under this path" or path.endswith("/x"),
-                       f"{method} {path}: {reply.status}")
+                expect(
+                    reply.status == 200
+                    or reply.problem()[1] != "there is nothing under this path"
+                    or path.endswith("/x"),
+                    f"{method} {path}: {reply.status}",
+                )
                 expect(reply.status not in (405, 501), f"{method} {path}: {reply.status}")
             else:
                 expect(reply.status == 405, f"{method} {path}: {reply.status}")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Plays the cases against a broker that it starts: run.py [--record FILE] PROGRAM [CASE...]; run.py --list.
 
-Each case is one line of JSON: its name, `passed`, `skipped` or `failed`, and why. With --record the lines go to the file, with
-each exchange between client and broker. It needs python3-cryptography, nothing else.
+Each case is one line of JSON: its name, `passed`, `skipped` or `failed`, and why. With --record the lines go to the
+file, with each exchange between client and broker. It needs python3-cryptography, nothing else.
 """
 
 import argparse
@@ -13,9 +13,14 @@ import traceback
 
 sys.dont_write_bytecode = True
 
+# Cases are known once their file was imported, and played in this order.
+import handshake_cases  # noqa: E402, F401
+import binding_cases  # noqa: E402, F401
+import resource_cases  # noqa: E402, F401
+import admin_cases  # noqa: E402, F401
+import own_cases  # noqa: E402, F401
 import cases  # noqa: E402
 import kbs  # noqa: E402
-import own_cases  # noqa: E402, F401
 import softsnp  # noqa: E402
 from broker import Broker  # noqa: E402
 
@@ -41,7 +46,9 @@ class Recording:
 
         headers = {name.lower(): value for name, value in reply.headers.items()}
         sent, got = text(body), text(reply.body)
-        self.write(exchange=self.case, method=method, path=path, sent=sent, status=reply.status, headers=headers, got=got)
+        self.write(
+            exchange=self.case, method=method, path=path, sent=sent, status=reply.status, headers=headers, got=got
+        )
 
     def play(self, world, name):
         self.case = name
@@ -62,7 +69,9 @@ class Recording:
 def main():
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print the cases' names")
-    parser.add_argument("--record", metavar="FILE", help="where outcomes and exchanges go; failed cases are no error then")
+    parser.add_argument(
+        "--record", metavar="FILE", help="where outcomes and exchanges go; failed cases are no error then"
+    )
     parser.add_argument("program", nargs="?", help="testudo-keybroker")
     parser.add_argument("names", nargs="*", metavar="CASE")
     arguments = parser.parse_args()

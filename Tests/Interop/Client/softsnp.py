@@ -1,7 +1,9 @@
-"""A security processor in software, as `testudo-softtee` is one: AMD's chain of certificates and reports, with own keys.
+"""A security processor in software, as `testudo-softtee` is one: AMD's chain of certificates and reports, with own
+keys.
 
-The layouts are AMD's (publication 56860, ATTESTATION_REPORT; VCEK specification 57230); the JSON is what clients of the key
-broker protocol send for `snp`. The technology is named `soft-snp`: a broker accepts its root where the fingerprint is pinned.
+The layouts are AMD's (publication 56860, ATTESTATION_REPORT; VCEK specification 57230); the JSON is what clients of
+the key broker protocol send for `snp`. The technology is named `soft-snp`: a broker accepts its root where the
+fingerprint is pinned.
 """
 
 import datetime
@@ -67,7 +69,13 @@ def certificate(subject, issuer, serial, public, issuer_key, extensions):
     validity = sequence(time(now - datetime.timedelta(hours=1)), time(now + datetime.timedelta(days=30)))
     info = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     body = sequence(
-        der(0xA0, integer(2)), integer(serial), pss_algorithm(), name(issuer), validity, name(subject), info,
+        der(0xA0, integer(2)),
+        integer(serial),
+        pss_algorithm(),
+        name(issuer),
+        validity,
+        name(subject),
+        info,
         der(0xA3, sequence(*extensions)),
     )
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
@@ -115,12 +123,31 @@ class SoftProcessor:
         levels = dict(LEVELS, fmc=None)
         version = {"major": 1, "minor": 55, "build": 21}
         report = {
-            "version": 3, "guest_svn": 0, "policy": policy, "family_id": [0] * 16, "image_id": [0] * 16, "vmpl": 0,
-            "sig_algo": 1, "current_tcb": levels, "plat_info": 0, "key_info": 0, "report_data": list(report_data),
-            "measurement": list(measurement), "host_data": list(host_data), "id_key_digest": [0] * 48,
-            "author_key_digest": [0] * 48, "report_id": list(identity), "report_id_ma": [0xFF] * 32,
-            "reported_tcb": levels, "cpuid_fam_id": 0x19, "cpuid_mod_id": 0x01, "cpuid_step": 0x01,
-            "chip_id": list(CHIP), "committed_tcb": levels, "current": version, "committed": version,
+            "version": 3,
+            "guest_svn": 0,
+            "policy": policy,
+            "family_id": [0] * 16,
+            "image_id": [0] * 16,
+            "vmpl": 0,
+            "sig_algo": 1,
+            "current_tcb": levels,
+            "plat_info": 0,
+            "key_info": 0,
+            "report_data": list(report_data),
+            "measurement": list(measurement),
+            "host_data": list(host_data),
+            "id_key_digest": [0] * 48,
+            "author_key_digest": [0] * 48,
+            "report_id": list(identity),
+            "report_id_ma": [0xFF] * 32,
+            "reported_tcb": levels,
+            "cpuid_fam_id": 0x19,
+            "cpuid_mod_id": 0x01,
+            "cpuid_step": 0x01,
+            "chip_id": list(CHIP),
+            "committed_tcb": levels,
+            "current": version,
+            "committed": version,
             "launch_tcb": levels,
             "signature": {"r": list(r.to_bytes(72, "little")), "s": list(s.to_bytes(72, "little"))},
         }

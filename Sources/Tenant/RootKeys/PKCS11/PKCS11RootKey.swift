@@ -9,6 +9,7 @@ import WireFormat
 /// opened again once, with one login; a PIN that the token refused is never tried again (``PINFile``). The module's
 /// calls have a thread of their own: a token that hangs makes operations fail after their time, and nothing else.
 public final class PKCS11RootKey: RootKey {
+    /// Always `pkcs11`.
     public let kind = "pkcs11"
 
     private let settings: PKCS11Settings
@@ -34,6 +35,7 @@ public final class PKCS11RootKey: RootKey {
         }
     }
 
+    /// Has the token wrap a 32-byte key, bound to `context`.
     public func wrap(_ key: SecretBytes, context: [UInt8]) async throws(RootKeyFailure) -> [UInt8] {
         try WrappedKey.checkLengths(key: key.count, context: context, kind: kind)
         let nonce = SecretBytes(random: WrappedKey.nonceBytes).copyBytes()
@@ -49,6 +51,7 @@ public final class PKCS11RootKey: RootKey {
         return WrappedKey(id: id, nonce: nonce, sealed: sealed.copyBytes()).bytes
     }
 
+    /// Has the token open what ``wrap(_:context:)`` made with the same context.
     public func unwrap(_ wrapped: [UInt8], context: [UInt8]) async throws(RootKeyFailure) -> SecretBytes {
         try WrappedKey.checkContext(context, kind: kind)
         let wrapped = try WrappedKey(wrapped, kind: kind)

@@ -9,7 +9,9 @@ import WireFormat
 ///
 /// Anyone who may use the TPM can step the counter too. The store then looks rolled back, and stays shut.
 public final class TPMCounter: RollbackCounter {
+    /// Always `tpm`.
     public let kind = "tpm"
+    /// The memory of a TPM wears out.
     public let wears = true
 
     private let settings: TPMSettings
@@ -39,12 +41,14 @@ public final class TPMCounter: RollbackCounter {
         try made.write(to: path)
     }
 
+    /// Asks the TPM.
     public func value() async throws(RootKeyFailure) -> UInt64 {
         try await thread.run(on: settings) { [file] commands throws(RootKeyFailure) in
             try commands.counter(file, steps: false)
         }
     }
 
+    /// Has the TPM add one.
     public func advance() async throws(RootKeyFailure) -> UInt64 {
         try await thread.run(on: settings) { [file] commands throws(RootKeyFailure) in
             try commands.counter(file, steps: true)

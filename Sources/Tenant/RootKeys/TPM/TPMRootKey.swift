@@ -11,6 +11,7 @@ import WireFormat
 /// A recovery file, made with the key and kept elsewhere, is the only way to go on after a lost TPM or an update of
 /// what the PCRs measure.
 public struct TPMRootKey: RootKey {
+    /// Always `tpm`.
     public let kind = "tpm"
     private let secret: WrappingSecret
 
@@ -76,10 +77,12 @@ public struct TPMRootKey: RootKey {
         try sealed.write(to: path, replacing: exists)
     }
 
+    /// Wraps a 32-byte key in the broker's memory, bound to `context`.
     public func wrap(_ key: SecretBytes, context: [UInt8]) async throws(RootKeyFailure) -> [UInt8] {
         try secret.wrap(key, context: context, kind: kind)
     }
 
+    /// Opens what ``wrap(_:context:)`` made with the same context.
     public func unwrap(_ wrapped: [UInt8], context: [UInt8]) async throws(RootKeyFailure) -> SecretBytes {
         try secret.unwrap(wrapped, context: context, kind: kind)
     }

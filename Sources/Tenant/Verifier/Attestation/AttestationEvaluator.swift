@@ -84,10 +84,11 @@ public final class AttestationEvaluator: Sendable {
         return builtIn
     }
 
-    private func verifier(_ endorsements: EndorsementFiles?) -> SubmissionVerifier {
-        guard let endorsements else { return verifier }
+    private func verifier(_ endorsements: EndorsementFiles?, _ distrust: Distrust?) -> SubmissionVerifier {
+        guard endorsements != nil || distrust != nil else { return verifier }
         var settings = verifier.settings
-        settings.endorsements = endorsements
+        if let endorsements { settings.endorsements = endorsements }
+        if let distrust { settings.distrust = distrust }
         return SubmissionVerifier(settings)
     }
 
@@ -97,10 +98,12 @@ public final class AttestationEvaluator: Sendable {
     ///   - submission: The evidence.
     ///   - policy: The policy's name; empty for the default.
     ///   - endorsements: What is at hand for this evidence; nil for what the settings have.
+    ///   - distrust: What is not trusted in place of what the settings distrust; nil for the latter.
     public func evaluate(
-        _ submission: Submission, policy: String = "", endorsements: EndorsementFiles? = nil
+        _ submission: Submission, policy: String = "", endorsements: EndorsementFiles? = nil,
+        distrusting distrust: Distrust? = nil
     ) throws(EvidenceRefusal) -> AttestationResult {
-        let verified = try verifier(endorsements).verify(submission)
+        let verified = try verifier(endorsements, distrust).verify(submission)
         let identifier = policy.isEmpty ? DefaultPolicy.identifier : policy
         do throws(WireError) {
             return try AttestationResult(

@@ -144,7 +144,7 @@ struct AuthorityRevoke: AsyncParsableCommand {
             if let value { members[name] = .string(value) }
         }
         let answer = try await admin.json(
-            "POST", "/kbs/v0/testudo/revocations/\(authority.namespace)", .object(members))
+            "POST", "/kbs/v0/testudo/leaves/\(authority.namespace)", .object(members))
         common.show(answer, text: "\(answer["revoked"]?.integerValue ?? 0) certificates revoked")
     }
 }

@@ -1,0 +1,138 @@
+import AuditTrail
+import Envelope
+import Foundation
+import Logging
+import SealedStorage
+import ServiceLifecycle
+import WireFormat
+
+/// What the broker does beside answering: it takes in what other replicas changed, forgets old nonces and notes the end of
+/// the audit log in the store.
+///
+/// What is withdrawn at one replica holds at all of them within ``period`` (rule R15 asks for 60 s).
+struct BrokerUpkeep: Service {
+    let broker: KeyBroker
+    let logger: Logger
+
+    /// How often the store is looked at.
+    static let period: Duration = .seconds(5)
+    /// How many rounds there are between two sweeps of nonces.
+    private static let roundsBetweenSweeps = 12
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var round = 0
+            var trouble: String?
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.period)
+                guard !Task.isCancelled else { break }
+                round += 1
+                do throws(BrokerError) {
+                    try await broker.followReplicas()
+                    try await broker.noteAuditHead()
+                    if round % Self.roundsBetweenSweeps == 0 {
+                        try await broker.store.sweepNonces(now: broker.clock.seconds)
+                    }
+                    if trouble != nil { logger.info("the store answers again") }
+                    trouble = nil
+                } catch {
+                    // Once for each kind of trouble, not every five seconds.
+                    if trouble != error.auditedReason { logger.warning("upkeep: \(error.auditedReason)") }
+                    trouble = error.auditedReason
+                }
+            }
+        }
+        try? await broker.noteAuditHead()
+    }
+}
+
+extension KeyBroker {
+    /// Takes in what changed in the store: reference values, policies, keys and revocations.
+    func followReplicas() async throws(BrokerError) {
+        do {
+            try await store.sealed.refresh()
+        } catch {
+            throw BrokerError(error)
+        }
+        let revision = await store.sealed.revision
+        guard followed.advance(to: revision) else { return }
+        try await revocations.reload()
+        try await named.reload()
+        try await policies.reload()
+        try await tokens.reload()
+        if sharesCookies { try await shareCookieKeys() }
+    }
+
+    /// Takes the cookie keys that all replicas have, and makes new ones when they are an hour old.
+    func shareCookieKeys() async throws(BrokerError) {
+        let key = EntryFamily.setting["cookie-keys"]
+        let now = clock.seconds
+        let keys = try await store.transact([key]) { (transaction) throws(BrokerError) in
+            let known = try transaction.entry(key).map { (entry) throws(BrokerError) in
+                try StoredCookieKeys(stored: entry.value)
+            }
+            if let known, now - known.since < StoredCookieKeys.life { return known }
+            let next = StoredCookieKeys(current: SecretBytes(random: 32), previous: known?.current, since: now)
+            transaction.put(key, next.bytes)
+            return next
+        }
+        try cookies.replace(current: keys.current, previous: keys.previous)
+    }
+
+    /// Notes the last line of the audit log in the store, which whoever has the log's file cannot change.
+    func noteAuditHead() async throws(BrokerError) {
+        guard let head = audit.head else { return }
+        let key = EntryFamily.setting["audit-head/\(replica)"]
+        try await store.transact([key]) { (transaction) throws(BrokerError) in
+            let text = Array(head.text.utf8)
+            if try transaction.entry(key)?.value != text { transaction.put(key, text) }
+        }
+    }
+
+    /// The last line that was noted for each replica's log.
+    func auditHeads() async throws(BrokerError) -> JSONValue {
+        var heads: [String: JSONValue] = [:]
+        for entry in try await store.list(.setting) where entry.name.hasPrefix("audit-head/") {
+            heads[String(entry.name.dropFirst("audit-head/".count))] = .string(
+                String(decoding: entry.value, as: UTF8.self))
+        }
+        return .object(heads)
+    }
+}
+
+/// The keys of session cookies that replicas share.
+struct StoredCookieKeys: Sendable {
+    var current: SecretBytes
+    var previous: SecretBytes?
+    /// When the current one was made, in seconds since 1970.
+    var since: Int64
+
+    /// How long a key seals, in seconds.
+    static let life: Int64 = 3600
+
+    init(current: SecretBytes, previous: SecretBytes?, since: Int64) {
+        self.current = current
+        self.previous = previous
+        self.since = since
+    }
+
+    init(stored bytes: [UInt8]) throws(BrokerError) {
+        do {
+            var reader = ByteReader(bytes)
+            since = Int64(bitPattern: try reader.u64BE("since"))
+            current = SecretBytes(try reader.bytes(32, "current"))
+            previous = reader.remaining > 0 ? SecretBytes(try reader.bytes(32, "previous")) : nil
+            try reader.finish()
+        } catch {
+            throw BrokerError(.failed, check: "storage", "the stored cookie keys cannot be read")
+        }
+    }
+
+    var bytes: [UInt8] {
+        var writer = ByteWriter()
+        writer.u64BE(UInt64(bitPattern: since))
+        writer.append(current.copyBytes())
+        if let previous { writer.append(previous.copyBytes()) }
+        return writer.bytes
+    }
+}

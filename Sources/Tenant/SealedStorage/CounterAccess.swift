@@ -1,0 +1,50 @@
+import Envelope
+import RootKeys
+
+/// How the store gets at its roll-back counter, which may need a key of the store to tell its own values.
+public struct CounterAccess: Sendable {
+    /// What the readiness page and errors call the counter.
+    public let kind: String
+    private let opening: @Sendable (SecretBytes) async throws(RootKeyFailure) -> any RollbackCounter
+    private let creating: @Sendable (SecretBytes) async throws(RootKeyFailure) -> Void
+
+    /// Describes a counter.
+    ///
+    /// - Parameters:
+    ///   - kind: Its name.
+    ///   - open: Opens it with the store's key for it.
+    ///   - create: Makes it for a new store.
+    public init(
+        kind: String, open: @escaping @Sendable (SecretBytes) async throws(RootKeyFailure) -> any RollbackCounter,
+        create: @escaping @Sendable (SecretBytes) async throws(RootKeyFailure) -> Void = { _ in }
+    ) {
+        self.kind = kind
+        opening = open
+        creating = create
+    }
+
+    /// A counter of a configuration.
+    public init(_ configuration: CounterConfiguration) {
+        let kind =
+            switch configuration {
+            case .file: "file"
+            case .tpm: "tpm"
+            }
+        self.init(
+            kind: kind, open: { (key) throws(RootKeyFailure) in try await configuration.open(key: key) },
+            create: { (key) throws(RootKeyFailure) in try await configuration.create(key: key) })
+    }
+
+    func open(for keyring: StoreKeyring, isNew: Bool) async throws(RootKeyFailure) -> any RollbackCounter {
+        let key = keyring.counterKey
+        if isNew {
+            do {
+                try await creating(key)
+            } catch {
+                // One that was made for this store before, or by another replica.
+                guard error.code == .exists else { throw error }
+            }
+        }
+        return try await opening(key)
+    }
+}

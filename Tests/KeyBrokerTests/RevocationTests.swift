@@ -1,0 +1,115 @@
+import Envelope
+import SealedStorage
+import Testing
+import WireFormat
+
+@testable import KeyBroker
+
+/// What an administrator trusts no more ends at once, and at every replica with its next look at the store.
+@Suite("Revocation")
+struct RevocationTests {
+    private func read(_ bench: BrokerBench, _ cookie: String) async -> Int {
+        await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie).status
+    }
+
+    @Test(arguments: ["instance", "measurement"])
+    func `a revoked guest gets nothing with what it has, and attests no more`(kind: String) async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let (cookie, token) = try await bench.attest(guest)
+        #expect(await read(bench, cookie) == 200)
+        let value = kind == "instance" ? guest.instance : BrokerBench.measurement
+        let path = "testudo/revocations/\(kind)/\(value)"
+        #expect(try await bench.administer("PUT", path, Array(#"{"reason":"stolen"}"#.utf8)).status == 200)
+        try expectRefusal(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie), 403, "PolicyDeny")
+        #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token).status == 403)
+        let session = try await bench.challenge(guest.technology)
+        let again = await bench.send(
+            "POST", "kbs/v0/attest", body: guest.attestation(session.nonce).canonicalBytes, cookie: session.cookie)
+        try expectRefusal(again, 403, "PolicyDeny")
+        let listed = try JSONValue.parse(try await bench.administer("GET", "testudo/revocations").body)
+        #expect(listed.arrayValue?.first?["reason"] == "stolen" && listed.arrayValue?.first?["by"] == "tester")
+        #expect(try await bench.administer("DELETE", path).status == 200)
+        #expect(try await bench.administer("DELETE", path).status == 404)
+        #expect(await read(bench, cookie) == 200)
+    }
+
+    @Test func `a revoked product line ends sessions and tokens of hardware, whose guests attest again`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let (cookie, token) = try await bench.attest(guest)
+        #expect(try await bench.administer("PUT", "testudo/revocations/line/milan").status == 200)
+        for response in [
+            await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie),
+            await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token),
+        ] { try expectRefusal(response, 401, "TokenVerifierError") }
+        #expect(bench.broker.revocations.snapshot.distrust.productLines.count == 1)
+        bench.time.advance(1)
+        let (later, _) = try await bench.attest(guest)
+        #expect(await read(bench, later) == 200)
+    }
+
+    @Test func `another replica follows`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        let other = try await KeyBroker(
+            configuration: configuration, appraiser: FakeAppraiser(), cookies: bench.broker.cookies,
+            clock: bench.time.clock)
+        let (cookie, _) = try await bench.attest(guest)
+        func readElsewhere() async -> Int {
+            var request = BrokerRequest(method: "GET", path: ["kbs", "v0", "resource", "default", "key", "one"])
+            request.cookie = "kbs-session-id=\(cookie)"
+            return await other.respond(to: request).status
+        }
+        #expect(await readElsewhere() == 200)
+        #expect(try await bench.administer("PUT", "testudo/revocations/instance/\(guest.instance)").status == 200)
+        try await other.followReplicas()
+        #expect(await readElsewhere() == 403)
+        // The same for a release that is withdrawn: reference values are in memory too.
+        #expect(try await bench.administer("DELETE", "testudo/revocations/instance/\(guest.instance)").status == 200)
+        #expect(try await bench.administer("DELETE", "testudo/reference-values/0.1.0").status == 200)
+        try await other.followReplicas()
+        #expect(await readElsewhere() == 403)
+    }
+
+    @Test(arguments: [
+        "line/rome", "line/zz", "root/00", "chip/", "instance/00", "measurement/0011", "other/00",
+        "instance/\(String(repeating: "g", count: 32))",
+    ])
+    func `what cannot be meant is refused`(path: String) async throws {
+        let bench = try await BrokerBench()
+        let status = try await bench.administer("PUT", "testudo/revocations/\(path)").status
+        #expect(status == 400 || status == 404)
+    }
+
+    @Test func `consumed nonces are forgotten after an hour, not before`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        _ = try await bench.attest(guest)
+        let store = bench.broker.store
+        let family = EntryFamily.nonces(minute: bench.time.now / 60)
+        #expect(await store.sealed.count(family) == 1)
+        bench.time.advance(3000)
+        try await store.sweepNonces(now: bench.time.now)
+        #expect(await store.sealed.count(family) == 1)
+        bench.time.advance(700)
+        try await store.sweepNonces(now: bench.time.now)
+        #expect(await store.sealed.count(family) == 0)
+    }
+
+    @Test func `the end of the audit log is noted in the store`() async throws {
+        let bench = try await BrokerBench()
+        let heads = try JSONValue.parse(try await bench.administer("GET", "testudo/audit/head").body)
+        #expect(
+            heads["single"]?.stringValue
+                == bench.broker.audit.head.map { "\($0.sequence - 1):" }.map { prefix in
+                    heads["single"]?.stringValue?.hasPrefix(prefix) == true
+                        ? heads["single"]?.stringValue ?? "" : prefix
+                })
+    }
+}
