@@ -96,6 +96,10 @@ let tenant: [Target] = [
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
     library(
         "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509]),
+    .target(
+        name: "EtcdStorage",
+        dependencies: ["WireFormat", "Envelope", "SealedStorage", grpcCore, grpcProtobuf, grpcTransport, protobuf],
+        path: "Sources/Tenant/EtcdStorage", exclude: ["Protocol"], swiftSettings: strict),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
     library(
@@ -103,12 +107,12 @@ let tenant: [Target] = [
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources",
             "RootKeys",
-            "SealedStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
+            "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
             hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
-    // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
+    // Serves gRPC; nothing in the broker or the guest stands on it.
     .target(
         name: "AttestationService",
         dependencies: [
@@ -181,6 +185,10 @@ let suites: [Target] = [
         name: "rego-differential", dependencies: ["Rego"], path: "Tests/RegoDifferential", exclude: ["Comparison"],
         swiftSettings: strict),
     .executableTarget(
+        name: "store-worker",
+        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat", "Envelope", arguments],
+        path: "Tests/StoreWorker", swiftSettings: strict),
+    .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
     .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
     .executableTarget(
@@ -215,7 +223,9 @@ let suites: [Target] = [
             nioHTTP1, nioSSL,
         ]),
     tests("AuditTrailTests", ["AuditTrail", "WireFormat"]),
-    tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
+    tests(
+        "SealedStorageTests",
+        ["SealedStorage", "EtcdStorage", "store-worker", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "EndorsementSourcesTests",

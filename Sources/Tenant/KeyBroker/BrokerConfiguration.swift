@@ -12,8 +12,10 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var host: String
     /// The port; 0 lets the system choose.
     public var port: Int
-    /// The SQLite file.
+    /// The SQLite file; empty where ``etcd`` has the store.
     public var database: String
+    /// The cluster that has the store; nil for a SQLite file.
+    public var etcd: EtcdSettings?
     /// The root key: a file of 64 hexadecimal digits, a TPM or a PKCS #11 token.
     public var rootKey: RootKeyConfiguration
     /// What notices that the whole store was put back; nil for nothing.
@@ -75,7 +77,11 @@ public struct BrokerConfiguration: Sendable, Equatable {
         func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
         var fields = try JSONFields(try JSONValue.parse(bytes), path: "")
         (host, port) = try Self.address(try fields.string("listen"))
-        database = absolute(try fields.string("database"))
+        database = try fields.optionalString("database").map(absolute) ?? ""
+        if var members = try fields.optionalFields("etcd") { etcd = try EtcdSettings(&members, absolute) }
+        guard database.isEmpty != (etcd == nil) else {
+            throw fields.refusal("database", "either database, a SQLite file, or etcd must be there")
+        }
         rootKey = try RootKeyConfiguration(try fields.value("rootKey"), absolute: absolute)
         counter = try fields.optionalValue("rollbackCounter").map { (value) throws(WireError) in
             try CounterConfiguration(value, absolute: absolute)
