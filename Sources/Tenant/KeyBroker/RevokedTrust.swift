@@ -200,6 +200,7 @@ extension KeyBroker {
                 throw BrokerError(.malformed, check: "revocation", "\(error.field): \(error.reason)")
             }
             try await revocations.add(revocation)
+            if revocation.kind == .instance { try await revokeLeaves(ofInstance: revocation.value) }
             return .json(revocation.json)
         case .reinstate:
             guard try await revocations.remove(values[0], values[1]) else {
