@@ -213,6 +213,20 @@ struct KeyManagementEndpointTests {
         #expect(try json(revoked) == ["revoked": 1])
         try expectRefusal(
             await bench.send("POST", "kbs/v0/testudo/certificate", body: body, bearer: token), 403, "PolicyDeny")
+        // A guest that the broker serves no more at all.
+        let other = FakeGuest(instance: String(repeating: "02", count: 16), tls: guest.tls)
+        let (_, second) = try await bench.attest(other)
+        let issued = await bench.send("POST", "kbs/v0/testudo/certificate", body: body, bearer: second)
+        try #require(issued.status == 200)
+        let last = try Certificate(
+            pemEncoded: try #require(
+                try json(issued)["certificate"]?.stringValue?.split(separator: "-----END CERTIFICATE-----").first.map {
+                    "\($0)-----END CERTIFICATE-----\n"
+                }))
+        let banned = try await bench.administer("PUT", "testudo/revocations/instance/\(other.instance)")
+        #expect(banned.status == 200)
+        let list = await bench.send("GET", "kbs/v0/testudo/crl/default/tenant/1")
+        #expect(list.body.firstRange(of: Array(last.serialNumber.bytes)) != nil)
         // What strangers find.
         for path in [
             "crl/default/tenant/2", "crl/default/other/1", "crl/default/tenant/x", "authority/default/simulated",

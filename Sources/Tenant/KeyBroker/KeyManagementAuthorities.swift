@@ -82,6 +82,15 @@ extension KeyBroker {
         }
     }
 
+    /// The leaves of a guest that the broker serves no more are revoked.
+    func revokeLeaves(ofInstance instance: String) async throws(BrokerError) {
+        do throws(KeyFailure) {
+            try await authorities.revoke(.instance(instance), namespace: nil, reason: .privilegeWithdrawn)
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
     /// A manifest that is registered anew may have leaves again.
     func readmitLeaves(_ registration: Registration) async throws(BrokerError) {
         do throws(KeyFailure) {
@@ -103,7 +112,7 @@ extension KeyBroker {
                     "reason", "must be one of \(RevocationReason.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             try fields.finish()
-            let what: Revocation
+            let what: LeafRevocation
             switch (serial, instance, manifest) {
             case (let serial?, nil, nil): what = .serial(serial)
             case (nil, let instance?, nil): what = .instance(instance)

@@ -21,7 +21,7 @@ extension KeyStore {
         try Self.check(associated.count, "associated")
         let record = try await admitted(name, .decrypt, by: caller)
         let message = try KeyMessage(ciphertext, kind: record.kind, field: "ciphertext")
-        let found = try await find(name, .decrypt, .number(message.version), by: caller)
+        let found = try await find(record, .decrypt, .number(message.version), by: caller)
         return try Self.open(message, found, associated)
     }
 
@@ -40,7 +40,7 @@ extension KeyStore {
     ) async throws(KeyFailure) -> SecretBytes {
         let record = try await admitted(name, .unwrap, by: caller)
         let message = try KeyMessage(wrapped, kind: record.kind, field: "ciphertext")
-        return try Self.open(message, try await find(name, .unwrap, .number(message.version), by: caller), [])
+        return try Self.open(message, try await find(record, .unwrap, .number(message.version), by: caller), [])
     }
 
     /// Moves a message or a wrapped key from the version that made it to the newest; the plaintext stays in here. What the
@@ -51,9 +51,9 @@ extension KeyStore {
         try Self.check(associated.count, "associated")
         let record = try await admitted(name, .rewrap, by: caller)
         let message = try KeyMessage(ciphertext, kind: record.kind, field: "ciphertext")
-        let old = try await find(name, .rewrap, .number(message.version), by: caller)
+        let old = try await find(record, .rewrap, .number(message.version), by: caller)
         let plaintext = try Self.open(message, old, associated)
-        let new = try await find(name, .rewrap, .primary, by: caller)
+        let new = try await find(record, .rewrap, .primary, by: caller)
         guard new.version.number != old.version.number else { return ciphertext }
         if let end = new.version.notAfter, end <= now() {
             throw KeyFailure(.conflict, "version", "\(name) is past its end; rotate it")

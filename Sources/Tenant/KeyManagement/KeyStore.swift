@@ -68,14 +68,23 @@ public final class KeyStore: Sendable {
     func find(
         _ name: KeyName, _ operation: KeyOperation, _ choice: Choice, by caller: KeyCaller
     ) async throws(KeyFailure) -> Found {
+        try await find(try await admitted(name, operation, by: caller), operation, choice, by: caller)
+    }
+
+    /// Finds the version for an operation that was admitted.
+    func find(
+        _ admitted: KeyRecord, _ operation: KeyOperation, _ choice: Choice, by caller: KeyCaller
+    ) async throws(KeyFailure) -> Found {
+        var record = admitted
         // A replica may destroy a version between the two reads of it; then the record tells.
         for _ in 0..<2 {
-            let record = try await admitted(name, operation, by: caller)
             let version = try choose(record, operation, choice, by: caller)
-            guard let material = try await material(record, version.number) else { continue }
-            return Found(record: record, version: version, material: material)
+            if let material = try await material(record, version.number) {
+                return Found(record: record, version: version, material: material)
+            }
+            record = try await self.record(record.name)
         }
-        throw KeyFailure(.failed, "key", "\(name) has lost the material of a version that is in use")
+        throw KeyFailure(.failed, "key", "\(record.name) has lost the material of a version that is in use")
     }
 
     /// Checks that `caller` may do `operation` with `name`.

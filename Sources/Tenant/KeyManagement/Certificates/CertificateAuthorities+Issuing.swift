@@ -25,7 +25,7 @@ public struct LeafSubject: Sendable {
 }
 
 /// What is revoked.
-public enum Revocation: Sendable, Equatable {
+public enum LeafRevocation: Sendable, Equatable {
     /// One leaf, by its serial number in lower-case hexadecimal. Its guest may have a new one.
     case serial(String)
     /// All leaves of one guest, which gets no other.
@@ -129,15 +129,18 @@ extension CertificateAuthorities {
     }
 
     /// Revokes leaves that have not expired; answers how many. The next list has them.
+    ///
+    /// Without a namespace those of all tenants are meant; then nobody is barred here, since the broker itself refuses.
     @discardableResult
     public func revoke(
-        _ revocation: Revocation, namespace: String, reason: RevocationReason
+        _ revocation: LeafRevocation, namespace: String?, reason: RevocationReason
     ) async throws(KeyFailure) -> Int {
         let now = keys.now()
+        let prefix = namespace.map { "\($0)/" } ?? ""
         return try await keys.transact([], listing: [.issuedLeaf, .revocationList]) {
             (transaction) throws(KeyFailure) in
             var count = 0
-            for (entry, leaf) in try Self.leaves(transaction, prefix: "\(namespace)/") {
+            for (entry, leaf) in try Self.leaves(transaction, prefix: prefix) {
                 guard leaf.notAfter > now, leaf.revoked == nil, Self.matches(revocation, entry, leaf) else { continue }
                 var revoked = leaf
                 revoked.revoked = now
@@ -150,10 +153,12 @@ extension CertificateAuthorities {
                 guard count > 0 else {
                     throw KeyFailure(.notFound, "serial", "is of no leaf that is in force, or is revoked already")
                 }
-            case .instance(let instance): Self.bar("\(namespace)/instance/\(instance)", now, &transaction)
-            case .manifest(let manifest): Self.bar("\(namespace)/manifest/\(manifest)", now, &transaction)
+            case .instance(let instance):
+                if namespace != nil { Self.bar("\(prefix)instance/\(instance)", now, &transaction) }
+            case .manifest(let manifest):
+                if namespace != nil { Self.bar("\(prefix)manifest/\(manifest)", now, &transaction) }
             }
-            if count > 0 { try Self.age(&transaction, prefix: "\(namespace)/") }
+            if count > 0 { try Self.age(&transaction, prefix: prefix) }
             return count
         }
     }
@@ -182,7 +187,7 @@ extension CertificateAuthorities {
         }
     }
 
-    private static func matches(_ revocation: Revocation, _ entry: String, _ leaf: IssuedLeaf) -> Bool {
+    private static func matches(_ revocation: LeafRevocation, _ entry: String, _ leaf: IssuedLeaf) -> Bool {
         switch revocation {
         case .serial(let serial): entry.hasSuffix("/\(serial)")
         case .instance(let instance): !instance.isEmpty && leaf.instance == instance
