@@ -7,10 +7,13 @@ import Synchronization
 /// A commit's position is the revision at which etcd last changed the store's head, which each commit writes. All reads are
 /// linearizable, and each answer is of one revision.
 public final class EtcdBackend: StoreBackend {
+    /// What errors call it.
     public let kind = "etcd"
-    // etcd takes 128 operations in a transaction and 1.5 MiB in a request unless it is told otherwise.
+    /// The most changes of one commit: etcd takes 128 operations in a transaction unless it is told otherwise.
     public let changesLimit = 110
+    /// The most bytes of one commit: etcd takes 1.5 MiB in a request.
     public let bytesLimit = 1 << 20
+    /// The most bytes of one blob.
     public let blobLimit = PieceReference.blobLimit
 
     static let operationsLimit = 128
@@ -35,8 +38,10 @@ public final class EtcdBackend: StoreBackend {
         layout = EtcdLayout(prefix: configuration.prefix)
     }
 
+    /// Ends its connections.
     public func shutdown() async { client.shutdown() }
 
+    /// What was written after a position, as of one moment.
     public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
         try await attempt("reading changes") { () throws(EtcdError) in
             let answer = try await client.range(request(layout.entry(StoredName.head)))
@@ -95,6 +100,7 @@ public final class EtcdBackend: StoreBackend {
         return reached == newest ? Array(names) : nil
     }
 
+    /// The blobs of those names that exist.
     public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("reading") { () throws(EtcdError) in
             let (found, revision) = try await entries(names, at: 0)
@@ -102,6 +108,7 @@ public final class EtcdBackend: StoreBackend {
         }
     }
 
+    /// All that starts with a prefix, as of one moment.
     public func read(prefix: [UInt8]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("listing") { () throws(EtcdError) in
             let start = layout.entry(prefix)
@@ -128,6 +135,7 @@ public final class EtcdBackend: StoreBackend {
         return blobs
     }
 
+    /// Writes all or nothing where the commit at the position is the newest.
     public func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64? {
         guard let head = changes.first(where: { $0.name == StoredName.head })?.blob else {
             throw StoreFailure(.failed, "a commit has no head")
