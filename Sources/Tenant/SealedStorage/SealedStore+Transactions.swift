@@ -81,8 +81,10 @@ extension SealedStore {
     ) async throws(StoreFailure) {
         await stopCommits()
         defer { passOn() }
+        var start = await waitForTurn()
         for attempt in 0..<Self.attempts {
             try await pause(before: attempt)
+            if attempt > 0 { start = .now }
             try await refresh()
             let position = index.position
             guard var plan = try await build(self) else { return }
@@ -90,12 +92,28 @@ extension SealedStore {
             addCheckpoint(&plan)
             try seal(&plan)
             if plan.changes.isEmpty { return }
-            if try await write(plan) { return }
+            if try await write(plan) { return leaveGap(since: start) }
         }
         throw Self.noGap
     }
 
     private static let attempts = 100
+
+    /// Waits until other replicas had their turn. Who has just committed knows the newest state already, and would be first again
+    /// and again; what is queued meanwhile shares the next commit.
+    private func waitForTurn() async -> ContinuousClock.Instant {
+        let now = ContinuousClock.now
+        guard nextCommit > now else { return now }
+        try? await Task.sleep(until: nextCommit, clock: .continuous)
+        return .now
+    }
+
+    private func leaveGap(since start: ContinuousClock.Instant) {
+        let now = ContinuousClock.now
+        guard backend.isShared || lastForeign.map({ now - $0 < .seconds(10) }) == true else { return }
+        let took = min(now - start, .milliseconds(25))
+        nextCommit = now + took * Double.random(in: 0.5...2)
+    }
 
     private static let noGap = StoreFailure(
         .unreachable, "other replicas write so often that this change found no gap; try again")
@@ -107,15 +125,21 @@ extension SealedStore {
     }
 
     /// Commits as many of `batch` as fit; the others go back to the front of the queue.
-    private func commit(_ batch: [PendingTransaction]) async {
+    private func commit(_ first: [PendingTransaction]) async {
+        var start = await waitForTurn()
+        // Those that came meanwhile go along.
+        let batch = first + queue
+        queue = []
         var failure = Self.noGap
         for attempt in 0..<Self.attempts {
             do throws(StoreFailure) {
                 try await pause(before: attempt)
+                if attempt > 0 { start = .now }
                 try await refresh()
                 guard let plan = try await plan(batch) else { continue }
                 if !plan.changes.isEmpty {
                     guard try await write(plan) else { continue }
+                    leaveGap(since: start)
                 }
                 for transaction in plan.done { transaction.finish(nil) }
                 for (transaction, failure) in plan.failed { transaction.finish(failure) }

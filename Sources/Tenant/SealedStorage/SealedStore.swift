@@ -23,6 +23,10 @@ public actor SealedStore {
     var index = StoreIndex()
     var queue: [PendingTransaction] = []
     var isCommitting = false
+    /// When this process may commit next, so that other replicas get their turn.
+    var nextCommit = ContinuousClock.now
+    /// When another replica's commit was seen last.
+    var lastForeign: ContinuousClock.Instant?
     /// Those who want to commit alone, in turn.
     var waiters: [CheckedContinuation<Void, Never>] = []
     /// How many commits there were since the last checkpoint; at the start of each process the next commit is one.
@@ -129,6 +133,7 @@ public actor SealedStore {
             if case .failure(let failure) = offer?.opened { throw failure }
             throw error
         }
+        if known.position > 0, next.position > known.position { lastForeign = .now }
         index = next
         guard let offer else { return true }
         keyringDigest = offer.digest
