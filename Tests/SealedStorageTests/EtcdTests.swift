@@ -243,6 +243,19 @@ struct EtcdTests {
             #expect(failure?.kind == .unreachable)
             await backend.shutdown()
         }
+        // A file of authorities that is replaced.
+        let authorities = NSTemporaryDirectory() + "authorities-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: authorities) }
+        try FileManager.default.copyItem(atPath: cluster.workshop.path("stranger.pem"), toPath: authorities)
+        var renewed = configuration
+        renewed.authorities = authorities
+        let reloading = try EtcdBackend(renewed)
+        await #expect(throws: StoreFailure.self) { _ = try await reloading.changes(after: 0) }
+        try FileManager.default.removeItem(atPath: authorities)
+        try FileManager.default.copyItem(atPath: cluster.workshop.path("ca.pem"), toPath: authorities)
+        try reloading.reload()
+        _ = try await reloading.changes(after: 0)
+        await reloading.shutdown()
         try cluster.control(["user", "add", "root", "--new-user-password", "r"])
         try cluster.control(["user", "add", "broker", "--new-user-password", "secret"])
         try cluster.control(["role", "add", "broker"])

@@ -40,6 +40,9 @@ public final class EtcdBackend: StoreBackend {
         layout = EtcdLayout(prefix: configuration.prefix)
     }
 
+    /// Reads the certificate files again and connects with them; calls that are under way are not disturbed.
+    public func reload() throws(StoreFailure) { try client.reload() }
+
     /// Ends its connections.
     public func shutdown() async { client.shutdown() }
 
@@ -65,7 +68,7 @@ public final class EtcdBackend: StoreBackend {
                 let start = layout.entry([])
                 found = try await pages(start, EtcdLayout.end(start), at: answer.revision)
             }
-            self.seen.withLock { $0 = (newest, revision) }
+            self.seen.withLock { if newest > $0.position { $0 = (newest, revision) } }
             return StoreChanges(position: newest, sightings: found.compactMap { sighting($0) })
         }
     }

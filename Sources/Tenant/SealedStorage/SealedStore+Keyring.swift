@@ -15,15 +15,13 @@ extension SealedStore {
     /// Adds a root key that may open the keyring from now on, before or after another replica wraps it anew.
     public func offer(rootKey: any RootKey) async throws(StoreFailure) {
         rootKeys.append(rootKey)
-        guard keyringFailure != nil else { return }
-        keyringDigest = []
-        try await rescan()
+        if keyringFailure != nil { try await rescan() }
     }
 
     /// The keyring among changes, where another one was written than the one that is known here.
     func keyringOffer(_ changes: StoreChanges) async throws(StoreFailure) -> KeyringOffer? {
         guard let blob = changes.sightings.first(where: { $0.name == StoredName.keyring })?.blob else { return nil }
-        guard Array(SHA256.hash(data: blob)) != keyringDigest else { return nil }
+        guard keyringFailure != nil || Array(SHA256.hash(data: blob)) != keyringDigest else { return nil }
         return await Self.open(keyring: blob, rootKeys, master: keyring.masterKey)
     }
 

@@ -65,8 +65,8 @@ public actor SealedStore {
             (keyring, keyringDigest, isNew) = try await Self.create(backend, rootKeys)
         }
         try await rescan()
-        try await checkRestored(accepting: acceptingRollback)
         try await checkCounter(accepting: acceptingRollback, isNew: isNew)
+        try await checkRestored(accepting: acceptingRollback)
     }
 
     /// The revision of the newest commit that is known here.
