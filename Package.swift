@@ -192,7 +192,7 @@ let suites: [Target] = [
         swiftSettings: strict),
     .executableTarget(
         name: "store-worker",
-        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat", "Envelope", arguments],
+        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat"],
         path: "Tests/StoreWorker", swiftSettings: strict),
     .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
