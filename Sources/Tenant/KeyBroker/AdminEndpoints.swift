@@ -11,7 +11,7 @@ extension KeyBroker {
         record.trace = request.trace
         record.resource = "\(request.method) \(request.path.dropFirst(2).joined(separator: "/"))"
         do throws(BrokerError) {
-            record.subject = try gate.admit(request.authorization)
+            record.subject = try gate.admit(request).name
             let response = try await perform(route, values, request, administrator: record.subject)
             record.conclude("admin", "done", allowed: true)
             try audit.append(record)

@@ -21,6 +21,8 @@ public final class KeyBroker: Sendable {
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
     let gate: AdminGate
+    /// What is read again while the broker runs.
+    let files = FileWatch()
     let audit: AuditLog
     let metrics = BrokerMetrics()
     let clock: BrokerClock
@@ -66,7 +68,8 @@ public final class KeyBroker: Sendable {
         decisionMaker = ReleaseDecision(
             store: store, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
-        gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
+        gate = try AdminGate(
+            keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
         if let appraiser {
@@ -138,9 +141,11 @@ public final class KeyBroker: Sendable {
         let rollback =
             await store.sealed.counterFailure == nil
             ? store.sealed.counterKind.map { "detected-by-\($0)" } ?? "undetected" : "counter-unreachable"
+        let outdated = files.refresh()
         return .json([
             "ready": true, "rollback": .string(rollback), "store": .string(store.sealed.backendKind),
             "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
+            "files": .string(outdated.isEmpty ? "current" : "unreadable: " + outdated.joined(separator: ", ")),
         ])
     }
 
