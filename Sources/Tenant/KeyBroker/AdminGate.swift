@@ -10,6 +10,8 @@ struct Administrator: Sendable {
     let name: String
     /// His role.
     let role: String
+    /// Whose administrator he is; nil for the broker's own.
+    var tenant: Tenant?
 }
 
 /// Decides who may administer, by a bearer JWT.
@@ -20,7 +22,7 @@ struct AdminGate: Sendable {
     private let keys: WatchedFiles<[Curve25519.Signing.PublicKey]>
     private let providers: [(settings: IdentityProvider, keys: WatchedFiles<ProviderKeys>)]
     private let settings: AdministratorSettings
-    private let clock: BrokerClock
+    let clock: BrokerClock
 
     /// The longest time that a credential may still have to live: one hour.
     static let longestLife: Int64 = 3600

@@ -18,6 +18,7 @@ public final class KeyBroker: Sendable {
     let foreignTokens: ForeignTokens
     let handshake: Handshake
     let policies: ResourcePolicies
+    let tenants: TenantTable
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
     let gate: AdminGate
@@ -65,8 +66,9 @@ public final class KeyBroker: Sendable {
             keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
         policies = ResourcePolicies(storage: StoredPolicies(store: store))
+        tenants = TenantTable(store: store)
         decisionMaker = ReleaseDecision(
-            store: store, released: released, policies: policies, registration: policy, clock: clock)
+            store: store, tenants: tenants, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         gate = try AdminGate(
             keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
