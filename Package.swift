@@ -35,6 +35,7 @@ let nioPosix = product("NIOPosix", "swift-nio")
 let nioHTTP1 = product("NIOHTTP1", "swift-nio")
 let nioTLS = product("NIOTLS", "swift-nio")
 let nioSSL = product("NIOSSL", "swift-nio-ssl")
+let nioHTTP2 = product("NIOHTTP2", "swift-nio-http2")
 let nioEmbedded = product("NIOEmbedded", "swift-nio")
 let logging = product("Logging", "swift-log")
 let hummingbird = product("Hummingbird", "hummingbird")
@@ -94,27 +95,39 @@ let tenant: [Target] = [
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
     library("Tenant", "AuditTrail", ["WireFormat", crypto]),
     library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    library(
+        "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509]),
+    .target(
+        name: "EtcdStorage",
+        dependencies: ["WireFormat", "Envelope", "SealedStorage", grpcCore, grpcProtobuf, grpcTransport, protobuf],
+        path: "Sources/Tenant/EtcdStorage", exclude: ["Protocol"], swiftSettings: strict),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
+    library("Tenant", "EndorsementOptions", ["WireFormat", "EndorsementSources", arguments]),
     library(
         "Tenant", "KeyBroker",
         [
-            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources", "RootKeys", "Rego",
-            "SealedStorage", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird, hummingbirdCore, hummingbirdTLS, lifecycle,
+            "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources",
+            "RootKeys", "Rego",
+            "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
+            hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
         ]),
     program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
-    // The only target that speaks gRPC; nothing in the broker or the guest stands on it.
+    // Serves gRPC; nothing in the broker or the guest stands on it.
     .target(
         name: "AttestationService",
         dependencies: [
             "WireFormat", "Envelope", "Evidence", "Verifier", "EndorsementSources", crypto, hummingbird,
             hummingbirdCore, hummingbirdTLS,
-            lifecycle, logging, nioCore, nioPosix, nioSSL, grpcCore, grpcProtobuf, grpcTransport, protobuf,
+            lifecycle, logging, nioCore, nioPosix, nioSSL, nioHTTP2, grpcCore, grpcProtobuf, grpcTransport, protobuf,
         ], path: "Sources/Tenant/AttestationService", exclude: ["Protocol"], swiftSettings: strict),
     program(
         "Tenant", "testudo-attestation",
-        ["AttestationService", "EndorsementSources", "Verifier", "WireFormat", arguments, logging, lifecycle]),
+        [
+            "AttestationService", "EndorsementOptions", "EndorsementSources", "Verifier", "WireFormat", arguments,
+            logging, lifecycle,
+        ]),
 ]
 
 let host: [Target] = [
@@ -148,7 +161,8 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementSources", "EvidenceCases",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementOptions",
+            "EndorsementSources", "EvidenceCases",
             "Rego",
             "RegoCrypto", "GuestImage",
             arguments,
@@ -176,6 +190,10 @@ let suites: [Target] = [
     .executableTarget(
         name: "rego-differential", dependencies: ["Rego"], path: "Tests/RegoDifferential", exclude: ["Comparison"],
         swiftSettings: strict),
+    .executableTarget(
+        name: "store-worker",
+        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat", "Envelope", arguments],
+        path: "Tests/StoreWorker", swiftSettings: strict),
     .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
     .target(name: "CAllocations", path: "Benchmarks/CAllocations"),
@@ -211,7 +229,9 @@ let suites: [Target] = [
             nioHTTP1, nioSSL,
         ]),
     tests("AuditTrailTests", ["AuditTrail", "WireFormat"]),
-    tests("SealedStorageTests", ["SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
+    tests(
+        "SealedStorageTests",
+        ["SealedStorage", "EtcdStorage", "store-worker", "RootKeys", "WireFormat", "Envelope", crypto, grdb]),
     tests("VerifierTests", ["Verifier", "Rego", "Evidence", "WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
     tests(
         "EndorsementSourcesTests",
@@ -219,6 +239,9 @@ let suites: [Target] = [
             "EndorsementSources", "FakeVendor", "Verifier", "Evidence", "HTTPExchange", "WireFormat", crypto, nioCore,
             nioPosix,
         ]),
+    tests(
+        "KeyManagementTests",
+        ["KeyManagement", "SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, asn1, x509]),
     tests("RootKeysTests", ["RootKeys", "WireFormat", "Envelope"]),
     tests(
         "KeyBrokerTests",
@@ -226,6 +249,7 @@ let suites: [Target] = [
             "KeyBroker", "testudo-keybroker", "EndorsementSources", "FakeVendor", "Verifier", "SoftTEE",
             "AttestedChannel", "HTTPExchange", "Unsealing",
             "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys", "AuditTrail",
+            "KeyManagement",
             crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
         ]),
     // The wire as a client in another language sees it, and the description of the API.
@@ -262,8 +286,8 @@ let suites: [Target] = [
         "CommandsTests",
         [
             "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
-            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
-            lifecycle,
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
+            "EvidenceSamples", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
@@ -319,6 +343,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates.git", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),

@@ -22,13 +22,13 @@ struct RegistrationTests {
             }
             let retired = try await new.retireEarlier(state: stage.state, settings: stage.settings)
             #expect(retired == [old.initData.digest.hex])
-            #expect(try stage.registration(old)?.refusal(now: 0)?.check == "manifest-retired")
-            for prepared in [new] + others { #expect(try stage.registration(prepared)?.refusal(now: 0) == nil) }
+            #expect(try await stage.registration(old)?.refusal(now: 0)?.check == "manifest-retired")
+            for prepared in [new] + others { #expect(try await stage.registration(prepared)?.refusal(now: 0) == nil) }
             // The tenant goes back by applying the old Service again; then the newer one is what was.
             try await old.register(state: stage.state, settings: stage.settings)
             _ = try await old.retireEarlier(state: stage.state, settings: stage.settings)
-            #expect(try stage.registration(old)?.refusal(now: 0) == nil)
-            #expect(try stage.registration(new)?.refusal(now: 0)?.check == "manifest-retired")
+            #expect(try await stage.registration(old)?.refusal(now: 0) == nil)
+            #expect(try await stage.registration(new)?.refusal(now: 0)?.check == "manifest-retired")
         }
     }
 
@@ -40,8 +40,8 @@ struct RegistrationTests {
             await #expect(throws: CommandFailure.self) {
                 try await new.deploy(state: stage.state, settings: stage.settings)
             }
-            #expect(try stage.registration(old)?.refusal(now: 0) == nil)
-            #expect(try stage.registration(new)?.refusal(now: 0) == nil)
+            #expect(try await stage.registration(old)?.refusal(now: 0) == nil)
+            #expect(try await stage.registration(new)?.refusal(now: 0) == nil)
         }
     }
 
@@ -51,15 +51,15 @@ struct RegistrationTests {
         try await BrokerStage.run { stage in
             let prepared = try BrokerStage.service(target: "one", guest: "0.7.0")
             try await prepared.register(state: stage.state, settings: stage.settings)
-            #expect(try stage.registration(prepared)?.guestVersion == "0.7.0")
-            #expect(try stage.registration(prepared)?.allowsSimulated == true)
+            #expect(try await stage.registration(prepared)?.guestVersion == "0.7.0")
+            #expect(try await stage.registration(prepared)?.allowsSimulated == true)
             try await prepared.register(state: stage.state, settings: stage.settings, hardwareOnly: true)
-            #expect(try stage.registration(prepared)?.allowsSimulated == false)
+            #expect(try await stage.registration(prepared)?.allowsSimulated == false)
             var hardware = stage.settings
             hardware.allowsSimulated = false
             let other = try BrokerStage.service("other", target: "one")
             try await other.register(state: stage.state, settings: hardware)
-            #expect(try stage.registration(other)?.allowsSimulated == false)
+            #expect(try await stage.registration(other)?.allowsSimulated == false)
         }
     }
 

@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import Testing
 
 @testable import SealedStorage
@@ -9,52 +8,41 @@ import Testing
 struct HostileDatabaseTests {
     /// What the attacker does to the rows of three entries.
     enum Attack: String, CaseIterable {
-        case flip, swap, remove, add, restoreOne, restoreAll, removeAll, restoreHead
+        case flip, swap, remove, add, restoreOne, restoreAll, removeAll, restoreHead, removeHead
     }
 
-    @Test(arguments: Attack.allCases)
-    func `a changed database is refused at once and at the next start`(attack: Attack) async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here, Attack.allCases)
+    func `a changed database is refused at once and at the next start`(kind: StoreKind, attack: Attack) async throws {
+        let bench = try await StoreBench(kind)
         let store = try await bench.open()
         for name in ["a", "b", "c"] { try await store.put(EntryFamily.fruit[name], Array(name.utf8)) }
-        let database = try DatabasePool(path: bench.path)
-        let old = try await database.read {
-            try Row.fetchAll($0, sql: "SELECT * FROM entry").map(Self.values)
-        }
+        let old = try await bench.rows()
         try await store.put(EntryFamily.fruit["a"], Array("newer".utf8))
         let marks = await store.index
         let name = await store.keyring.storedName(EntryFamily.fruit["a"])
         let other = await store.keyring.storedName(EntryFamily.fruit["b"])
-        try await database.write { database in
-            switch attack {
-            case .flip:
-                try database.execute(
-                    sql:
-                        "UPDATE entry SET blob = CAST(substr(blob, 1, length(blob) - 1) || x'00' AS BLOB) WHERE name = ?",
-                    arguments: [Data(name)])
-            case .swap:
-                try database.execute(
-                    sql: "UPDATE entry SET blob = (SELECT blob FROM entry WHERE name = ?) WHERE name = ?",
-                    arguments: [Data(other), Data(name)])
-            case .remove: try database.execute(sql: "DELETE FROM entry WHERE name = ?", arguments: [Data(name)])
-            case .add:
-                try database.execute(
-                    sql: """
-                        INSERT INTO entry SELECT CAST(substr(name, 1, 32) || x'00' AS BLOB), blob, position FROM entry
-                        WHERE name = ?
-                        """,
-                    arguments: [Data(name)])
-            case .restoreOne: try Self.restore(old.filter { $0.name == Data(name) }, in: database)
-            case .restoreHead: try Self.restore(old.filter { $0.name == Data(StoredName.head) }, in: database)
-            case .restoreAll:
-                try database.execute(sql: "DELETE FROM entry")
-                try Self.restore(old, in: database)
-            case .removeAll: try database.execute(sql: "DELETE FROM entry")
-            }
+        let now = try await bench.rows()
+        var row = try #require(now.first { $0.name == name })
+        switch attack {
+        case .flip:
+            row.value[row.value.count - 1] ^= 1
+            try await bench.change(set: [row])
+        case .swap:
+            row.value = try #require(now.first { $0.name == other }).value
+            try await bench.change(set: [row])
+        case .remove: try await bench.change(remove: [name])
+        case .add:
+            row.name[32] ^= 1
+            try await bench.change(set: [row])
+        case .restoreOne: try await bench.change(set: old.filter { $0.name == name })
+        case .restoreHead: try await bench.change(set: old.filter { $0.name == StoredName.head })
+        case .restoreAll: try await bench.change(set: old, remove: now.map(\.name))
+        case .removeAll: try await bench.change(remove: now.map(\.name))
+        case .removeHead: try await bench.change(remove: [StoredName.head])
         }
         #expect(marks.count == 3)
         // A process that knows better writes the true head again with its next commit; a new one has nothing else to go by.
-        guard attack != .restoreHead else {
+        guard attack != .restoreHead, attack != .removeHead else {
             let started = await #expect(throws: StoreFailure.self) { _ = try await bench.open() }
             #expect(started?.kind == .tampered)
             return
@@ -70,24 +58,20 @@ struct HostileDatabaseTests {
         #expect(started?.kind == .tampered)
     }
 
-    @Test(arguments: [false, true])
-    func `a store that was put back as a whole is found by its counter`(wears: Bool) async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here, [false, true])
+    func `a store that was put back as a whole is found by its counter`(kind: StoreKind, wears: Bool) async throws {
+        let bench = try await StoreBench(kind)
         let counter = KeptCounter(wears: wears)
         var store = try await bench.open(counter: counter)
         for number in 0..<8 { try await store.put(EntryFamily.fruit["\(number)"], [1]) }
-        let copy = bench.folder + "/copy.sqlite"
-        let database = try DatabasePool(path: bench.path)
-        try await database.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [copy]) }
+        let copy = try await bench.rows()
         for number in 8..<16 { try await store.put(EntryFamily.fruit["\(number)"], [1]) }
         await store.shutdown()
-        try database.close()
         // As it was: opens. The first commit of a process is a checkpoint in any case.
         store = try await bench.open(counter: counter)
         try await store.put(EntryFamily.fruit["again"], [1])
         await store.shutdown()
-        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: bench.path + suffix) }
-        try FileManager.default.copyItem(atPath: copy, toPath: bench.path)
+        try await bench.change(set: copy, remove: try await bench.rows().map(\.name))
         let failure = await #expect(throws: StoreFailure.self) { _ = try await bench.open(counter: counter) }
         #expect(failure?.kind == .tampered)
         #expect(failure?.reason.contains("--accept-rollback") == true)
@@ -99,35 +83,24 @@ struct HostileDatabaseTests {
         #expect(await !store.wasRolledBack)
     }
 
-    @Test func `nothing in the file says what is stored`() async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here)
+    func `nothing in the database says what is stored`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         let store = try await bench.open()
         try await store.put(EntryFamily.fruit["a-name-to-find"], Array("a value to find".utf8))
         await store.shutdown()
-        for suffix in ["", "-wal"] {
-            guard let bytes = FileManager.default.contents(atPath: bench.path + suffix) else { continue }
-            for text in ["a-name-to-find", "a value to find", "fruit"] {
-                #expect(bytes.range(of: Data(text.utf8)) == nil)
+        var places = try await bench.rows().flatMap { [Data($0.name), Data($0.value)] }
+        #expect(places.count == 6)
+        if kind == .sqlite {
+            for suffix in ["", "-wal"] {
+                guard let bytes = FileManager.default.contents(atPath: bench.path + suffix) else { continue }
+                places.append(bytes)
+                let mode = try FileManager.default.attributesOfItem(atPath: bench.path + suffix)[.posixPermissions]
+                #expect(mode as? Int == 0o600)
             }
-            let mode = try FileManager.default.attributesOfItem(atPath: bench.path + suffix)[.posixPermissions]
-            #expect(mode as? Int == 0o600)
         }
-    }
-
-    private struct Values: Sendable {
-        let name: Data
-        let blob: Data
-        let position: Int64
-    }
-
-    private static func values(_ row: Row) -> Values {
-        Values(name: row["name"], blob: row["blob"], position: row["position"])
-    }
-
-    private static func restore(_ rows: [Values], in database: Database) throws {
-        for row in rows {
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", arguments: [row.name, row.blob, row.position])
+        for text in ["a-name-to-find", "a value to find", "fruit"] {
+            for bytes in places { #expect(bytes.range(of: Data(text.utf8)) == nil) }
         }
     }
 }

@@ -1,14 +1,20 @@
 import Envelope
 import Foundation
-import GRDB
+import TestSupport
 import Testing
 
 @testable import SealedStorage
 
 @Suite("Sealed store")
 struct SealedStoreTests {
-    @Test func `entries are read, listed, replaced and removed, and survive`() async throws {
-        let bench = try StoreBench()
+    @Test(.enabled(if: EtcdCluster.isInstalled, "etcd is not installed: the suites of the store run on SQLite only"))
+    func `etcd is here`() async throws {
+        #expect(try await EtcdCluster.shared.value.endpoints.count == 1)
+    }
+
+    @Test(arguments: StoreKind.here)
+    func `entries are read, listed, replaced and removed, and survive`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         let store = try await bench.open()
         try await store.put(EntryFamily.fruit["apple"], [1, 2, 3])
         try await store.put(EntryFamily.fruit["pear"], [])
@@ -25,8 +31,9 @@ struct SealedStoreTests {
         }
     }
 
-    @Test func `what a body throws leaves nothing, beside others in the same commit`() async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here)
+    func `what a body throws leaves nothing, beside others in the same commit`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         let store = try await bench.open()
         struct Refusal: Error {}
         try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -52,8 +59,9 @@ struct SealedStoreTests {
         #expect(await store.revision < 100)
     }
 
-    @Test func `only one of many creates an entry, also between two processes`() async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here)
+    func `only one of many creates an entry, also between two processes`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         let stores = [try await bench.open(), try await bench.open(), try await bench.open()]
         let winners = try await withThrowingTaskGroup(of: Bool.self) { group in
             for number in 0..<60 {
@@ -72,8 +80,9 @@ struct SealedStoreTests {
         for store in stores { #expect(try await store.list(.fruit).count == 10) }
     }
 
-    @Test func `a replica that was away learns of writes and removals`() async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here)
+    func `a replica that was away learns of writes and removals`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         let one = try await bench.open()
         let two = try await bench.open()
         for number in 0..<20 { try await one.put(EntryFamily.fruit["\(number)"], [UInt8(number)]) }
@@ -86,17 +95,19 @@ struct SealedStoreTests {
         #expect(await one.revision == two.revision)
     }
 
-    @Test func `another root key opens nothing`() async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here)
+    func `another root key opens nothing`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         _ = try await bench.open()
         let failure = await #expect(throws: StoreFailure.self) {
-            try await SealedStore(try SQLiteBackend(path: bench.path), rootKey: KeptKey())
+            try await SealedStore(try bench.backend(), rootKey: KeptKey())
         }
         #expect(failure?.kind == .tampered)
     }
 
-    @Test func `limits are refused with what they are`() async throws {
-        let bench = try StoreBench()
+    @Test(arguments: StoreKind.here)
+    func `limits are refused with what they are`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
         let store = try await bench.open()
         let failure = await #expect(throws: StoreFailure.self) {
             try await store.put(EntryFamily.fruit[String(repeating: "x", count: 5000)], [1])

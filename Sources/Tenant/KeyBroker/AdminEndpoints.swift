@@ -82,6 +82,7 @@ extension KeyBroker {
         case .registerManifest: return try await register(request.body, values[0])
         case .retireManifest:
             guard try await store.retireRegistration(values[0]) else { throw Self.unregistered }
+            try await revokeLeaves(ofManifest: values[0])
             return .empty
         case .listTenants, .tenant, .putTenant, .deleteTenant:
             return try await administerTenants(route, values, request)
@@ -92,10 +93,14 @@ extension KeyBroker {
             return .json(try await auditHeads())
         case .audit: return try auditLines(request.query)
         case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
+        case .listKeys, .describeKey, .createKey, .manageKey, .destroyKey:
+            return try await administerKeys(route, values, request)
+        case .establishAuthority, .listLeaves, .revokeLeaves:
+            return try await administerAuthorities(route, values, request)
         case .setGlobalPolicy, .listPolicyNames, .listPolicies, .policy, .putPolicy, .deletePolicy, .explain:
             return try await administerPolicies(route, values, request)
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
-            .certificate:
+            .certificate, .useKey, .issuingAuthority, .revocationList:
             throw KeyBroker.unknownPath
         }
     }
@@ -177,6 +182,7 @@ extension KeyBroker {
             } else {
                 try await store.putRegistration(registration)
             }
+            try await readmitLeaves(registration)
             return .json(Self.listed(registration))
         } catch let error as WireError {
             throw BrokerError(.malformed, check: "registration", "\(error.field): \(error.reason)")

@@ -12,6 +12,8 @@ public struct AuditRecord: Sendable, Equatable {
         case release
         /// A leaf certificate.
         case certificate
+        /// An operation with a key.
+        case key
         /// An administrator's call.
         case admin
         /// The log itself: refusals that were counted, files that fill up.

@@ -1,9 +1,10 @@
+import EtcdStorage
 import RootKeys
 import SealedStorage
 
 extension BrokerConfiguration {
     /// Whether other brokers may share the store.
-    var hasReplicas: Bool { false }
+    var hasReplicas: Bool { etcd != nil }
 
     /// Opens the store that the configuration names.
     ///
@@ -15,10 +16,21 @@ extension BrokerConfiguration {
         } catch {
             throw BrokerError(.failed, check: "root-key", error.description)
         }
+        let settings = try etcd?.configuration()
+        let backend: any StoreBackend
+        do throws(StoreFailure) {
+            if let settings {
+                backend = try EtcdBackend(settings)
+            } else {
+                backend = try SQLiteBackend(path: database)
+            }
+        } catch {
+            throw BrokerError(.failed, check: "storage", error.description)
+        }
         do {
             return BrokerStore(
                 try await SealedStore(
-                    try SQLiteBackend(path: database), rootKey: key, counter: counter.map { CounterAccess($0) },
+                    backend, rootKey: key, counter: counter.map { CounterAccess($0) },
                     replica: replica, acceptingRollback: acceptingRollback))
         } catch {
             throw BrokerError(.failed, check: "storage", error.description)

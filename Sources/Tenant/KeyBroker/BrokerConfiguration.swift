@@ -12,8 +12,10 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var host: String
     /// The port; 0 lets the system choose.
     public var port: Int
-    /// The SQLite file.
+    /// The SQLite file; empty where ``etcd`` has the store.
     public var database: String
+    /// The cluster that has the store; nil for a SQLite file.
+    public var etcd: EtcdSettings?
     /// The root key: a file of 64 hexadecimal digits, a TPM or a PKCS #11 token.
     public var rootKey: RootKeyConfiguration
     /// What notices that the whole store was put back; nil for nothing.
@@ -31,13 +33,15 @@ public struct BrokerConfiguration: Sendable, Equatable {
     /// The Ed25519 public keys that sign reference values.
     public var releaseKeys: [String]
     /// Public keys (P-256, P-384 or Ed25519) that sign reference values by name, beside the release keys.
-    public var referenceKeys: [String]
+    public var referenceKeys: [PinnedReferenceKey]
     /// SHA-256 fingerprints of the soft roots that `soft-snp` evidence may end in.
     public var softRoots: [String]
     /// Files with AMD's lists of revoked certificates (DER), read at each attestation so that they can be renewed.
     public var revocationLists: [String]
     /// The folder of the certificate authority.
     public var authorityFolder: String
+    /// Where clients find lists of revoked leaves, without the authority and the version; leaves name none when nil.
+    public var revocationListAddress: String?
     /// The life of a token in minutes.
     public var tokenMinutes: Int64
     /// The `iss` of tokens.
@@ -75,7 +79,11 @@ public struct BrokerConfiguration: Sendable, Equatable {
         func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
         var fields = try JSONFields(try JSONValue.parse(bytes), path: "")
         (host, port) = try Self.address(try fields.string("listen"))
-        database = absolute(try fields.string("database"))
+        database = try fields.optionalString("database").map(absolute) ?? ""
+        if var members = try fields.optionalFields("etcd") { etcd = try EtcdSettings(&members, absolute) }
+        guard database.isEmpty != (etcd == nil) else {
+            throw fields.refusal("database", "either database, a SQLite file, or etcd must be there")
+        }
         rootKey = try RootKeyConfiguration(try fields.value("rootKey"), absolute: absolute)
         counter = try fields.optionalValue("rollbackCounter").map { (value) throws(WireError) in
             try CounterConfiguration(value, absolute: absolute)
@@ -88,11 +96,17 @@ public struct BrokerConfiguration: Sendable, Equatable {
         adminKeys = try fields.strings("adminKeys").map(absolute)
         administrators = try AdministratorSettings(&fields, absolute)
         releaseKeys = try fields.optionalStrings("releaseKeys").map(absolute)
-        referenceKeys = try fields.optionalStrings("referenceKeys").map(absolute)
+        referenceKeys = try PinnedReferenceKey.list(&fields, absolute)
         softRoots = try fields.optionalStrings("softRoots")
         revocationLists = try fields.optionalStrings("revocationLists").map(absolute)
         var authority = try fields.fields("ca")
         authorityFolder = absolute(try authority.string("dir"))
+        revocationListAddress = try authority.optionalString("listAddress")
+        if let address = revocationListAddress {
+            guard address.hasPrefix("http://") || address.hasPrefix("https://"), address.utf8.count <= 512,
+                address.utf8.allSatisfy({ (0x21...0x7E).contains($0) }), !address.hasSuffix("/")
+            else { throw authority.refusal("listAddress", "must be an http or https address that ends before a slash") }
+        }
         try authority.finish()
         tokenMinutes = try fields.optionalInteger("tokenMinutes") ?? 5
         tokenIssuer = try fields.optionalString("tokenIssuer") ?? TokenAuthority.audience
@@ -132,14 +146,20 @@ public struct BrokerConfiguration: Sendable, Equatable {
 
     /// The keys that may sign reference values by name.
     func referenceSigningKeys() throws(BrokerError) -> [ReferenceSigningKey] {
-        var keys = try keys(releaseKeys).map { ReferenceSigningKey($0) }
-        for path in referenceKeys {
-            let text = String(decoding: try PrivateFile.readPublic(path, what: "public key"), as: UTF8.self)
+        var keys: [ReferenceSigningKey] = []
+        for pinned in referenceKeys {
+            let text = String(decoding: try PrivateFile.readPublic(pinned.path, what: "public key"), as: UTF8.self)
             do {
-                keys.append(try ReferenceSigningKey(pem: text))
+                let key = try ReferenceSigningKey(pem: text)
+                keys.append(pinned.names.isEmpty ? key : key.limited(to: .names(pinned.names)))
             } catch {
-                throw BrokerError(.failed, check: "configuration", "\(path) \(error.reason)")
+                throw BrokerError(.failed, check: "configuration", "\(pinned.path) \(error.reason)")
             }
+        }
+        // A release key publishes guests; what it may state beside that, referenceKeys says.
+        for key in try self.keys(releaseKeys) {
+            let key = ReferenceSigningKey(key)
+            if !keys.contains(where: { $0.identifier == key.identifier }) { keys.append(key.limited(to: .releases)) }
         }
         return keys
     }

@@ -3,7 +3,7 @@ extension BrokerRoute {
     var isForAdministrators: Bool {
         switch self {
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
-            .certificate:
+            .certificate, .useKey, .issuingAuthority, .revocationList:
             false
         default: true
         }

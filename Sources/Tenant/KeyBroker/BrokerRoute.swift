@@ -9,12 +9,15 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case tokenKeys = "GET /.well-known/jwks.json"
     case standing = "GET /kbs/v0/testudo/registration/{digest}"
     case authority = "GET /kbs/v0/testudo/ca/{root}"
+    case issuingAuthority = "GET /kbs/v0/testudo/authority/{namespace}/{line}"
+    case revocationList = "GET /kbs/v0/testudo/crl/{namespace}/{line}/{version}"
     case openSession = "POST /kbs/v0/auth"
     case attest = "POST /kbs/v0/attest"
 
     // Attested guests'.
     case resource = "GET /kbs/v0/resource/{repository}/{type}/{tag}"
     case certificate = "POST /kbs/v0/testudo/certificate"
+    case useKey = "POST /kbs/v0/kms/{namespace}/{key}/{operation}"
 
     // Administrators'.
     case listResources = "GET /kbs/v0/resource"
@@ -50,6 +53,14 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case reinstate = "DELETE /kbs/v0/testudo/revocations/{kind}/{value}"
     case audit = "GET /kbs/v0/testudo/audit"
     case auditHead = "GET /kbs/v0/testudo/audit/head"
+    case listKeys = "GET /kbs/v0/testudo/kms/{namespace}"
+    case describeKey = "GET /kbs/v0/testudo/kms/{namespace}/{key}"
+    case createKey = "PUT /kbs/v0/testudo/kms/{namespace}/{key}"
+    case manageKey = "POST /kbs/v0/testudo/kms/{namespace}/{key}/{step}"
+    case destroyKey = "DELETE /kbs/v0/testudo/kms/{namespace}/{key}/{version}"
+    case establishAuthority = "POST /kbs/v0/testudo/authority/{namespace}/{line}/{step}"
+    case listLeaves = "GET /kbs/v0/testudo/leaves/{namespace}"
+    case revokeLeaves = "POST /kbs/v0/testudo/leaves/{namespace}"
     case logKeys = "GET /kbs/v0/testudo/log-keys"
 
     /// What a request's method and path mean.

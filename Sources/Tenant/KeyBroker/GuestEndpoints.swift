@@ -91,15 +91,13 @@ extension KeyBroker {
                 now: clock.seconds)
             if let refusal { throw BrokerError(.policyDenied, check: refusal.check, refusal.reason) }
             guard let registration else { throw KeyBroker.unknownPath }
-            let issued = try authority.issue(
-                try Self.certificateRequest(request.body), guest: guest, registration: registration, now: clock.now)
+            let issued = try await issue(
+                try Self.certificateRequest(request.body), guest: guest, registration: registration)
             record.resource = issued.names.joined(separator: " ")
-            record.conclude("certificate", "issued by the \(TenantCA.root(for: guest).rawValue) root", allowed: true)
+            record.conclude("certificate", "issued by \(issued.issuer)", allowed: true)
             try audit.append(record)
             metrics.count(.certificates)
-            return .json([
-                "certificate": .string(issued.pem), "notAfter": .integer(Int64(issued.notAfter.timeIntervalSince1970)),
-            ])
+            return .json(["certificate": .string(issued.pem), "notAfter": .integer(issued.notAfter)])
         } catch {
             try refuse(&record, error)
             throw error
@@ -133,7 +131,7 @@ extension KeyBroker {
     }
 
     /// Records why a guest got nothing; without a session or token of ours it is a stranger.
-    private func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
+    func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
         let isStranger = record.manifest.isEmpty
         record.conclude(error.check, error.auditedReason, allowed: false)
         if isStranger {
@@ -143,7 +141,7 @@ extension KeyBroker {
         }
     }
 
-    private static func seal(_ secret: SecretBytes, to encryptionKey: JSONValue) throws(BrokerError) -> JSONValue {
+    static func seal(_ secret: SecretBytes, to encryptionKey: JSONValue) throws(BrokerError) -> JSONValue {
         do {
             let key = try JSONWebKey(parsing: encryptionKey)
             // The version of the guest's session decided which names its key may have.

@@ -1,5 +1,6 @@
 import Envelope
 import Foundation
+import KeyManagement
 import Verifier
 import WireFormat
 
@@ -21,6 +22,8 @@ public final class KeyBroker: Sendable {
     let tenants: TenantTable
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
+    let keys: KeyStore
+    let authorities: CertificateAuthorities
     let gate: AdminGate
     /// What is read again while the broker runs.
     let files = FileWatch()
@@ -70,6 +73,10 @@ public final class KeyBroker: Sendable {
         decisionMaker = ReleaseDecision(
             store: store, tenants: tenants, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
+        keys = KeyStore(
+            store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
+            now: { clock.seconds })
+        authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
         gate = try AdminGate(
             keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
@@ -129,6 +136,9 @@ public final class KeyBroker: Sendable {
         case .attest: return try await attest(request)
         case .resource: return try await release(request, try Self.resourcePath(values))
         case .certificate: return try await certificate(request)
+        case .useKey: return try await useKey(request, values)
+        case .issuingAuthority: return try await issuingAuthority(values)
+        case .revocationList: return try await revocationList(values)
         default: return try await administer(route, values, request)
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import KeyManagement
 import WireFormat
 
 /// What an administrator said about one pod manifest: which names and secrets it may have, and until when.
@@ -29,6 +30,8 @@ public struct Registration: Sendable, Equatable {
     public var hostnames: [String]
     /// The resources that may be released.
     public var resources: Set<ResourcePath>
+    /// What may be done with keys of the namespace.
+    public var keys: Set<KeyGrant>
     /// The measurements that may have them.
     public var measurements: Measurements
     /// The version of the guest that the manifest names: measurements of other versions get nothing (R9). Empty in
@@ -62,6 +65,11 @@ public struct Registration: Sendable, Equatable {
         var paths: Set<ResourcePath> = []
         for path in try fields.optionalStrings("resources") { paths.insert(try ResourcePath(parsing: path)) }
         resources = paths
+        var grants: Set<KeyGrant> = []
+        for grant in try fields.optionalStrings("keys") {
+            grants.insert(try KeyGrant(parsing: grant, namespace: namespace))
+        }
+        keys = grants
         measurements = try Self.measurements(try fields.value("measurements"))
         guestVersion = try fields.optionalString("guestVersion") ?? ""
         guard stored || (!guestVersion.isEmpty && guestVersion.utf8.count <= 128) else {
@@ -76,8 +84,8 @@ public struct Registration: Sendable, Equatable {
         }
         self.state = state
         try fields.finish()
-        guard hostnames.count <= 64, resources.count <= 1024 else {
-            throw WireError(field: "registration", reason: "has more than 64 names or 1024 resources")
+        guard hostnames.count <= 64, resources.count <= 1024, keys.count <= 1024 else {
+            throw WireError(field: "registration", reason: "has more than 64 names, 1024 resources or 1024 keys")
         }
     }
 
@@ -93,6 +101,7 @@ public struct Registration: Sendable, Equatable {
             "hostnames": .array(hostnames.map { .string($0) }), "measurements": listed,
             "guestVersion": .string(guestVersion), "simulated": .bool(allowsSimulated),
             "resources": .array(resources.map(\.description).sorted().map { .string($0) }),
+            "keys": .array(keys.map(\.description).sorted().map { .string($0) }),
             "expires": .integer(expires), "state": .string(state.rawValue),
         ])
     }

@@ -74,7 +74,10 @@ struct Tenant: Sendable, Equatable {
         try check("admins", admins.map(\.name), "must have names of 1 to 64 bytes") {
             (1...64).contains($0.utf8.count)
         }
-        try check("repositories", repositories, "must be first segments of resource paths", ResourcePath.isSegment)
+        // A policy whose prefix begins with `kms` opens keys of any namespace.
+        try check("repositories", repositories, "must be first segments of resource paths, not kms") {
+            ResourcePath.isSegment($0) && $0 != "kms"
+        }
         try check("namespaces", namespaces, "must be names of namespaces", Self.isName)
         try check("domains", domains, "must be plain lower-case DNS names of two labels or more") {
             Registration.isHostname($0) && $0.contains(".")

@@ -42,13 +42,13 @@ public struct TenantCA: Sendable {
         guest.simulated || guest.debug || !guest.isIsolated ? .simulated : .tenant
     }
 
-    /// Signs a leaf for a guest whose registration is active.
+    /// Checks a guest's request for a leaf.
     ///
     /// The request must be signed by its own key, that key must be the TLS key in the guest's evidence, and it may ask
     /// for fewer names than the registration has, never for others.
-    func issue(
-        _ request: [UInt8], guest: AttestedGuest, registration: Registration, now: Date
-    ) throws(BrokerError) -> (pem: String, notAfter: Date, names: [String]) {
+    static func check(
+        _ request: [UInt8], guest: AttestedGuest, registration: Registration
+    ) throws(BrokerError) -> (key: Certificate.PublicKey, names: [String]) {
         guard let request = try? CertificateSigningRequest(derEncoded: request) else {
             throw BrokerError(.malformed, check: "csr", "the certificate request cannot be read")
         }
@@ -69,6 +69,13 @@ public struct TenantCA: Sendable {
         guard !names.isEmpty else {
             throw BrokerError(.policyDenied, check: "csr-names", "the registered manifest has no host names")
         }
+        return (key, names)
+    }
+
+    /// Signs a leaf for a key and names that were checked, for a guest whose registration is active.
+    func issue(
+        _ key: Certificate.PublicKey, names: [String], guest: AttestedGuest, registration: Registration, now: Date
+    ) throws(BrokerError) -> (pem: String, notAfter: Date) {
         guard let root = roots[Self.root(for: guest)] else {
             throw BrokerError(.failed, check: "ca", "the root is missing")
         }
@@ -77,7 +84,7 @@ public struct TenantCA: Sendable {
         let end = Date(timeIntervalSince1970: TimeInterval(registration.expires))
         let until = min(from + Self.leafLife, end)
         let leaf = try root.issue(for: key, hostnames: names, from: from, until: until)
-        return (leaf + root.pem, until, names)
+        return (leaf + root.pem, until)
     }
 
     private static func publicKeyInfo(_ key: Certificate.PublicKey) throws -> [UInt8] {

@@ -103,6 +103,7 @@ extension KeyBroker {
         case .registerManifest: return try await register(request.body, values[0], for: tenant.name)
         case .retireManifest:
             guard try await store.retireRegistration(values[0], for: tenant) else { throw Self.unregistered }
+            try await revokeLeaves(ofManifest: values[0])
             return .empty
         default: throw Self.unknownPath
         }

@@ -59,14 +59,13 @@ extension SealedStore {
 
     /// Commits as many of `batch` as fit; the others go back to the front of the queue.
     private func commit(_ batch: [PendingTransaction]) async {
-        var waiting = batch
         var failure = StoreFailure(
             .unreachable, "other replicas write so often that this change found no gap; try again")
         for attempt in 0..<24 {
             do throws(StoreFailure) {
                 if attempt > 0 { try? await Task.sleep(for: .milliseconds(Int.random(in: 0...min(attempt * 4, 40)))) }
                 try await refresh()
-                guard let plan = try await plan(waiting) else { continue }
+                guard let plan = try await plan(batch) else { continue }
                 if !plan.changes.isEmpty {
                     guard try await write(plan) else { continue }
                 }
@@ -76,12 +75,10 @@ extension SealedStore {
                 return
             } catch {
                 failure = error
-                // What may have been written is looked up before anybody is told that it failed.
-                guard error.kind == .unsure, attempt < 3 else { break }
-                waiting = batch
+                break
             }
         }
-        for transaction in waiting { transaction.finish(failure) }
+        for transaction in batch { transaction.finish(failure) }
     }
 
     /// What one commit will do.
@@ -223,19 +220,19 @@ extension SealedStore {
 
     /// Writes the plan; false when somebody else was first.
     private func write(_ plan: Plan) async throws(StoreFailure) -> Bool {
-        let position: UInt64
-        do throws(StoreFailure) {
-            guard let made = try await backend.commit(plan.changes, at: plan.position) else { return false }
-            position = made
-        } catch {
-            guard error.kind == .unsure else { throw error }
-            try await refresh()
-            guard index.head?.writer == plan.head.writer else { throw error }
-            position = index.position
+        for attempt in 1... {
+            do throws(StoreFailure) {
+                guard let position = try await backend.commit(plan.changes, at: plan.position) else { return false }
+                index.apply(plan.marks, head: plan.head, notes: plan.notes, position: position, keys: keyring)
+                await count(plan.isCheckpoint)
+                return true
+            } catch {
+                // The database is asked what became of the commit before anybody is told that it failed. To run the transactions
+                // again instead could do twice what they do: others may have committed on top.
+                guard error.kind == .unsure, attempt < 3 else { throw error }
+            }
         }
-        index.apply(plan.marks, head: plan.head, notes: plan.notes, position: position, keys: keyring)
-        await count(plan.isCheckpoint)
-        return true
+        return false
     }
 
     /// Lets the counter follow. A number is in the store before the counter has it, so that a crash between the two is no

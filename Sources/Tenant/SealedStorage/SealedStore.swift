@@ -134,7 +134,7 @@ public actor SealedStore {
             let known = index
             let changes = try await backend.changes(after: 0)
             var fresh = StoreIndex()
-            guard try fresh.apply(changes, keys: keyring) else {
+            guard try fresh.apply(changes, keys: keyring), fresh.head != nil else {
                 throw StoreFailure(
                     .tampered,
                     "the entries in the \(backend.kind) database are not the ones that its head covers: "

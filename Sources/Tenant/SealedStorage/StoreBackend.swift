@@ -20,9 +20,19 @@ public protocol StoreBackend: Sendable {
     func read(prefix: [UInt8]) async throws(StoreFailure) -> [[UInt8]: [UInt8]]
     /// Writes all or nothing, durably, when the newest commit is the one at `position`; answers the new position, or nil
     /// when somebody else's commit came first.
+    ///
+    /// After a failure of kind ``StoreFailure/Kind/unsure`` the same call tells what became of it: a commit that was stored answers
+    /// the position that it got, and is not stored twice.
     func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64?
+    /// Removes what interrupted commits left behind; called now and then.
+    func sweep() async throws(StoreFailure)
     /// Closes connections and files.
     func shutdown() async
+}
+
+extension StoreBackend {
+    /// Most databases leave nothing behind.
+    public func sweep() async throws(StoreFailure) {}
 }
 
 /// One write of a commit.

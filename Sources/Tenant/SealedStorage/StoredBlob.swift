@@ -10,7 +10,7 @@ public enum StoredName {
     static let entry: UInt8 = 1
 
     /// The record of revision and sum.
-    static let head: [UInt8] = [record] + Array("head".utf8)
+    public static let head: [UInt8] = [record] + Array("head".utf8)
     /// The record of sealed keys.
     static let keyring: [UInt8] = [record] + Array("keyring".utf8)
     private static let notes: [UInt8] = [record] + Array("removed/".utf8)

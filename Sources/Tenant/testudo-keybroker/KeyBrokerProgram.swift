@@ -9,7 +9,7 @@ import WireFormat
 struct KeyBrokerProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "testudo-keybroker", abstract: "Releases a tenant's secrets to attested guests.",
-        subcommands: [Serve.self, Initialise.self])
+        subcommands: [Serve.self, Initialise.self, OfflineRootProgram.self])
 }
 
 struct Serve: AsyncParsableCommand {
@@ -63,7 +63,7 @@ struct Initialise: ParsableCommand {
 
 extension BrokerError {
     /// Says what is wrong and ends with status 1.
-    fileprivate var asExit: ExitCode {
+    var asExit: ExitCode {
         let line = Array("testudo-keybroker: \(detail)\n".utf8)
         _ = write(STDERR_FILENO, line, line.count)
         return .failure

@@ -2,11 +2,11 @@ import ArgumentParser
 import Foundation
 import WireFormat
 
-/// `testudo broker`: questions to the key broker.
+/// `testudo broker`: questions to the key broker, its keys and its authorities.
 struct BrokerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "broker", abstract: "Ask the key broker why it decides as it does.",
-        subcommands: [BrokerExplain.self])
+        commandName: "broker", abstract: "The key broker: its keys and authorities, and why it decides as it does.",
+        subcommands: [BrokerExplain.self, BrokerKeys.self, BrokerAuthority.self])
 }
 
 /// `testudo broker explain`: would this token get this resource, and why not?

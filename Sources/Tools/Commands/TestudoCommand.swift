@@ -11,7 +11,8 @@ public struct TestudoCommand: AsyncParsableCommand {
             UpCommand.self, DownCommand.self, StatusCommand.self, GuestCommand.self, ImageCommand.self, KeyCommand.self,
             ManifestCommand.self, ApplyCommand.self, GetCommand.self, DeleteCommand.self, InvokeCommand.self,
             AttestCommand.self, LogsCommand.self, AuditCommand.self, PolicyCommand.self, EvidenceCommand.self,
-            ReferenceValuesCommand.self, BrokerCommand.self, KeyProviderCommand.self, DemoCommand.self,
+            ReferenceValuesCommand.self, BrokerCommand.self, SecretCommand.self, KeyProviderCommand.self,
+            DemoCommand.self,
         ])
 
     /// Creates the command.

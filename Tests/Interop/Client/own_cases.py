@@ -217,6 +217,95 @@ def audit(world):
         refused(lambda: world.admin.call("GET", f"testudo/audit?{query}"), 400, names={"SerdeError"})
 
 
+@case("keys are made, used by an attested guest, rotated, rewrapped and destroyed")
+def key_management(world):
+    text = lambda data: base64.b64encode(data).decode()
+    name = uuid.uuid4().hex
+    own = f"testudo/kms/default/{name}"
+    made = world.admin.call("PUT", own, {"kind": "aes-256-gcm", "overlap": 3600}).json()
+    expect(made["primary"] == 1 and made["versions"][0]["state"] == "active", f"{made}")
+    guest = world.guest()
+    registration = {
+        "name": "interop", "namespace": "default", "measurements": "any-reference", "guestVersion": "0.1.0", "simulated": True,
+        "keys": [f"kms:{name}:encrypt", f"kms:{name}:decrypt"],
+    }
+    world.admin.call("PUT", f"testudo/manifests/{guest.digest.hex()}", registration)
+    guest.handshake()
+
+    def use(operation, body, headers=None):
+        path = f"{PREFIX}/kms/default/{name}/{operation}"
+        reply = guest.connection.send("POST", path, body, {"Authorization": f"Bearer {guest.token}"} if headers is None else headers)
+        if reply.status != 200:
+            raise Refused(reply)
+        return json.loads(guest.key.decrypt(reply.json()))
+
+    sealed = use("encrypt", {"plaintext": text(b"secret"), "associated": text(b"disk")})
+    message = {**sealed, "associated": text(b"disk")}
+    expect(use("decrypt", message) == {"plaintext": text(b"secret")}, "what was encrypted")
+    expect(world.admin.call("POST", f"{own}/rotate", {"overlap": 60}).json()["primary"] == 2, "rotation")
+    expect(use("decrypt", message) == {"plaintext": text(b"secret")}, "during the overlap")
+    moved = world.admin.call("POST", f"{own}/rewrap", message).json()
+    world.admin.call("DELETE", f"{own}/1")
+    refused(lambda: use("decrypt", message), 409)
+    expect(use("decrypt", {**moved, "associated": text(b"disk")}) == {"plaintext": text(b"secret")}, "what was moved")
+    refused(lambda: world.admin.call("DELETE", f"{own}/2"), 409)
+    refused(lambda: world.admin.call("POST", f"{own}/decrypt", message), 403, names={"PolicyDeny"})
+    refused(lambda: use("rewrap", message), 403, names={"PolicyDeny"})
+    refused(lambda: use("decrypt", {"ciphertext": "!"}), 400, names={"SerdeError"})
+    refused(lambda: use("decrypt", message, {}), 401, names={"TokenNotFound"})
+    refused(lambda: world.admin.call("PUT", own, {"kind": "aes-256-gcm"}), 409)
+    expect(world.admin.call("GET", own).json()["versions"][0]["state"] == "destroyed", "the tombstone")
+    expect(f"default/{name}" in [key["key"] for key in world.admin.call("GET", "testudo/kms/default").json()], "list")
+
+
+@case("a tenant's authority is established, its leaves are listed and revoked, and the list says so")
+def authorities(world):
+    namespace = f"n{uuid.uuid4().hex}"
+    own = f"testudo/authority/{namespace}/simulated"
+    asked = world.admin.call("POST", f"{own}/request", {"suffixes": ["interop.localhost"]}).json()
+    x509.load_pem_x509_csr(asked["request"].encode())
+    anybody = Connection(world.broker)
+    expect(anybody.send("GET", f"{PREFIX}/{own}").status == 404, "an authority without a certificate")
+    made = world.admin.call("POST", f"{own}/certify", {"suffixes": ["interop.localhost"], "days": 2}).json()
+    expect(anybody.send("GET", f"{PREFIX}/{own}").json() == made, "what anybody can fetch")
+    issuing = x509.load_pem_x509_certificate(made["certificate"].encode())
+    root = x509.load_pem_x509_certificate(made["root"].encode())
+    root.public_key().verify(issuing.signature, issuing.tbs_certificate_bytes, ec.ECDSA(issuing.signature_hash_algorithm))
+    constraints = issuing.extensions.get_extension_for_class(x509.NameConstraints)
+    expect(constraints.critical and [name.value for name in constraints.value.permitted_subtrees] == ["interop.localhost"], "names")
+    refused(lambda: world.admin.call("POST", f"{own}/install", made), 409)
+    guest = world.guest()
+    registration = {
+        "name": "interop", "namespace": namespace, "hostnames": ["a.interop.localhost"], "measurements": "any-reference",
+        "guestVersion": "0.1.0", "simulated": True,
+    }
+    world.admin.call("PUT", f"testudo/manifests/{guest.digest.hex()}", registration)
+    key = ec.generate_private_key(ec.SECP256R1())
+    guest.auth()
+    guest.attest(additional=bound(guest, key))
+    path = f"{PREFIX}/testudo/certificate"
+    reply = guest.connection.send("POST", path, request(key, "a.interop.localhost"), guest.cookie_header(path))
+    expect(reply.status == 200, f"{reply.status} {reply.body!r}")
+    leaf = x509.load_pem_x509_certificate(reply.json()["certificate"].encode())
+    issuing.public_key().verify(leaf.signature, leaf.tbs_certificate_bytes, ec.ECDSA(leaf.signature_hash_algorithm))
+    serial = world.admin.call("GET", f"testudo/leaves/{namespace}").json()[0]["serial"]
+    expect(int(serial, 16) == leaf.serial_number, serial)
+
+    def published():
+        reply = anybody.send("GET", f"{PREFIX}/testudo/crl/{namespace}/simulated/2")
+        found = x509.load_der_x509_crl(reply.body)
+        expect(found.is_signature_valid(issuing.public_key()), "the list's signature")
+        expect((found.next_update - found.last_update).total_seconds() <= 3600, "the list's life")
+        return found
+
+    expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is None, "before")
+    revoked = world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial, "reason": "key-compromise"}).json()
+    expect(revoked == {"revoked": 1}, f"{revoked}")
+    expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is not None, "after")
+    refused(lambda: world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial}), 404)
+    expect(anybody.send("GET", f"{PREFIX}/testudo/crl/{namespace}/simulated/9").status == 404, "another version")
+
+
 @case("the broker says that it is ready")
 def readiness(world):
     reply = Connection(world.broker).send("GET", "/readyz")

@@ -1,0 +1,228 @@
+import Foundation
+import SealedStorage
+import Synchronization
+
+/// The store in an etcd cluster, for several replicas.
+///
+/// A commit's position is the revision at which etcd last changed the store's head, which each commit writes. All reads are
+/// linearizable, and each answer is of one revision.
+public final class EtcdBackend: StoreBackend {
+    public let kind = "etcd"
+    // etcd takes 128 operations in a transaction and 1.5 MiB in a request unless it is told otherwise.
+    public let changesLimit = 110
+    public let bytesLimit = 1 << 20
+    public let blobLimit = PieceReference.blobLimit
+
+    static let operationsLimit = 128
+    /// Larger blobs lie in pieces, so that a page of entries has a bound.
+    static let wholeLimit = 64 << 10
+    static let pageLimit: Int64 = 256
+    /// Pieces that nothing refers to are left alone for this long.
+    static let pieceGrace = Duration.seconds(3600)
+
+    let client: EtcdClient
+    let layout: EtcdLayout
+    /// The ids of the pieces of entries, as far as this process has seen them.
+    let pieces = Mutex<[[UInt8]: [UInt8]]>([:])
+    /// The ids of pieces that nothing referred to, and since when.
+    let loose = Mutex<[[UInt8]: ContinuousClock.Instant]>([:])
+    /// The newest commit that this process saw: its position and the store's revision.
+    private let seen = Mutex<(position: UInt64, revision: UInt64)>((0, 0))
+
+    /// Connects to a cluster when the first call is made.
+    public init(_ configuration: EtcdConfiguration) throws(StoreFailure) {
+        client = try EtcdClient(configuration)
+        layout = EtcdLayout(prefix: configuration.prefix)
+    }
+
+    public func shutdown() async { client.shutdown() }
+
+    public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
+        try await attempt("reading changes") { () throws(EtcdError) in
+            let answer = try await client.range(request(layout.entry(StoredName.head)))
+            guard let head = answer.kvs.first else { return StoreChanges(position: 0, sightings: []) }
+            let newest = UInt64(head.modRevision)
+            guard newest != position else { return StoreChanges(position: newest, sightings: []) }
+            let revision = StoredMark(of: EtcdValue(head.value).shown).version
+            let found: [Etcdserverpb_KeyValue]
+            if let names = try await journal(from: position, to: newest, revision, at: answer.header.revision) {
+                found = try await entries(names, at: answer.header.revision).found
+            } else {
+                let start = layout.entry([])
+                found = try await pages(start, EtcdLayout.end(start), at: answer.header.revision)
+            }
+            seen.withLock { $0 = (newest, revision) }
+            return StoreChanges(position: newest, sightings: found.compactMap { sighting($0) })
+        }
+    }
+
+    private func sighting(_ entry: Etcdserverpb_KeyValue) -> StoreChanges.Sighting? {
+        guard let name = layout.name(entry.key) else { return nil }
+        return StoreChanges.Sighting(name: name, blob: remember(name, EtcdValue(entry.value)).shown)
+    }
+
+    @discardableResult
+    private func remember(_ name: [UInt8], _ value: EtcdValue) -> EtcdValue {
+        let id: [UInt8]? = if case .pieces(let reference) = value { reference.id } else { nil }
+        pieces.withLock { $0[name] = id }
+        return value
+    }
+
+    /// What was written between two positions; nil when the journal does not say, and everything is to be read.
+    private func journal(
+        from position: UInt64, to newest: UInt64, _ revision: UInt64, at pinned: Int64
+    ) async throws(EtcdError) -> [[UInt8]]? {
+        let seen = seen.withLock { $0 }
+        guard position > 0, seen.position == position, revision > seen.revision, revision - seen.revision <= 100 else {
+            return nil
+        }
+        var request = Etcdserverpb_TxnRequest()
+        request.success = (seen.revision + 1...revision).map { number in
+            var operation = Etcdserverpb_RequestOp()
+            operation.requestRange = self.request(layout.journal(number), at: pinned)
+            return operation
+        }
+        let answer = try await client.transact(request)
+        var names: Set<[UInt8]> = []
+        var reached = position
+        for (number, response) in zip(seen.revision + 1...revision, answer.responses) {
+            guard let entry = response.responseRange.kvs.first, let record = JournalRecord(entry.value),
+                record.revision == number, record.previous == reached
+            else { return nil }
+            names.formUnion(record.names)
+            reached = UInt64(entry.modRevision)
+        }
+        return reached == newest ? Array(names) : nil
+    }
+
+    public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
+        try await attempt("reading") { () throws(EtcdError) in
+            let (found, revision) = try await entries(names, at: 0)
+            return try await blobs(found, at: revision)
+        }
+    }
+
+    public func read(prefix: [UInt8]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
+        try await attempt("listing") { () throws(EtcdError) in
+            let start = layout.entry(prefix)
+            let first = try await client.range(request(start, EtcdLayout.end(start), limit: Self.pageLimit))
+            var found = first.kvs
+            if first.more, let last = found.last {
+                found += try await pages(last.key + [0], EtcdLayout.end(start), at: first.header.revision)
+            }
+            return try await blobs(found, at: first.header.revision)
+        }
+    }
+
+    private func blobs(
+        _ found: [Etcdserverpb_KeyValue], at revision: Int64
+    ) async throws(EtcdError) -> [[UInt8]: [UInt8]] {
+        var blobs: [[UInt8]: [UInt8]] = [:]
+        for entry in found {
+            guard let name = layout.name(entry.key) else { continue }
+            switch remember(name, EtcdValue(entry.value)) {
+            case .whole(let blob): blobs[name] = blob
+            case .pieces(let reference): blobs[name] = try await assemble(reference, at: revision)
+            }
+        }
+        return blobs
+    }
+
+    public func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64? {
+        guard let head = changes.first(where: { $0.name == StoredName.head })?.blob else {
+            throw StoreFailure(.failed, "a commit has no head")
+        }
+        return try await attempt("writing", isWrite: true) { () throws(EtcdError) in
+            let journal = JournalRecord(head: head, previous: position, names: changes.map(\.name))
+            var transaction = Etcdserverpb_TxnRequest()
+            transaction.compare = [unchanged(position)]
+            let large = Self.inPieces(changes, bytesLimit)
+            for (place, change) in changes.enumerated() {
+                guard let blob = change.blob else {
+                    transaction.success.append(deletion(layout.entry(change.name)))
+                    continue
+                }
+                var value = EtcdValue.whole(blob)
+                if large.contains(place) {
+                    let reference = PieceReference(blob)
+                    try await writePieces(of: blob, reference)
+                    transaction.compare += (0..<reference.count).map { exists(layout.piece(reference.id, $0)) }
+                    value = .pieces(reference)
+                }
+                transaction.success.append(write(layout.entry(change.name), value.bytes))
+            }
+            guard transaction.compare.count <= Self.operationsLimit else {
+                throw .refused(StoreFailure(.limit, "one change is larger than etcd takes at once"))
+            }
+            transaction.success.append(write(layout.journal(journal.revision), journal.bytes))
+            // Those for which there is no room are swept later.
+            let old = pieces.withLock { known in changes.compactMap { known[$0.name] } }
+            for id in old.prefix(Self.operationsLimit - transaction.success.count) {
+                transaction.success.append(deletion(layout.pieces(id), isPrefix: true))
+            }
+            transaction.failure = [layout.entry(StoredName.head), layout.journal(journal.revision)].map { key in
+                var operation = Etcdserverpb_RequestOp()
+                operation.requestRange = request(key)
+                return operation
+            }
+            let answer = try await client.transact(transaction)
+            guard let made = try Self.outcome(answer, journal) else { return nil }
+            for (change, operation) in zip(changes, transaction.success) where change.blob != nil {
+                remember(change.name, EtcdValue(operation.requestPut.value))
+            }
+            pieces.withLock { known in for change in changes where change.blob == nil { known[change.name] = nil } }
+            seen.withLock { if made > $0.position { $0 = (made, journal.revision) } }
+            return made
+        }
+    }
+
+    /// The position of a commit; nil when somebody else was first. A call is repeated when its answer was lost, and then the
+    /// journal says whether an earlier one did the work.
+    private static func outcome(
+        _ answer: Etcdserverpb_TxnResponse, _ journal: JournalRecord
+    ) throws(EtcdError) -> UInt64? {
+        if answer.succeeded { return UInt64(answer.header.revision) }
+        guard answer.responses.count == 2, let slot = answer.responses[1].responseRange.kvs.first,
+            let record = JournalRecord(slot.value)
+        else { return nil }
+        if record.id == journal.id { return UInt64(slot.modRevision) }
+        guard record.revision < journal.revision + EtcdLayout.journalSlots else {
+            throw .lost("others wrote so much since that it cannot be told whether this change is stored")
+        }
+        return nil
+    }
+
+    /// The changes whose blobs lie in pieces: those over the limit, and the largest ones of a commit that is too large.
+    static func inPieces(_ changes: [StoreChange], _ bytesLimit: Int) -> Set<Int> {
+        let sizes = changes.enumerated().map {
+            ($0.offset, StoredName.isRecord($0.element.name) ? 0 : $0.element.blob?.count ?? 0)
+        }
+        var chosen = Set(sizes.filter { $0.1 > wholeLimit }.map(\.0))
+        var rest = sizes.filter { !chosen.contains($0.0) }.reduce(0) { $0 + $1.1 }
+        for (place, size) in sizes.sorted(by: { $0.1 > $1.1 }) where !chosen.contains(place) {
+            guard rest > bytesLimit else { break }
+            chosen.insert(place)
+            rest -= size
+        }
+        return chosen
+    }
+
+    /// Runs `body` again when what it read was compacted away meanwhile, and says failures as the store's.
+    func attempt<R: Sendable>(
+        _ what: String, isWrite: Bool = false, _ body: () async throws(EtcdError) -> R
+    ) async throws(StoreFailure) -> R {
+        for _ in 0..<5 {
+            do throws(EtcdError) {
+                return try await body()
+            } catch {
+                switch error {
+                case .compacted: continue
+                case .refused(let failure): throw failure
+                case .lost(let reason):
+                    throw StoreFailure(isWrite ? .unsure : .unreachable, "\(what) in etcd failed: \(reason)")
+                }
+            }
+        }
+        throw StoreFailure(.unreachable, "\(what) in etcd failed: it compacts faster than it can be read")
+    }
+}

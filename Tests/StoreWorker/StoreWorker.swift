@@ -1,0 +1,4 @@
+@main
+struct StoreWorker {
+    static func main() async throws {}
+}
