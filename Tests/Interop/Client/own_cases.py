@@ -192,11 +192,19 @@ def explain(world):
     guest.handshake()
     answer = world.admin.call("POST", "testudo/explain", {"token": guest.token, "resource": path}).json()
     expect(answer["allowed"] and all(entry["allowed"] for entry in answer["decisions"]), f"{answer}")
-    for question in ({"token": guest.token + "x", "resource": path}, {"token": guest.token, "resource": path + "x"},
-                     {"claims": {}, "resource": path}):
+    for question in (
+        {"token": guest.token + "x", "resource": path},
+        {"token": guest.token, "resource": path + "x"},
+        {"claims": {}, "resource": path},
+    ):
         answer = world.admin.call("POST", "testudo/explain", question).json()
         expect(not answer["allowed"] and not answer["decisions"][-1]["allowed"], f"{answer}")
-    for question in (b"", {"resource": path}, {"token": "", "claims": {}, "resource": path}, {"token": "", "resource": "x"}):
+    for question in (
+        b"",
+        {"resource": path},
+        {"token": "", "claims": {}, "resource": path},
+        {"token": "", "resource": "x"},
+    ):
         refused(lambda: world.admin.call("POST", "testudo/explain", question), 400, names={"SerdeError"})
 
 
@@ -226,7 +234,11 @@ def key_management(world):
     expect(made["primary"] == 1 and made["versions"][0]["state"] == "active", f"{made}")
     guest = world.guest()
     registration = {
-        "name": "interop", "namespace": "default", "measurements": "any-reference", "guestVersion": "0.1.0", "simulated": True,
+        "name": "interop",
+        "namespace": "default",
+        "measurements": "any-reference",
+        "guestVersion": "0.1.0",
+        "simulated": True,
         "keys": [f"kms:{name}:encrypt", f"kms:{name}:decrypt"],
     }
     world.admin.call("PUT", f"testudo/manifests/{guest.digest.hex()}", registration)
@@ -234,7 +246,9 @@ def key_management(world):
 
     def use(operation, body, headers=None):
         path = f"{PREFIX}/kms/default/{name}/{operation}"
-        reply = guest.connection.send("POST", path, body, {"Authorization": f"Bearer {guest.token}"} if headers is None else headers)
+        reply = guest.connection.send(
+            "POST", path, body, {"Authorization": f"Bearer {guest.token}"} if headers is None else headers
+        )
         if reply.status != 200:
             raise Refused(reply)
         return json.loads(guest.key.decrypt(reply.json()))
@@ -270,14 +284,23 @@ def authorities(world):
     expect(anybody.send("GET", f"{PREFIX}/{own}").json() == made, "what anybody can fetch")
     issuing = x509.load_pem_x509_certificate(made["certificate"].encode())
     root = x509.load_pem_x509_certificate(made["root"].encode())
-    root.public_key().verify(issuing.signature, issuing.tbs_certificate_bytes, ec.ECDSA(issuing.signature_hash_algorithm))
+    root.public_key().verify(
+        issuing.signature, issuing.tbs_certificate_bytes, ec.ECDSA(issuing.signature_hash_algorithm)
+    )
     constraints = issuing.extensions.get_extension_for_class(x509.NameConstraints)
-    expect(constraints.critical and [name.value for name in constraints.value.permitted_subtrees] == ["interop.localhost"], "names")
+    expect(
+        constraints.critical and [name.value for name in constraints.value.permitted_subtrees] == ["interop.localhost"],
+        "names",
+    )
     refused(lambda: world.admin.call("POST", f"{own}/install", made), 409)
     guest = world.guest()
     registration = {
-        "name": "interop", "namespace": namespace, "hostnames": ["a.interop.localhost"], "measurements": "any-reference",
-        "guestVersion": "0.1.0", "simulated": True,
+        "name": "interop",
+        "namespace": namespace,
+        "hostnames": ["a.interop.localhost"],
+        "measurements": "any-reference",
+        "guestVersion": "0.1.0",
+        "simulated": True,
     }
     world.admin.call("PUT", f"testudo/manifests/{guest.digest.hex()}", registration)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -299,11 +322,47 @@ def authorities(world):
         return found
 
     expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is None, "before")
-    revoked = world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial, "reason": "key-compromise"}).json()
+    revoked = world.admin.call(
+        "POST", f"testudo/leaves/{namespace}", {"serial": serial, "reason": "key-compromise"}
+    ).json()
     expect(revoked == {"revoked": 1}, f"{revoked}")
     expect(published().get_revoked_certificate_by_serial_number(leaf.serial_number) is not None, "after")
     refused(lambda: world.admin.call("POST", f"testudo/leaves/{namespace}", {"serial": serial}), 404)
     expect(anybody.send("GET", f"{PREFIX}/testudo/crl/{namespace}/simulated/9").status == 404, "another version")
+
+
+@case("one boot of a guest, or a measurement, is revoked: sessions and tokens of before end at once; and taken back")
+def revocations(world):
+    place = world.place()
+    world.admin.set_resource(f"{place}/one", b"secret")
+    guest = world.guest(f"{place}/one")
+    instance = uuid.uuid4().hex
+    key = ec.generate_private_key(ec.SECP256R1())
+    guest.auth()
+    guest.attest(additional=bound(guest, key, instance=instance))
+    for kind, value in (("instance", instance), ("measurement", guest.measurement.hex())):
+        place_of = f"testudo/revocations/{kind}/{value}"
+        expect(guest.resource(f"{place}/one") == b"secret", "before")
+        made = world.admin.call("PUT", place_of, {"reason": "a test"}).json()
+        try:
+            expect((made["kind"], made["value"], made["reason"]) == (kind, value, "a test"), f"{made}")
+            expect(made in world.admin.call("GET", "testudo/revocations").json(), "list")
+            refused(lambda: guest.resource(f"{place}/one"), 401, 403)
+            refused(lambda: guest.resource(f"{place}/one", bearer=guest.token), 401, 403)
+        finally:
+            world.admin.call("DELETE", place_of)
+        refused(lambda: world.admin.call("DELETE", place_of), 404)
+    for wrong in ("line/x%20y", "root/00", "chip/0", "instance/00", "measurement/ff", "guest/00"):
+        refused(lambda: world.admin.call("PUT", f"testudo/revocations/{wrong}"), 400, names={"SerdeError"})
+    refused(lambda: world.admin.call("PUT", f"testudo/revocations/instance/{instance}", {"why": 1}), 400)
+
+
+@case("the end of the audit log is told, for comparison with the file")
+def audit_head(world):
+    heads = world.admin.call("GET", "testudo/audit/head").json()
+    expect(heads and all(isinstance(text, str) and text for text in heads.values()), f"{heads}")
+    world.admin.set_resource(world.place() + "/one", b"x")
+    expect(world.admin.call("GET", "testudo/audit/head").json() != heads, "it stands still")
 
 
 @case("the broker says that it is ready")
