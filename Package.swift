@@ -108,7 +108,7 @@ let tenant: [Target] = [
         "Tenant", "KeyBroker",
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources",
-            "RootKeys",
+            "RootKeys", "Rego",
             "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
             hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,

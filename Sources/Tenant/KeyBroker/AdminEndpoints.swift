@@ -11,8 +11,15 @@ extension KeyBroker {
         record.trace = request.trace
         record.resource = "\(request.method) \(request.path.dropFirst(2).joined(separator: "/"))"
         do throws(BrokerError) {
-            record.subject = try gate.admit(request.authorization)
-            let response = try await perform(route, values, request, administrator: record.subject)
+            let caller = try await admit(request)
+            record.subject = caller.name
+            record.tenant = await concerned(caller, route, values)
+            let response: BrokerResponse
+            if let tenant = caller.tenant {
+                response = try await perform(route, values, request, for: tenant)
+            } else {
+                response = try await perform(route, values, request, administrator: record.subject)
+            }
             record.conclude("admin", "done", allowed: true)
             try audit.append(record)
             return response
@@ -30,20 +37,12 @@ extension KeyBroker {
         }
     }
 
-    private func perform(
+    func perform(
         _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest, administrator: String
     ) async throws(BrokerError) -> BrokerResponse {
         switch route {
         case .listResources: return .json(try await listResources())
-        case .putResource:
-            metrics.count(.resourceWrites)
-            let name = try Self.resourcePath(values)
-            guard !request.body.isEmpty else {
-                throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
-            }
-            try await store.putResource(
-                name, SecretBytes(request.body), expires: try Self.expiry(request.query), now: clock.seconds)
-            return .empty
+        case .putResource: return try await putResource(try Self.resourcePath(values), request)
         case .resourceVersions:
             guard let found = try await store.storedResource(try Self.resourcePath(values)) else {
                 throw Self.noResource
@@ -85,6 +84,8 @@ extension KeyBroker {
             guard try await store.retireRegistration(values[0]) else { throw Self.unregistered }
             try await revokeLeaves(ofManifest: values[0])
             return .empty
+        case .listTenants, .tenant, .putTenant, .deleteTenant:
+            return try await administerTenants(route, values, request)
         case .listRevocations, .revoke, .reinstate:
             return try await administerRevocations(route, values, request, administrator: administrator)
         case .auditHead:
@@ -104,7 +105,19 @@ extension KeyBroker {
         }
     }
 
-    private func listResources() async throws(BrokerError) -> JSONValue {
+    func putResource(
+        _ name: ResourcePath, _ request: BrokerRequest, for tenant: String? = nil
+    ) async throws(BrokerError) -> BrokerResponse {
+        metrics.count(.resourceWrites)
+        guard !request.body.isEmpty else {
+            throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
+        }
+        try await store.putResource(
+            name, SecretBytes(request.body), expires: try Self.expiry(request.query), for: tenant, now: clock.seconds)
+        return .empty
+    }
+
+    func listResources() async throws(BrokerError) -> JSONValue {
         .array(
             try await store.resources().map { resource in
                 var members = resource.versions.last?.json.objectValue ?? [:]
@@ -133,7 +146,9 @@ extension KeyBroker {
     }
 
     /// Makes a key under a name that is free; an existing key is never replaced, since images depend on it.
-    private func makeKey(_ body: [UInt8], _ path: ResourcePath) async throws(BrokerError) -> BrokerResponse {
+    func makeKey(
+        _ body: [UInt8], _ path: ResourcePath, for tenant: String? = nil
+    ) async throws(BrokerError) -> BrokerResponse {
         let recipe: KeyRecipe
         do {
             var fields = try JSONFields(try JSONValue.parse(body), path: "key")
@@ -149,17 +164,24 @@ extension KeyBroker {
             throw BrokerError(.malformed, check: "key", "not understood")
         }
         let (secret, publicPEM) = try recipe.make()
-        guard try await store.putResource(path, secret, onlyNew: true, now: clock.seconds) != nil else {
+        guard try await store.putResource(path, secret, onlyNew: true, for: tenant, now: clock.seconds) != nil
+        else {
             throw BrokerError(.conflict, check: "key", "there is a resource under this path already")
         }
         return .json(["kind": .string(recipe.rawValue), "publicKey": .string(publicPEM)])
     }
 
-    private func register(_ body: [UInt8], _ digest: String) async throws(BrokerError) -> BrokerResponse {
+    func register(
+        _ body: [UInt8], _ digest: String, for tenant: String? = nil
+    ) async throws(BrokerError) -> BrokerResponse {
         do {
             let value = try JSONValue.parse(body)
             let registration = try Registration(digest: digest, body: value, now: clock.seconds)
-            try await store.putRegistration(registration)
+            if let tenant {
+                try await store.putRegistration(registration, for: tenant, now: clock.seconds)
+            } else {
+                try await store.putRegistration(registration)
+            }
             try await readmitLeaves(registration)
             return .json(Self.listed(registration))
         } catch let error as WireError {
@@ -171,21 +193,22 @@ extension KeyBroker {
         }
     }
 
-    private func auditLines(_ query: [String: String]) throws(BrokerError) -> BrokerResponse {
+    func auditLines(_ query: [String: String], tenant: String? = nil) throws(BrokerError) -> BrokerResponse {
         guard let start = Timestamp.seconds(parsing: query["since"] ?? "0") else {
             throw BrokerError(.malformed, check: "audit", "since must be seconds since 1970 or an RFC 3339 time")
         }
         guard let last = Int(query["last"] ?? "\(Int.max)"), last > 0 else {
             throw BrokerError(.malformed, check: "audit", "last must be a number of lines")
         }
-        return BrokerResponse(contentType: "application/jsonl", body: audit.lines(since: start, last: last))
+        return BrokerResponse(
+            contentType: "application/jsonl", body: audit.lines(since: start, last: last, tenant: tenant))
     }
 
-    private static func listed(_ registration: Registration) -> JSONValue {
+    static func listed(_ registration: Registration) -> JSONValue {
         var members = registration.json.objectValue ?? [:]
         members["digest"] = .string(registration.digest)
         return .object(members)
     }
 
-    private static let unregistered = BrokerError(.notFound, check: "manifest", "the manifest is not registered")
+    static let unregistered = BrokerError(.notFound, check: "manifest", "the manifest is not registered")
 }

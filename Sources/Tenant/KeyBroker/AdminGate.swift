@@ -4,29 +4,62 @@ import Envelope
 import Foundation
 import WireFormat
 
-/// Decides who may administer: a bearer JWT, EdDSA under a pinned key, role `admin`, short-lived.
+/// Who calls as an administrator, as his token proved it.
+struct Administrator: Sendable {
+    /// His name, for the audit log.
+    let name: String
+    /// His role.
+    let role: String
+    /// Whose administrator he is; nil for the broker's own.
+    var tenant: Tenant?
+}
+
+/// Decides who may administer, by a bearer JWT.
 ///
-/// There is no mode without credentials; a gate cannot be made without keys.
-public struct AdminGate: Sendable {
-    private let keys: [Curve25519.Signing.PublicKey]
-    private let clock: BrokerClock
+/// There is no mode without credentials; a gate cannot be made without keys. Owners of `adminKeys` (EdDSA, role `admin`, at
+/// most an hour) may do everything. Tokens of identity providers name a role, and a rule has to allow it the call.
+struct AdminGate: Sendable {
+    private let keys: WatchedFiles<[Curve25519.Signing.PublicKey]>
+    private let providers: [(settings: IdentityProvider, keys: WatchedFiles<ProviderKeys>)]
+    private let settings: AdministratorSettings
+    let clock: BrokerClock
 
     /// The longest time that a credential may still have to live: one hour.
-    public static let longestLife: Int64 = 3600
+    static let longestLife: Int64 = 3600
     /// The `aud` that a credential may carry; any other is meant for somebody else.
-    public static let audience = "testudo-keybroker"
+    static let audience = "testudo-keybroker"
 
-    /// Creates a gate for the owners of `keys`.
-    public init(keys: [Curve25519.Signing.PublicKey], clock: BrokerClock = .system) throws(BrokerError) {
-        guard !keys.isEmpty else {
+    /// Creates a gate for the owners of the keys in `paths` and for whom `settings` trust.
+    init(
+        keys paths: [String], _ settings: AdministratorSettings, watch: FileWatch, clock: BrokerClock
+    ) throws(BrokerError) {
+        guard !paths.isEmpty else {
             throw BrokerError(.adminAccess, check: "admin-keys", "no administrator's key is configured")
         }
-        self.keys = keys
+        keys = try WatchedFiles("administrators' keys", paths: paths, watch: watch) { () throws(BrokerError) in
+            var keys: [Curve25519.Signing.PublicKey] = []
+            for path in paths { keys.append(try Self.publicKey(file: path)) }
+            return keys
+        }
+        var providers: [(settings: IdentityProvider, keys: WatchedFiles<ProviderKeys>)] = []
+        for provider in settings.providers {
+            let files: [String] =
+                switch provider.keys {
+                case .files(let paths): paths
+                case .keySet(let path): [path]
+                }
+            let keys = try WatchedFiles("identity provider's keys", paths: files, watch: watch) {
+                () throws(BrokerError) in try ProviderKeys(provider.keys)
+            }
+            providers.append((provider, keys))
+        }
+        self.providers = providers
+        self.settings = settings
         self.clock = clock
     }
 
     /// Reads an Ed25519 public key from a PEM file.
-    public static func publicKey(file path: String) throws(BrokerError) -> Curve25519.Signing.PublicKey {
+    static func publicKey(file path: String) throws(BrokerError) -> Curve25519.Signing.PublicKey {
         let text = String(decoding: try PrivateFile.readPublic(path, what: "public key"), as: UTF8.self)
         guard let key = try? Curve25519.Signing.PublicKey(pemRepresentation: text) else {
             throw BrokerError(.failed, check: "configuration", "\(path) is no Ed25519 public key in PEM form")
@@ -34,22 +67,48 @@ public struct AdminGate: Sendable {
         return key
     }
 
-    /// Checks the value of an `Authorization` header; answers the administrator's name for the audit log.
-    func admit(_ authorization: String?) throws(BrokerError) -> String {
-        guard let authorization, let token = BearerToken.value(in: authorization) else {
-            throw refusal("admin-token-missing", "an administrator's bearer token is needed")
+    /// Checks who calls, and whether his role may call this.
+    func admit(_ request: BrokerRequest) throws(BrokerError) -> Administrator {
+        guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
+            throw Self.refusal("admin-token-missing", "an administrator's bearer token is needed")
         }
-        let claims: JSONValue
-        do {
-            claims = try JWS.verify(token, keys: keys.map { .edDSA($0) }).payload
-        } catch {
-            throw refusal("admin-token", "Cannot verify token with any of the issuers")
+        if let claims = try? JWS.verify(token, keys: keys.contents.map { .edDSA($0) }).payload {
+            return try admitOwner(claims)
         }
-        let now = clock.seconds
+        guard let header = try? JWS.unverifiedHeader(token) else { throw Self.unknown }
+        for (provider, keys) in providers {
+            guard let claims = try? JWS.verify(token, keys: keys.contents.candidates(header)).payload,
+                provider.issuer == nil || claims["iss"]?.stringValue == provider.issuer,
+                provider.audience.map({ Self.audiences(claims).contains(.string($0)) }) ?? true
+            else { continue }
+            return try admitRole(claims, provider, request)
+        }
+        throw Self.unknown
+    }
+
+    private func admitOwner(_ claims: JSONValue) throws(BrokerError) -> Administrator {
+        try Self.checkTimes(claims, now: clock.seconds, longestLife: Self.longestLife)
+        try Self.checkAudience(claims)
+        let role = try Self.role(claims)
+        guard role == "admin" else { throw Self.notAllowed(role) }
+        return Administrator(name: Self.name(claims) ?? "admin", role: role)
+    }
+
+    private func admitRole(
+        _ claims: JSONValue, _ provider: IdentityProvider, _ request: BrokerRequest
+    ) throws(BrokerError) -> Administrator {
+        try Self.checkTimes(claims, now: clock.seconds, longestLife: provider.longestLife)
+        let role = try Self.role(claims)
+        guard settings.allows(role, try AdministratorCall(request)) else { throw Self.notAllowed(role) }
+        return Administrator(name: "\(Self.name(claims) ?? "unnamed") (\(ShownText.cut(role, bytes: 32)))", role: role)
+    }
+
+    /// Checks that a credential holds now and not for too long.
+    static func checkTimes(_ claims: JSONValue, now: Int64, longestLife: Int64) throws(BrokerError) {
         guard let expiry = claims["exp"]?.integerValue else { throw refusal("admin-exp", "the token has no exp") }
         guard expiry > now else { throw refusal("admin-exp", "the token has expired") }
-        guard expiry - now <= Self.longestLife else {
-            throw refusal("admin-exp", "the token lives longer than \(Self.longestLife) seconds")
+        guard expiry - now <= longestLife else {
+            throw refusal("admin-exp", "the token lives longer than \(longestLife) seconds")
         }
         for name in ["iat", "nbf"] {
             guard let value = claims[name] else { continue }
@@ -57,17 +116,37 @@ public struct AdminGate: Sendable {
                 throw refusal("admin-\(name)", "the token is not valid yet")
             }
         }
-        if let audience = claims["aud"] {
-            guard audience.stringValue == Self.audience else {
-                throw refusal("admin-aud", "the token is meant for another service")
-            }
-        }
-        guard let role = claims["role"]?.stringValue else { throw refusal("admin-role", "the token has no role") }
-        guard role == "admin" else { throw refusal("admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed") }
-        return ShownText.cut(claims["sub"]?.stringValue ?? "admin", bytes: 64)
     }
 
-    private func refusal(_ check: String, _ detail: String) -> BrokerError {
+    /// Checks that a credential that names a service names this one.
+    static func checkAudience(_ claims: JSONValue) throws(BrokerError) {
+        guard let audience = claims["aud"] else { return }
+        guard audience.stringValue == Self.audience else {
+            throw refusal("admin-aud", "the token is meant for another service")
+        }
+    }
+
+    static func role(_ claims: JSONValue) throws(BrokerError) -> String {
+        guard let role = claims["role"]?.stringValue else { throw refusal("admin-role", "the token has no role") }
+        return role
+    }
+
+    /// What a credential calls its owner.
+    static func name(_ claims: JSONValue) -> String? { claims["sub"]?.stringValue.map { ShownText.cut($0, bytes: 64) } }
+
+    private static func audiences(_ claims: JSONValue) -> [JSONValue] {
+        claims["aud"]?.arrayValue ?? claims["aud"].map { [$0] } ?? []
+    }
+
+    /// What trustee's clients look for.
+    static let unknown = refusal("admin-token", "Cannot verify token with any of the issuers")
+
+    static func notAllowed(_ role: String, note: String = "") -> BrokerError {
+        BrokerError(
+            .adminAccess, check: "admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed", note: note)
+    }
+
+    static func refusal(_ check: String, _ detail: String) -> BrokerError {
         BrokerError(.adminAccess, check: check, detail)
     }
 }

@@ -32,6 +32,8 @@ public final class AuditLog: Sendable {
 
     /// The most bytes that one answer to ``lines(since:last:)`` has.
     static let answerLimit = 8 << 20
+    /// How many files are searched for one tenant's lines.
+    static let tenantFiles = 4
 
     /// Opens or creates the log.
     ///
@@ -101,18 +103,25 @@ public final class AuditLog: Sendable {
     var hasRoom: Bool { warning == nil }
 
     /// The newest lines from second `since` on, oldest first: at most `last` of them and ``answerLimit`` bytes.
-    func lines(since: Int64, last: Int = .max) -> [UInt8] {
+    ///
+    /// - Parameter tenant: Whose lines are wanted, out of the newest ``tenantFiles`` files; nil for all lines.
+    func lines(since: Int64, last: Int = .max, tenant: String? = nil) -> [UInt8] {
         // What cannot be written now is written with the next record, or that fails.
         state.withLock { state in try? writeSummary(&state) }
         var found: [ArraySlice<UInt8>] = []
         var size = 0
-        files: for name in [path] + numbers.reversed().map({ "\(path).\($0)" }) {
+        let files = [path] + numbers.reversed().map { "\(path).\($0)" }
+        files: for name in files.prefix(tenant == nil ? .max : Self.tenantFiles) {
             guard let data = FileManager.default.contents(atPath: name) else { continue }
             for line in [UInt8](data).split(separator: UInt8(ascii: "\n")).reversed() {
                 guard
                     let record = try? JSONValue.parse(Array(line)), let time = record["time"]?.stringValue,
                     let seconds = Timestamp.seconds(parsing: time)
                 else { continue }
+                guard tenant == nil || record["tenant"]?.stringValue == tenant else {
+                    if seconds < since { break files }
+                    continue
+                }
                 guard seconds >= since, found.count < last, size + line.count < Self.answerLimit else { break files }
                 found.append(line)
                 size += line.count + 1

@@ -39,6 +39,8 @@ public struct AuditRecord: Sendable, Equatable {
     /// Whether a software root signed the evidence; nil when it is not known.
     public var simulated: Bool?
 
+    /// The tenant whom it is about; empty for what is the broker's own.
+    public var tenant: String = ""
     /// The `trace_id` of the answer; empty for what is no answer to a call.
     public var trace: String = ""
 
@@ -52,7 +54,7 @@ public struct AuditRecord: Sendable, Equatable {
 
     /// The bytes of a field's text, and those of a field in a line that would be too long otherwise.
     private static let (fieldLimit, shortFieldLimit) = (512, 128)
-    /// The bytes of a whole line: six short fields of which each byte may need a second one, and what is constant.
+    /// The bytes of a whole line: eight short fields of which each byte may need a second one, and what is constant.
     static let lineLimit = 4096
 
     /// The line, of at most ``lineLimit`` bytes, whatever the texts are that came from outside; without its line feed.
@@ -64,13 +66,14 @@ public struct AuditRecord: Sendable, Equatable {
     private func line(at time: Date, _ link: AuditLink, limit: Int) -> [UInt8] {
         func short(_ text: String) -> JSONValue { .string(ShownText.cut(text, bytes: limit)) }
         let decision = kind == .audit ? "note" : allowed ? "allow" : "deny"
-        let members: [String: JSONValue] = [
+        var members: [String: JSONValue] = [
             "time": .string(Timestamp.text(time)), "kind": .string(kind.rawValue),
             "decision": .string(decision), "check": short(check), "reason": short(reason),
             "manifest": short(manifest), "measurement": short(measurement), "resource": short(resource),
             "subject": short(subject), "simulated": simulated.map { .bool($0) } ?? .null,
             "trace": short(trace),
         ]
+        if !tenant.isEmpty { members["tenant"] = short(tenant) }
         return JSONValue.object(members.merging(link.members) { $1 }).canonicalBytes
     }
 }

@@ -28,6 +28,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var certificateKey: String
     /// The Ed25519 public keys of administrators, at least one.
     public var adminKeys: [String]
+    /// Who administers beside their owners.
+    public var administrators: AdministratorSettings
     /// The Ed25519 public keys that sign reference values.
     public var releaseKeys: [String]
     /// Public keys (P-256, P-384 or Ed25519) that sign reference values by name, beside the release keys.
@@ -92,6 +94,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         certificateKey = absolute(try tls.string("key"))
         try tls.finish()
         adminKeys = try fields.strings("adminKeys").map(absolute)
+        administrators = try AdministratorSettings(&fields, absolute)
         releaseKeys = try fields.optionalStrings("releaseKeys").map(absolute)
         referenceKeys = try PinnedReferenceKey.list(&fields, absolute)
         softRoots = try fields.optionalStrings("softRoots")

@@ -27,6 +27,8 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case referenceValue = "RvpsError"
         /// The name is taken.
         case conflict = "ResourceExists"
+        /// The tenant would have more than it may.
+        case quotaExceeded = "QuotaExceeded"
         /// The body is larger than the limit.
         case tooLarge = "PayloadTooLarge"
         /// The caller's address calls too often.
@@ -71,7 +73,7 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notFound, .referenceValue: 404
         case .otherMethod: 405
         case .malformed, .policyUnusable: 400
-        case .conflict: 409
+        case .conflict, .quotaExceeded: 409
         case .tooLarge: 413
         case .tooMany: 429
         case .unavailable: 503

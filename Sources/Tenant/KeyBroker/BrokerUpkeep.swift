@@ -59,6 +59,7 @@ extension KeyBroker {
         try await revocations.reload()
         try await named.reload()
         try await policies.reload()
+        try await tenants.reload()
         try await tokens.reload()
         if sharesCookies { try await shareCookieKeys() }
     }

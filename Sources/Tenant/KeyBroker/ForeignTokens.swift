@@ -123,7 +123,8 @@ struct ForeignTokens: Sendable {
         return BearerClaims(claims: claims, encryptionKey: key, guest: nil, issuer: issuer.issuer)
     }
 
-    private static func keySet(_ bytes: [UInt8]) throws(WireError) -> [(name: String?, key: JWS.Key)] {
+    /// The keys for signatures in a JWK set, each under its name when it has one.
+    static func keySet(_ bytes: [UInt8]) throws(WireError) -> [(name: String?, key: JWS.Key)] {
         guard let list = try JSONValue.parse(bytes)["keys"]?.arrayValue, !list.isEmpty, list.count <= keyLimit else {
             throw WireError(field: "keys", reason: "must be a list of 1 to \(keyLimit) keys")
         }

@@ -26,9 +26,10 @@ extension KeyBroker {
             let accepted = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
             try await remember(accepted)
-            try audit.append(
-                outcome.record(
-                    request, allowed: true, check: "attestation", reason: "the evidence was accepted"))
+            var record = outcome.record(
+                request, allowed: true, check: "attestation", reason: "the evidence was accepted")
+            record.tenant = await tenants.label(namespace: outcome.namespace)
+            try audit.append(record)
             metrics.count(.attestationSuccesses)
             var response = BrokerResponse.json(["token": .string(accepted.token)])
             response.cookie = Self.setCookie(accepted.cookie, life: max(0, accepted.expires - clock.seconds))
@@ -36,7 +37,8 @@ extension KeyBroker {
         } catch {
             metrics.count(error.status >= 500 ? .attestationErrors : .attestationFailures)
             if error.kind == .tooMany { metrics.count(.limitedCalls) }
-            let record = outcome.record(request, allowed: false, check: error.check, reason: error.auditedReason)
+            var record = outcome.record(request, allowed: false, check: error.check, reason: error.auditedReason)
+            record.tenant = await tenants.label(namespace: outcome.namespace)
             if await mayHaveLine(outcome), limits.mayHaveLine(request.address) {
                 try audit.append(record)
             } else {
@@ -51,6 +53,7 @@ extension KeyBroker {
         var record = AuditRecord(kind: .release, allowed: false, check: "", reason: "")
         record.trace = request.trace
         record.resource = path.description
+        record.tenant = await tenants.label(path)
         do throws(BrokerError) {
             let bearer = try await bearer(request)
             record.describe(bearer)
@@ -82,6 +85,7 @@ extension KeyBroker {
                     .policyDenied, check: "foreign-token", "certificates are for guests that this broker appraised")
             }
             let registration = try await store.registration(guest.manifest)
+            record.tenant = await tenants.label(namespace: registration?.namespace)
             let refusal = GuestStanding.refusal(
                 guest, registration: registration, reference: released.match(guest, for: registration),
                 now: clock.seconds)

@@ -25,6 +25,8 @@ struct Handshake: Sendable {
         var measurement = ""
         var simulated: Bool?
         var technology = ""
+        /// The namespace of the manifest's registration; nil before it is known.
+        var namespace: String?
     }
 
     /// What an accepted `/attest` gives.
@@ -89,7 +91,7 @@ struct Handshake: Sendable {
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
         try revocations.check(guest)
-        try await checkStanding(guest, manifest)
+        try await checkStanding(guest, manifest, &outcome)
         try await store.consume(
             nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)
         let token = try await tokens.issue(guest: guest, submodule: evidence.submodule)
@@ -141,8 +143,11 @@ struct Handshake: Sendable {
 
     /// A token exists only for a registered, active manifest on a measurement of the version that it names, unless some
     /// resource policy serves guests that nobody registered.
-    private func checkStanding(_ guest: AttestedGuest, _ manifest: PodManifest?) async throws(BrokerError) {
+    private func checkStanding(
+        _ guest: AttestedGuest, _ manifest: PodManifest?, _ outcome: inout Outcome
+    ) async throws(BrokerError) {
         let registration = try await store.registration(guest.manifest)
+        outcome.namespace = registration?.namespace
         if registration == nil, try await policies.servesUnregistered() { return }
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),

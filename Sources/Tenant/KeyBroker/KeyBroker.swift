@@ -19,11 +19,14 @@ public final class KeyBroker: Sendable {
     let foreignTokens: ForeignTokens
     let handshake: Handshake
     let policies: ResourcePolicies
+    let tenants: TenantTable
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
     let keys: KeyStore
     let authorities: CertificateAuthorities
     let gate: AdminGate
+    /// What is read again while the broker runs.
+    let files = FileWatch()
     let audit: AuditLog
     let metrics = BrokerMetrics()
     let clock: BrokerClock
@@ -66,14 +69,16 @@ public final class KeyBroker: Sendable {
             keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
         policies = ResourcePolicies(storage: StoredPolicies(store: store))
+        tenants = TenantTable(store: store)
         decisionMaker = ReleaseDecision(
-            store: store, released: released, policies: policies, registration: policy, clock: clock)
+            store: store, tenants: tenants, released: released, policies: policies, registration: policy, clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         keys = KeyStore(
             store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
             now: { clock.seconds })
         authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
-        gate = try AdminGate(keys: try configuration.keys(configuration.adminKeys), clock: clock)
+        gate = try AdminGate(
+            keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
         let judge: any EvidenceAppraiser
         if let appraiser {
@@ -148,9 +153,11 @@ public final class KeyBroker: Sendable {
         let rollback =
             await store.sealed.counterFailure == nil
             ? store.sealed.counterKind.map { "detected-by-\($0)" } ?? "undetected" : "counter-unreachable"
+        let outdated = files.refresh()
         return .json([
             "ready": true, "rollback": .string(rollback), "store": .string(store.sealed.backendKind),
             "audit": .string(audit.hasRoom ? "recording" : "files-pile-up"),
+            "files": .string(outdated.isEmpty ? "current" : "unreadable: " + outdated.joined(separator: ", ")),
         ])
     }
 

@@ -9,6 +9,7 @@ extension KeyBroker {
         var record = AuditRecord(kind: .key, allowed: false, check: "", reason: "")
         record.trace = request.trace
         record.resource = "kms/\(values.joined(separator: "/"))"
+        record.tenant = await tenants.label(namespace: values.first)
         do throws(BrokerError) {
             let bearer = try await bearer(request)
             record.describe(bearer)

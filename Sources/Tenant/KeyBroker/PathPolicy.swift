@@ -55,6 +55,11 @@ struct PathPolicy: Sendable {
         ]).canonicalBytes
     }
 
+    /// The prefix in a stored document, which is not read further.
+    static func prefix(document: [UInt8]) -> [String] {
+        (try? JSONValue.parse(document))?["prefix"]?.arrayValue?.compactMap(\.stringValue) ?? []
+    }
+
     /// Reads a stored document.
     init(id: String, document: [UInt8]) throws(WireError) {
         var fields = try JSONFields(try JSONValue.parse(document), path: "policy \(id)")

@@ -24,25 +24,27 @@ extension KeyBroker {
         }
     }
 
-    private func setPolicy(_ id: String, _ body: [UInt8]) async throws(BrokerError) -> BrokerResponse {
+    func setPolicy(
+        _ id: String, _ body: [UInt8], for tenant: Tenant? = nil
+    ) async throws(BrokerError) -> BrokerResponse {
         let policy: PathPolicy
         do {
             policy = try PathPolicy(id: id, request: body)
         } catch {
             throw BrokerError(.policyUnusable, check: "policy", "\(error.field): \(error.reason)")
         }
-        try await policies.set(policy)
+        try await policies.set(policy, for: tenant)
         return .empty
     }
 
-    private static func listed(_ policy: PathPolicy) -> JSONValue {
+    static func listed(_ policy: PathPolicy) -> JSONValue {
         [
             "id": .string(policy.id), "prefix": .string(policy.prefix.joined(separator: "/")),
             "registration": .string(policy.standing.rawValue), "sha384": .string(policy.digest),
         ]
     }
 
-    private static let noPolicy = BrokerError(.notFound, check: "policy", "there is no policy of this name")
+    static let noPolicy = BrokerError(.notFound, check: "policy", "there is no policy of this name")
 
     /// Would this token get this resource, and why not? Nothing is released and nothing changes.
     private func explain(_ body: [UInt8]) async throws(BrokerError) -> BrokerResponse {

@@ -4,8 +4,12 @@ import SealedStorage
 protocol PolicyStorage: Sendable {
     /// All documents by name.
     func load() async throws(BrokerError) -> [String: [UInt8]]
-    /// Writes a document, or takes it away when it is nil, durably before it returns.
-    func save(_ id: String, _ document: [UInt8]?) async throws(BrokerError)
+    /// Writes a document, or takes it away when it is nil, durably before it returns; only if `check` agrees to it, which sees
+    /// all documents as they are in that moment.
+    func save(
+        _ id: String, _ document: [UInt8]?,
+        if check: @escaping @Sendable ([String: [UInt8]]) throws(BrokerError) -> Void
+    ) async throws(BrokerError)
 }
 
 extension EntryFamily {
@@ -21,9 +25,14 @@ struct StoredPolicies: PolicyStorage {
         Dictionary(try await store.list(.resourcePolicy).map { ($0.name, $0.value) }) { first, _ in first }
     }
 
-    func save(_ id: String, _ document: [UInt8]?) async throws(BrokerError) {
+    func save(
+        _ id: String, _ document: [UInt8]?,
+        if check: @escaping @Sendable ([String: [UInt8]]) throws(BrokerError) -> Void
+    ) async throws(BrokerError) {
         let key = EntryFamily.resourcePolicy[id]
-        try await store.transact([]) { (transaction) throws(BrokerError) in
+        try await store.transact([], listing: [.resourcePolicy]) { (transaction) throws(BrokerError) in
+            let known = try transaction.entries(.resourcePolicy).map { ($0.name, $0.value) }
+            try check(Dictionary(known) { first, _ in first })
             if let document {
                 transaction.put(key, document)
             } else {

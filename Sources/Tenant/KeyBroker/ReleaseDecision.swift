@@ -26,6 +26,7 @@ struct ReleaseQuestion: Sendable {
 /// services are served too, but no guest whose registration ended.
 struct ReleaseDecision: Sendable {
     let store: BrokerStore
+    let tenants: TenantTable
     let released: ReleasedMeasurements
     let policies: ResourcePolicies
     let registration: any ResourcePolicy
@@ -46,7 +47,7 @@ struct ReleaseDecision: Sendable {
         guard let policy = try await policies.policy(for: question.segments) else {
             return [try await decideByRegistration(question, guest)]
         }
-        let standing = try await self.standing(guest, policy)
+        let standing = try await self.standing(guest, policy, question.path)
         guard standing.allowed else { return [standing] }
         let known = try await claims()
         let check = Self.policyCheck + policy.id
@@ -69,6 +70,7 @@ struct ReleaseDecision: Sendable {
         }
         guard let guest else { return Self.foreign }
         let found = try await store.registration(guest.manifest)
+        if let refusal = try await crossing(question.path, found) { return refusal }
         return await registration.decide(
             ReleaseRequest(
                 guest: guest, path: question.path, registration: found,
@@ -76,7 +78,7 @@ struct ReleaseDecision: Sendable {
     }
 
     private func standing(
-        _ guest: AttestedGuest?, _ policy: PathPolicy
+        _ guest: AttestedGuest?, _ policy: PathPolicy, _ path: ResourcePath
     ) async throws(BrokerError) -> PolicyDecision {
         let isNeeded = policy.standing == .needed
         guard let guest else {
@@ -92,9 +94,20 @@ struct ReleaseDecision: Sendable {
             }
             return .allow("registration", "policy \(policy.id) needs no registration")
         }
+        if isNeeded, let refusal = try await crossing(path, found) { return refusal }
         return GuestStanding.refusal(
             guest, registration: found, reference: released.match(guest, for: found), now: clock.seconds)
             ?? .allow("registration", "the guest is in good standing")
+    }
+
+    /// A tenant's secrets are for guests of its own namespaces, however open its policy is, unless it takes any guest.
+    private func crossing(
+        _ path: ResourcePath, _ registration: Registration?
+    ) async throws(BrokerError) -> PolicyDecision? {
+        guard let registration, let owner = try await tenants.owner(of: path),
+            !owner.owns(namespace: registration.namespace)
+        else { return nil }
+        return .deny("other-tenant", "the resource is of a tenant, and the guest is not")
     }
 
     private static let foreign = PolicyDecision.deny(

@@ -17,6 +17,8 @@ final class ResourcePolicies: Sendable {
     private let table = Mutex<Table?>(nil)
 
     private static let countLimit = 256
+    /// How many of them one tenant may have.
+    private static let tenantLimit = 32
 
     /// Keeps policies in `storage`; what another replica set there is in force here after `freshness`.
     init(storage: any PolicyStorage, freshness: Duration = .seconds(10)) {
@@ -64,22 +66,45 @@ final class ResourcePolicies: Sendable {
     }
 
     /// Puts a policy into force.
-    func set(_ policy: PathPolicy) async throws(BrokerError) {
-        let others = try await all().filter { $0.id != policy.id }
-        guard others.count < Self.countLimit else {
-            throw BrokerError(.conflict, check: "policies", "there are \(Self.countLimit) resource policies already")
+    ///
+    /// - Parameter tenant: The tenant whose administrator sets it: below its own repositories only, and in no other's place.
+    func set(_ policy: PathPolicy, for tenant: Tenant? = nil) async throws(BrokerError) {
+        if let tenant, !tenant.owns(prefix: policy.prefix) { throw Tenant.notYours("the prefix of the policy") }
+        try await storage.save(policy.id, policy.document) { (documents) throws(BrokerError) in
+            let prefixes = documents.mapValues(PathPolicy.prefix(document:))
+            let others = prefixes.filter { $0.key != policy.id }
+            guard others.count < Self.countLimit else {
+                throw BrokerError(
+                    .conflict, check: "policies", "there are \(Self.countLimit) resource policies already")
+            }
+            if let twin = others.first(where: { $0.value == policy.prefix }) {
+                let name = tenant.map { $0.owns(prefix: twin.value) ? twin.key : "of another" } ?? twin.key
+                throw BrokerError(.conflict, check: "policies", "policy \(name) has this prefix already")
+            }
+            guard let tenant else { return }
+            if let known = prefixes[policy.id], !tenant.owns(prefix: known) {
+                throw BrokerError(.conflict, check: "tenant", "somebody else has a policy of this name")
+            }
+            guard others.count(where: { tenant.owns(prefix: $0.value) }) < Self.tenantLimit else {
+                throw BrokerError(
+                    .quotaExceeded, check: "quota", "tenant \(tenant.name) has \(Self.tenantLimit) policies already")
+            }
         }
-        if let twin = others.first(where: { $0.prefix == policy.prefix }) {
-            throw BrokerError(.conflict, check: "policies", "policy \(twin.id) has this prefix already")
-        }
-        try await storage.save(policy.id, policy.document)
         try await reload()
     }
 
-    /// Takes a policy away; answers false when there is none of this name.
-    func remove(_ id: String) async throws(BrokerError) -> Bool {
-        guard try await all().contains(where: { $0.id == id }) else { return false }
-        try await storage.save(id, nil)
+    /// Takes a policy away; answers false when there is none of this name, or none of the tenant's.
+    func remove(_ id: String, for tenant: Tenant? = nil) async throws(BrokerError) -> Bool {
+        let absent = BrokerError(.notFound, check: "policy", "there is no policy of this name")
+        do throws(BrokerError) {
+            try await storage.save(id, nil) { (documents) throws(BrokerError) in
+                guard let document = documents[id] else { throw absent }
+                guard tenant?.owns(prefix: PathPolicy.prefix(document: document)) ?? true else { throw absent }
+            }
+        } catch {
+            guard error == absent else { throw error }
+            return false
+        }
         try await reload()
         return true
     }

@@ -40,7 +40,7 @@ extension BrokerStore {
 }
 
 extension StoreTransaction {
-    fileprivate mutating func put(_ registration: Registration) {
+    mutating func put(_ registration: Registration) {
         put(EntryFamily.registration[registration.digest], registration.json.canonicalBytes)
     }
 }

@@ -53,6 +53,9 @@ struct StoredResource: Equatable, Sendable {
         }
     }
 
+    /// The bytes of all kept versions.
+    var size: Int64 { versions.reduce(0) { $0 + $1.size } }
+
     var bytes: [UInt8] {
         let list = JSONValue.array(versions.map(\.json)).canonicalBytes
         var writer = ByteWriter()
@@ -89,12 +92,16 @@ extension BrokerStore {
     /// - Parameters:
     ///   - expires: The second since 1970 from which on it is given to nobody.
     ///   - onlyNew: Whether to leave alone what exists already; the answer is nil then.
+    ///   - tenant: The tenant whose administrator stores it, among its own and within its quota.
     @discardableResult
     func putResource(
-        _ path: ResourcePath, _ secret: SecretBytes, expires: Int64? = nil, onlyNew: Bool = false, now: Int64
+        _ path: ResourcePath, _ secret: SecretBytes, expires: Int64? = nil, onlyNew: Bool = false,
+        for tenant: String? = nil, now: Int64
     ) async throws(BrokerError) -> Int64? {
         let (key, mark) = (EntryFamily.resource[path.description], Self.numberKey(path))
-        return try await transact([key, mark]) { (transaction) throws(BrokerError) in
+        let counted = [EntryFamily.repositoryUse[path.repository]] + (tenant.map { [EntryFamily.tenant[$0]] } ?? [])
+        let families: [EntryFamily] = tenant == nil ? [] : [.repositoryUse]
+        return try await transact([key, mark] + counted, listing: families) { (transaction) throws(BrokerError) in
             let known = try transaction.entry(key).map { (entry) throws(BrokerError) in
                 try StoredResource(stored: entry.value)
             }
@@ -110,7 +117,10 @@ extension BrokerStore {
             while versions.count > StoredResource.versionLimit {
                 transaction.remove(Self.former(path, versions.removeFirst().number))
             }
-            transaction.put(key, StoredResource(versions, present: secret).bytes)
+            let stored = StoredResource(versions, present: secret)
+            transaction.put(key, stored.bytes)
+            try transaction.count(
+                path, resources: known == nil ? 1 : 0, bytes: stored.size - (known?.size ?? 0), for: tenant)
             return number
         }
     }
@@ -138,14 +148,17 @@ extension BrokerStore {
     /// Removes the secret under `path`, or one version that is not the present one; answers whether there was one.
     func deleteResource(_ path: ResourcePath, version: Int64? = nil) async throws(BrokerError) -> Bool {
         let key = EntryFamily.resource[path.description]
-        return try await transact([key]) { (transaction) throws(BrokerError) in
+        let counted = EntryFamily.repositoryUse[path.repository]
+        return try await transact([key, counted]) { (transaction) throws(BrokerError) in
             guard let entry = try transaction.entry(key) else { return false }
             var stored = try StoredResource(stored: entry.value)
+            let size = stored.size
             if let version, version != stored.versions.last?.number {
                 guard let place = stored.versions.firstIndex(where: { $0.number == version }) else { return false }
                 stored.versions.remove(at: place)
                 transaction.remove(Self.former(path, version))
                 transaction.put(key, stored.bytes)
+                try transaction.count(path, resources: 0, bytes: stored.size - size, for: nil)
                 return true
             }
             guard version == nil else {
@@ -155,6 +168,7 @@ extension BrokerStore {
             for former in stored.versions.dropLast() { transaction.remove(Self.former(path, former.number)) }
             transaction.put(Self.numberKey(path), Array("\(stored.versions.last?.number ?? 0)".utf8))
             transaction.remove(key)
+            try transaction.count(path, resources: -1, bytes: -size, for: nil)
             return true
         }
     }

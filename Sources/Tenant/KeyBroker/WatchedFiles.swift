@@ -1,0 +1,124 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// Files that are read again when one of them changes, all together.
+///
+/// What cannot be read changes nothing: what was in force stays in force, and ``FileWatch`` says so. Files whose owner takes trust
+/// away by changing them are another matter, see ``TrustFile``.
+final class WatchedFiles<Contents: Sendable>: Sendable {
+    private struct State: Sendable {
+        var marks: [FileMark?]
+        var contents: Contents
+        var failure: String?
+        var checked: ContinuousClock.Instant
+    }
+
+    private let what: String
+    private let paths: [String]
+    private let watch: FileWatch
+    private let read: @Sendable () throws(BrokerError) -> Contents
+    private let state: Mutex<State>
+
+    /// Reads the files, which have to be good at the start.
+    ///
+    /// - Parameters:
+    ///   - what: What the files are, for warnings and `readyz`.
+    ///   - paths: Whose changes count.
+    ///   - watch: Who asks for changes too, and collects what is wrong.
+    ///   - read: Reads and checks all of them.
+    init(
+        _ what: String, paths: [String], watch: FileWatch, read: @escaping @Sendable () throws(BrokerError) -> Contents
+    ) throws(BrokerError) {
+        self.what = what
+        self.paths = paths
+        self.watch = watch
+        self.read = read
+        // The marks are taken first: what changes while it is read is read again.
+        let marks = paths.map(FileMark.init(path:))
+        state = Mutex(State(marks: marks, contents: try read(), checked: .now))
+        watch.add(what) { [weak self] isForced in self?.refresh(atOnce: true, evenUnchanged: isForced) }
+    }
+
+    /// What is in force.
+    var contents: Contents {
+        refresh(atOnce: false, evenUnchanged: false)
+        return state.withLock { $0.contents }
+    }
+
+    /// Looks for changes, at most once a second unless asked to do so `atOnce`.
+    @discardableResult
+    private func refresh(atOnce: Bool, evenUnchanged: Bool) -> String? {
+        let now = ContinuousClock.now
+        let isDue = state.withLock { state in
+            guard atOnce || state.checked.duration(to: now) >= .seconds(1) else { return false }
+            state.checked = now
+            return true
+        }
+        guard isDue else { return state.withLock { $0.failure } }
+        let marks = paths.map(FileMark.init(path:))
+        guard evenUnchanged || marks != state.withLock({ $0.marks }) else { return state.withLock { $0.failure } }
+        do throws(BrokerError) {
+            let contents = try read()
+            let isNew = state.withLock { state in
+                defer { (state.marks, state.contents, state.failure) = (marks, contents, nil) }
+                return state.marks != marks
+            }
+            if isNew { watch.tell("read the \(what) again: it is in force now") }
+            return nil
+        } catch {
+            let isNew = state.withLock { state in
+                defer { (state.marks, state.failure) = (marks, error.detail) }
+                return state.failure != error.detail
+            }
+            if isNew { watch.tell("warning: the \(what) stays as it was: \(error.detail)") }
+            return error.detail
+        }
+    }
+}
+
+/// What shows that a file was written or replaced.
+struct FileMark: Equatable, Sendable {
+    private var seconds: Int
+    private var nanoseconds: Int
+    private var size: Int
+    private var node: UInt
+
+    /// The mark of a file; nil when there is none.
+    init?(path: String) {
+        var info = stat()
+        guard stat(path, &info) == 0 else { return nil }
+        seconds = info.st_mtim.tv_sec
+        nanoseconds = info.st_mtim.tv_nsec
+        size = Int(info.st_size)
+        node = UInt(info.st_ino)
+    }
+}
+
+/// All files that a broker reads again while it runs.
+final class FileWatch: Sendable {
+    private let entries = Mutex<[(what: String, refresh: @Sendable (Bool) -> String?)]>([])
+    private let log: @Sendable (String) -> Void
+
+    /// Tells `log` of each change, taken up or not.
+    init(log: @escaping @Sendable (String) -> Void = FileWatch.tellStandardError) { self.log = log }
+
+    fileprivate func add(_ what: String, _ refresh: @escaping @Sendable (Bool) -> String?) {
+        entries.withLock { $0.append((what, refresh)) }
+    }
+
+    fileprivate func tell(_ text: String) { log(text) }
+
+    /// Looks for changes now, or reads all files again, changed or not; answers what cannot be read and so is not in force.
+    @discardableResult
+    func refresh(evenUnchanged: Bool = false) -> [String] {
+        let all = entries.withLock { $0 }
+        return all.filter { $0.refresh(evenUnchanged) != nil }.map(\.what)
+    }
+
+    /// Writes a line where the broker's own log goes.
+    static func tellStandardError(_ text: String) {
+        let line = Array("testudo-keybroker: \(text)\n".utf8)
+        _ = Glibc.write(STDERR_FILENO, line, line.count)
+    }
+}
