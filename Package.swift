@@ -107,7 +107,8 @@ let tenant: [Target] = [
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources",
             "RootKeys",
-            "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
+            "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509,
+            hummingbird,
             hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
         ]),
@@ -279,7 +280,8 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
+            "Commands", "GuestImage", "KeyBroker", "KeyManagement", "HTTPExchange", "PodManifest", "ImageFormat",
+            "Registry",
             "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
             lifecycle,
         ]),
