@@ -35,6 +35,7 @@ let nioPosix = product("NIOPosix", "swift-nio")
 let nioHTTP1 = product("NIOHTTP1", "swift-nio")
 let nioTLS = product("NIOTLS", "swift-nio")
 let nioSSL = product("NIOSSL", "swift-nio-ssl")
+let nioHTTP2 = product("NIOHTTP2", "swift-nio-http2")
 let nioEmbedded = product("NIOEmbedded", "swift-nio")
 let logging = product("Logging", "swift-log")
 let hummingbird = product("Hummingbird", "hummingbird")
@@ -102,6 +103,7 @@ let tenant: [Target] = [
         path: "Sources/Tenant/EtcdStorage", exclude: ["Protocol"], swiftSettings: strict),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
     library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
+    library("Tenant", "EndorsementOptions", ["WireFormat", "EndorsementSources", arguments]),
     library(
         "Tenant", "KeyBroker",
         [
@@ -119,11 +121,14 @@ let tenant: [Target] = [
         dependencies: [
             "WireFormat", "Envelope", "Evidence", "Verifier", "EndorsementSources", crypto, hummingbird,
             hummingbirdCore, hummingbirdTLS,
-            lifecycle, logging, nioCore, nioPosix, nioSSL, grpcCore, grpcProtobuf, grpcTransport, protobuf,
+            lifecycle, logging, nioCore, nioPosix, nioSSL, nioHTTP2, grpcCore, grpcProtobuf, grpcTransport, protobuf,
         ], path: "Sources/Tenant/AttestationService", exclude: ["Protocol"], swiftSettings: strict),
     program(
         "Tenant", "testudo-attestation",
-        ["AttestationService", "EndorsementSources", "Verifier", "WireFormat", arguments, logging, lifecycle]),
+        [
+            "AttestationService", "EndorsementOptions", "EndorsementSources", "Verifier", "WireFormat", arguments,
+            logging, lifecycle,
+        ]),
 ]
 
 let host: [Target] = [
@@ -157,7 +162,8 @@ let tools: [Target] = [
         "Tools", "Commands",
         [
             "CLinux", "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "ImageFormat", "Registry",
-            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementSources", "EvidenceCases",
+            "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementOptions",
+            "EndorsementSources", "EvidenceCases",
             "Rego",
             "RegoCrypto", "GuestImage",
             arguments,
@@ -282,8 +288,8 @@ let suites: [Target] = [
         [
             "Commands", "GuestImage", "KeyBroker", "KeyManagement", "HTTPExchange", "PodManifest", "ImageFormat",
             "Registry",
-            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", arguments, crypto, logging,
-            lifecycle,
+            "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
+            "EvidenceSamples", arguments, crypto, logging, lifecycle,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(
@@ -339,6 +345,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates.git", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),

@@ -42,6 +42,10 @@ struct ForeignClientTests {
             #expect(status(call) == expected, "\(call): \(replies[call]?.canonicalText ?? "no reply")")
         }
         #expect(status("evaluate-cut") != "OK")
+        // Nobody in particular may ask for health, and bring no more than that takes.
+        #expect(status("health-long") == "NOT_FOUND" && status("health-too-long-by-client") == "NOT_FOUND")
+        let cut = status("health-too-long") ?? "NOT_FOUND"
+        #expect(!["OK", "NOT_FOUND"].contains(cut), "\(cut)")
         // This client's own connection is one of the 128.
         #expect(replies["crowd"]?.arrayValue?.last == 127)
         #expect(replies["health"]?.arrayValue?.last == [[1, 1]])

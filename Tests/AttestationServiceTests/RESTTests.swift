@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import Verifier
 import WireFormat
 
 /// The service over HTTP, called by curl.
@@ -97,7 +98,7 @@ struct RESTTests {
         #expect(complaint(["--insecure-anonymous", "--certificate", "/nothing"]).contains("--private-key"))
     }
 
-    @Test func `keys change between runs, and the former ones are known on`() throws {
+    @Test func `keys change between runs, and the former ones are known until their last token has expired`() throws {
         let first = try ServiceProcess()
         func names(_ service: ServiceProcess) throws -> [String?] {
             try JSONValue.parse(try service.http("/.well-known/jwks.json").body)["keys"]?.arrayValue?
@@ -105,12 +106,21 @@ struct RESTTests {
         }
         let former = try names(first)
         #expect(former.count == 1)
-        let second = try ServiceProcess([
-            "--algorithm", "ES384", "--former-key", first.folder.path + "/signing.pem",
-        ])
+        let file = first.folder.path + "/signing.pem"
+        func start(until seconds: Int64) throws -> ServiceProcess {
+            try ServiceProcess(["--algorithm", "ES384", "--former-key", "\(ReferenceTime.text(seconds))=\(file)"])
+        }
+        let now = Int64(Date().timeIntervalSince1970)
+        let second = try start(until: now)
         let later = try names(second)
         #expect(later.count == 2 && later.last == former.first)
         let keys = try JSONValue.parse(try second.http("/.well-known/jwks.json").body)
         #expect(keys["keys"]?.arrayValue?.first?["crv"] == "P-384")
+        // Its last token expired five minutes after it signed last, however often the service starts.
+        let third = try start(until: now - 301)
+        #expect(try !names(third).contains(former[0]))
+        for wrong in [file, "soon=\(file)", "\(ReferenceTime.text(now + 86_400))=\(file)"] {
+            #expect(throws: (any Error).self) { try ServiceProcess(["--former-key", wrong]) }
+        }
     }
 }

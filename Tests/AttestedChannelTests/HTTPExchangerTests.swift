@@ -51,6 +51,22 @@ import Testing
         await server.stop()
     }
 
+    @Test func `that there is no connection is said in words`() async throws {
+        func reason(_ url: String) async throws -> String {
+            let client = try exchanger(url)
+            let error = await #expect(throws: ExchangeError.self) {
+                try await client.send(ExchangeRequest(method: "GET", path: "/"))
+            }
+            return error?.reason ?? ""
+        }
+        let unknown = try await reason("http://no-such-host.invalid")
+        #expect(unknown.hasPrefix("the name no-such-host.invalid cannot be resolved: "), "\(unknown)")
+        let server = try await FakeServer.start { _ in FakeAnswer() }
+        let port = server.port
+        await server.stop()
+        #expect(try await reason("http://localhost:\(port)") == "connection refused")
+    }
+
     @Test func `a HEAD answer has a length and no body`() async throws {
         let server = try await FakeServer.start { _ in FakeAnswer(headers: [("Content-Length", "99")]) }
         let client = try exchanger("http://127.0.0.1:\(server.port)")

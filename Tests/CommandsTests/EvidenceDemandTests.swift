@@ -21,7 +21,8 @@ struct EvidenceDemandTests {
     ]
 
     private static func verify(_ words: [String]) async throws -> PolicyReport {
-        try await EvidenceVerifyCommand.parse(["--offline", "--cache", "/nonexistent"] + words).report()
+        let cache = try ScratchFolder()
+        return try await EvidenceVerifyCommand.parse(["--offline", "--cache", cache.path] + words).report()
     }
 
     @Test func `a launch measurement is demanded`() async throws {

@@ -18,7 +18,12 @@ struct EvidenceFetchTests {
     private static func path(_ name: String) -> [String] { [Vectors.url("evidence/\(name)").path] }
 
     private static func verify(_ words: [String], cache: ScratchFolder) async throws -> PolicyReport {
-        try await EvidenceVerifyCommand.parse(words + ["--cache", "\(cache.path)/cache"]).report()
+        // With --offline a cache has to be there.
+        let place = "\(cache.path)/cache"
+        if words.contains("--offline") {
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+        }
+        return try await EvidenceVerifyCommand.parse(words + ["--cache", place]).report()
     }
 
     /// A vendor that has the certificate of the vectors' Milan chip and no list of revoked ones.
@@ -148,6 +153,49 @@ struct EvidenceFetchTests {
         let report = try await Self.verify(
             Self.milan + ["--offline", "--kds-store", "\(folder.path)/store"], cache: folder)
         #expect(report.status == 0, "\(report)")
+    }
+
+    @Test func `a cache or folder that cannot be used is an error`() async throws {
+        let folder = try ScratchFolder()
+        let file = "\(folder.path)/file"
+        try Data("x".utf8).write(to: URL(fileURLWithPath: file))
+        for (words, reason) in [
+            (["--cache", file], "--cache \(file): is a file, not a folder"),
+            (["--cache", "\(file)/below"], "cannot be made"),
+            (["--offline", "--cache", "\(folder.path)/none"], "there is no such folder"),
+            (["--offline", "--cache", folder.path, "--kds-store", "\(folder.path)/none"], "--kds-store"),
+            (["--offline", "--kds-store", file], "is a file, not a folder"),
+        ] {
+            let report = try await EvidenceVerifyCommand.parse(Self.milan + words).report()
+            #expect(report.status == 2 && report.complaint.contains(reason), "\(words): \(report)")
+        }
+    }
+
+    @Test func `collateral in a file that expired is fetched anew, or its date is told`() async throws {
+        let folder = try ScratchFolder()
+        let json = try JSONValue.parse(Vectors.bytes("evidence/tdx/collateral/phala-tdx.json"))
+        var members = try #require(json.objectValue)
+        // Intel's list of revoked platform certificates of half a year before.
+        let old = try JSONValue.parse(Vectors.bytes("evidence/tdx/collateral/oe-feb25.json"))
+        for name in ["pck_crl", "pck_crl_issuer_chain"] { members[name] = old[name] }
+        let file = "\(folder.path)/collateral.json"
+        try Data(JSONValue.object(members).canonicalBytes).write(to: URL(fileURLWithPath: file))
+        let words = Self.phala + ["--endorsement", file]
+        let offline = try await Self.verify(words + ["--offline"], cache: folder)
+        #expect(offline.status == 1 && offline.output.contains("refused: collateral-date: "), "\(offline)")
+        #expect(
+            offline.output.contains("note: the list of revoked PCK certificates in the files expired at "), "\(offline)"
+        )
+        #expect(offline.output.contains("without --offline it is fetched anew"))
+        let silent = try await FakeVendor.start { _, _ in .absent }
+        let failed = try await Self.verify(words + ["--pcs", silent.url], cache: folder)
+        #expect(failed.status == 1 && failed.output.contains("a newer one could not be fetched"), "\(failed)")
+        await silent.stop()
+        let vendor = try await Self.intel()
+        let anew = try await Self.verify(words + ["--pcs", vendor.url], cache: folder)
+        #expect(anew.status == 0 && anew.output.contains("TCB status: UpToDate"), "\(anew)")
+        #expect(anew.output.contains(": fetched anew") && vendor.targets.count == 1, "\(vendor.targets)")
+        await vendor.stop()
     }
 
     @Test func `what is no address is an error`() async throws {

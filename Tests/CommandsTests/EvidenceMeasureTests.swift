@@ -1,4 +1,5 @@
 import Evidence
+import EvidenceSamples
 import Foundation
 import TestSupport
 import Testing
@@ -107,11 +108,50 @@ struct EvidenceMeasureTests {
         }
     }
 
+    @Test func `a boot that is measured into a TPM`() throws {
+        let folder = try ScratchFolder()
+        let firmware = try folder.write("firmware", try VolumeImage.bytes())
+        let boot = [
+            "--tee", "tpm", "--firmware", firmware, "--kernel", program, "--initrd", initrd, "--append", "quiet",
+        ]
+        func banks(_ words: [String]) throws -> PCRBanks { try PCRBanks(json: try digests(words)) }
+        let plain = try banks(boot)
+        #expect(plain.values.mapValues(\.count) == [.sha256: 8, .sha384: 8])
+        // An event log's rule, written out: separator, then what the kernel's stub says when it leaves the firmware.
+        #expect(
+            Hex.encode(plain[.sha256, 5] ?? []) == "a5ceb755d043f32431d63e39f5161464620a3437280494b5850dc1b47cc074e0")
+        #expect(plain[.sha256, 0] == nil)
+        let text = try measure(boot)
+        #expect(
+            text.complaint.contains("not told: PCR 0, as what the firmware writes into its early volume"), "\(text)")
+        #expect(text.output.contains("sha384  PCR 9"), "\(text)")
+        let (none, written) = (
+            try banks(boot + ["--volume-write", "none"]), try banks(boot + ["--volume-write", "0x10=0708"])
+        )
+        let versioned = try banks(boot + ["--volume-write", "none", "--firmware-version", "1"])
+        #expect(Set([none[.sha384, 0], written[.sha384, 0], versioned[.sha384, 0], nil]).count == 4)
+        #expect(none[.sha256, 4] == plain[.sha256, 4])
+        // Registrations name a machine by one digest, which needs every register.
+        let zero = [UInt8](repeating: 0, count: 32)
+        let whole = TPMHash.sha384.digest([0, 1, 2, 3, 4, 5, 6, 7, 9].flatMap { none[.sha256, $0] ?? [] } + zero)
+        #expect(try measure(boot + ["--volume-write", "none"]).output.contains(Hex.encode(whole)))
+        #expect(!text.output.contains("measurement"))
+        #expect(try banks(boot + ["--initrd-first"])[.sha256, 9] != plain[.sha256, 9])
+        #expect(try measure(boot + ["--volume-write", "0xffffff=00"]).status == 1)
+        #expect(try measure(boot + ["--volume-write", "0x10"]).status == 1)
+        #expect(try measure(["--tee", "tpm", "--firmware", amd, "--kernel", program]).status == 1)
+        #expect(throws: (any Error).self) { try measure(["--tee", "tpm", "--firmware", firmware]) }
+        #expect(throws: (any Error).self) { try measure(boot + ["--memory", "1024"]) }
+    }
+
     @Test func `a launch that cannot be is refused`() throws {
         let refused = try measure(["--mode", "snp", "--firmware", plain, "--kernel", kernel])
         #expect(refused.status == 1)
         #expect(refused.output.isEmpty)
         #expect(refused.complaint.contains("no section for kernel hashes"))
+        #expect(refused.complaint.contains("OVMF.amdsev.fd in /usr/share/ovmf of Ubuntu's ovmf-amdsev"), "\(refused)")
+        let other = try measure(["--mode", "snp", "--firmware", intel])
+        #expect(other.status == 1 && !other.complaint.contains("amdsev"), "\(other)")
         #expect(try measure(["--mode", "snp", "--firmware", intel]).status == 1)
         #expect(try measure(["--mode", "tdx", "--firmware", amd]).status == 1)
         #expect(try measure(["--mode", "tdx", "--firmware", intel, "--event", "other=00"]).status == 1)
@@ -121,7 +161,8 @@ struct EvidenceMeasureTests {
     @Test(arguments: [
         ["--vcpu-type", "EPYC", "--vcpu-sig", "1"], ["--initrd", "x"], ["--append", "x"], ["--vmm-type", "none"],
         ["--vcpu-type", "Xeon"], ["--vcpu-sig", "0x100000000"], ["--guest-features", "x"], ["--memory", "1"],
-        ["--page-order", "x"], ["--initrd-first"], ["--kernel", "x", "--memory", "1", "--filled-kernel"],
+        ["--page-order", "x"], ["--initrd-first"], ["--volume-write", "none"], ["--firmware-version", "1"],
+        ["--kernel", "x", "--memory", "1", "--filled-kernel"],
     ])
     func `options that make no sense are refused`(words: [String]) {
         #expect(throws: (any Error).self) { try measure(["--mode", "snp", "--firmware", amd] + words) }

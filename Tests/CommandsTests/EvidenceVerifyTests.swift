@@ -13,7 +13,8 @@ struct EvidenceVerifyTests {
     private static func verify(_ words: [String]) async throws -> PolicyReport {
         // Words with a slash name files of the vectors. Nothing is fetched here, and no cache of the user's is read.
         let arguments = words.map { $0.contains("/") && !$0.hasPrefix("/") ? path($0) : $0 }
-        return try await EvidenceVerifyCommand.parse(["--offline", "--cache", "/nonexistent"] + arguments).report()
+        let cache = try ScratchFolder()
+        return try await EvidenceVerifyCommand.parse(["--offline", "--cache", cache.path] + arguments).report()
     }
 
     private static let milan = [
@@ -52,6 +53,21 @@ struct EvidenceVerifyTests {
         #expect(bare.status == 1 && bare.output.contains("refused: certificate: "))
         let tdx = try await Self.verify(["--tee", "tdx"] + Self.milan.dropFirst(2))
         #expect(tdx.status == 2 && tdx.complaint.contains("the file is an SEV-SNP report"))
+    }
+
+    @Test func `a demanded measurement is checked in one line`() async throws {
+        for words in [Self.milan, Self.phala] {
+            let json = try JSONValue.parse(text: try await Self.verify(words + ["--json"]).output)
+            let name = words == Self.milan ? "measurement" : "mr_td"
+            let found = json["claims"]?[name]?.stringValue ?? json["claims"]?["quote"]?["body"]?[name]?.stringValue
+            let report = try await Self.verify(words + ["--measurement", try #require(found, "\(json)")])
+            let lines = report.output.split(separator: "\n").filter { $0.contains("  measurement: ") }
+            #expect(report.status == 0 && lines.count == 1, "\(report)")
+            #expect(lines.first?.hasPrefix("ok ") == true)
+            let other = try await Self.verify(words + ["--measurement", String(repeating: "00", count: 48)])
+            let failed = other.output.split(separator: "\n").filter { $0.contains("  measurement: ") }
+            #expect(other.status == 1 && failed.count == 1 && failed.first?.hasPrefix("FAILED") == true, "\(other)")
+        }
     }
 
     @Test func `a report of a lower privilege level is accepted on demand only`() async throws {
@@ -214,6 +230,38 @@ struct EvidenceVerifyTests {
         let other = try await Self.verify(
             ["--tee", "tpm", quote, "--attestation-key", stage.path("known.der"), "--init-data", "00"])
         #expect(other.status == 1, "\(other)")
+    }
+
+    @Test func `a TPM's registers are compared with values that are given`() async throws {
+        let stage = try CertificateWorkshop()
+        try stage.key("ak", "rsa:2048")
+        let publicKey = try stage.publicKey("ak")
+        try Self.quote(stage, publicKey)
+        try Data(publicKey).write(to: URL(fileURLWithPath: stage.path("known.der")))
+        func verify(_ values: JSONValue, tee: String = "tpm") async throws -> PolicyReport {
+            try Data(values.canonicalBytes).write(to: URL(fileURLWithPath: stage.path("values.json")))
+            return try await Self.verify([
+                "--tee", tee, stage.path("quote.json"), "--attestation-key", stage.path("known.der"), "--registers",
+                stage.path("values.json"),
+            ])
+        }
+        let (same, other) = (JSONValue.string(String(repeating: "07", count: 32)), String(repeating: "08", count: 32))
+        let accepted = try await verify([
+            "sha256": ["4": same, "9": same], "sha384": ["4": .string(other + String(repeating: "0", count: 32))],
+        ])
+        #expect(accepted.status == 0 && accepted.output.contains("ok      PCR 9: sha256:"), "\(accepted)")
+        #expect(!accepted.output.contains("what booted"))
+        for values: JSONValue in [
+            ["sha256": ["4": same, "9": .string(other)]],
+            // A register that the quote has in no bank that is wanted says nothing, and does not pass for one that fits.
+            ["sha256": ["4": same], "sha384": ["9": .string(String(repeating: "07", count: 48))]],
+        ] {
+            let refused = try await verify(values)
+            #expect(refused.status == 1 && refused.output.contains("refused: measurement: "), "\(refused)")
+            #expect(refused.output.contains("FAILED  PCR 9: "), "\(refused)")
+        }
+        #expect(try await verify(["sha256": [:]]).status == 2)
+        await #expect(throws: (any Error).self) { try await verify(["sha256": ["4": same]], tee: "snp") }
     }
 
     @Test func `collateral without its signature is refused, not overlooked`() async throws {

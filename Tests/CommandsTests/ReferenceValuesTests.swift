@@ -1,6 +1,8 @@
 import ArgumentParser
 import Crypto
 import Envelope
+import Evidence
+import EvidenceSamples
 import Foundation
 import GuestImage
 import TestSupport
@@ -55,7 +57,6 @@ struct ReferenceValuesTests {
         try await run("remove", "svn")
         #expect(try stage.eval(["-f", "raw"] + values + [query]).output == "null")
         await #expect(throws: CommandFailure.self) { try await run("remove", "svn") }
-        await #expect(throws: CommandFailure.self) { try await run("add", "svn", "no json") }
     }
 
     @Test func `a value that expired is not answered to a policy`() async throws {
@@ -89,6 +90,14 @@ struct ReferenceValuesTests {
                 }
             }
         }
+        let old = await #expect(throws: CommandFailure.self) {
+            try await run("import", "@old.jws", "--key", "@key.pub")
+        }
+        #expect(
+            old?.what.hasSuffix(
+                "roll-back: the issue of 1970-01-01T00:00:10Z is older than the issue of 1970-01-01T00:00:20Z, which was taken "
+                    + "before") == true, "\(String(describing: old))")
+        #expect(old?.status == 1 && old?.hint?.contains("--allow-rollback") == true)
         // Of several documents all are taken or none.
         await #expect(throws: (any Error).self) { try await run("import", "@new.jws", "@old.jws", "--key", "@key.pub") }
         #expect(try await entries().map { $0["value"] } == ["new"])
@@ -98,6 +107,25 @@ struct ReferenceValuesTests {
         #expect(try await entries().map { $0["value"] } == ["old"])
         #expect(throws: (any Error).self) { try ReferenceValuesImport.parse(["a", "--key", "k"]) }
         #expect(throws: (any Error).self) { try ReferenceValuesImport.parse(["a", "--expires", "soon"]) }
+    }
+
+    @Test func `a statement by hand keeps a signed document out until it is removed`() async throws {
+        try await run("add", "a", "1")
+        let document: JSONValue = [
+            "kind": "testudo.reference-values", "source": "acme", "values": [["name": "a", "value": 2]],
+        ]
+        try write("a.jws", try signed(document, by: key))
+        let blocked = await #expect(throws: CommandFailure.self) {
+            try await run("import", "@a.jws", "--key", "@key.pub")
+        }
+        #expect(
+            blocked?.what.contains("is taken: it was stated by hand, which nobody signed; remove the name first")
+                == true,
+            "\(String(describing: blocked))")
+        #expect(blocked?.hint?.contains("`testudo reference-values remove NAME`") == true && blocked?.status == 1)
+        try await run("remove", "a")
+        try await run("import", "@a.jws", "--key", "@key.pub")
+        #expect(try await entries().map { $0["value"] } == [2])
     }
 
     /// An image in the stage's folder, with its measurements.
@@ -113,13 +141,58 @@ struct ReferenceValuesTests {
         return measured
     }
 
-    @Test func `a guest image is published with every measurement of its build`() async throws {
-        let measured = try writeImage()
+    /// An image whose kernel is a program for UEFI, and a firmware for it.
+    private func writeBootableImage() throws -> (kernel: [UInt8], initrd: [UInt8]) {
+        let program = Vectors.url("evidence/launch/pe/td-payload.efi")
+        let (kernel, initrd) = (try Array(Data(contentsOf: program)), [UInt8](repeating: 2, count: 4096))
+        let firmware = [UInt8](repeating: 3, count: 65_536)
+        try write("kernel", kernel)
+        try write("initrd", initrd)
+        try write("qboot.rom", firmware)
+        try write(
+            "measurements.json",
+            try LaunchMeasurements(kernel: kernel, initrd: initrd, firmware: firmware, ovmf: nil).json(version: "9.9.9")
+                .canonicalBytes)
+        try write("ovmf", try VolumeImage.bytes())
+        return (kernel, initrd)
+    }
+
+    @Test(.enabled(if: Vectors.available))
+    func `a guest image is published with the registers of its measured boots`() async throws {
+        let (kernel, initrd) = try writeBootableImage()
+        let options = ["--tpm-firmware", stage.path("ovmf"), "--volume-write", "none"]
+        try writeReleaseKey()
+        try GuestPublish.parse(
+            ["--release-key", stage.path("key.pem"), "--image", stage.folder.path] + options
+        ).run()
+        try await run("import", "@reference-values.jws", "--key", "@key.pub")
+        let entries = try await entries()
+        let boots = try GuestRegisterOptions.parse(options).boots(kernel: kernel, initrd: initrd)
+        #expect(boots.map(\.debug) == [false, true])
+        // Only what boots without a console stands under a name: nobody asks by it for a guest that can be looked into.
+        for register in [0, 1, 2, 3, 4, 5, 6, 7, 9] {
+            let entry = try #require(entries.first { $0["name"] == .string("tpm_pcr\(register)") })
+            let value = try #require(boots[0].banks[.sha256, register])
+            #expect(entry["value"] == [.string(Hex.encode(value))])
+        }
+        #expect(boots[0].banks[.sha256, 9] != boots[1].banks[.sha256, 9])
+        #expect(entries.count == 10)
+        #expect(boots.allSatisfy { $0.json["measurement"]?.stringValue?.count == 96 })
+        try await GuestCommand.Measure.parse(["--image", stage.folder.path] + options).run()
+        #expect(throws: (any Error).self) { try GuestRegisterOptions.parse(["--tpm-memory", "1024"]) }
+    }
+
+    private func writeReleaseKey() throws {
         let pkcs8: [UInt8] = [
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
         ]
         let pem = Base64.encode(pkcs8 + Array(key.rawRepresentation))
         try write("key.pem", Array("-----BEGIN PRIVATE KEY-----\n\(pem)\n-----END PRIVATE KEY-----\n".utf8))
+    }
+
+    @Test func `a guest image is published with every measurement of its build`() async throws {
+        let measured = try writeImage()
+        try writeReleaseKey()
         try GuestPublish.parse([
             "--release-key", stage.path("key.pem"), "--image", stage.folder.path, "--expires", "2999-01-01",
         ]).run()
@@ -231,6 +304,12 @@ struct ReferenceValuesTests {
             #expect(try await list.entries(now: 0).isEmpty)
             try write("stranger.jws", try signed(["version": "1", "values": []], by: key))
             await #expect(throws: CommandFailure.self) { try await run("import", "@stranger.jws") }
+            // What keeps a document out is said as with a file.
+            try await run("add", "snp_launch_measurement", "[]")
+            let blocked = await #expect(throws: CommandFailure.self) { try await run("import", "@guest.jws") }
+            #expect(
+                blocked?.what.contains("stated by hand") == true && blocked?.hint?.contains("remove NAME") == true,
+                "\(String(describing: blocked))")
         }
     }
 }

@@ -39,6 +39,30 @@ struct EndorsementFetcherTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: place) == ["\(item.key).json"])
     }
 
+    @Test func `whoever believes another root gets no answer that was checked for somebody else`() async throws {
+        let (item, der) = try PublishedVectors.milan()
+        let vendor = try await FakeVendor.start { _, _ in .found(der) }
+        let genuine = try EndorsementChecker()
+        let other = try PublishedVectors.checker(believing: .milan)
+        let twin = try EndorsementChecker()
+        #expect(genuine.identity != other.identity && genuine.identity == twin.identity)
+        for checkers in [[genuine, other], [other, genuine]] {
+            let fetcher = EndorsementFetcher(
+                cache: nil, services: [try WebSourceTests.source([vendor.url])], mode: .online)
+            let answers = await withTaskGroup(of: (Bool, Bool).self) { group in
+                for checker in checkers {
+                    group.addTask {
+                        let found = try? await fetcher.obtain(item, at: PublishedVectors.june, checker: checker)
+                        return (checker.identity == genuine.identity, found != nil)
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers.count == 2 && answers.allSatisfy { $0.0 == $0.1 }, "\(answers)")
+        }
+        await vendor.stop()
+    }
+
     @Test func `those who want the same at once share one fetch`() async throws {
         let folder = try ScratchFolder()
         let (item, der) = try PublishedVectors.milan()

@@ -83,7 +83,10 @@ enum PublishedVectors {
 
 extension PublishedVectors {
     /// A checker whose Genoa root is the one of the synthetic vectors: nobody has copies of AMD's own lists.
-    static func syntheticChecker() throws -> EndorsementChecker {
+    static func syntheticChecker() throws -> EndorsementChecker { try checker(believing: .genoa) }
+
+    /// A checker whose root of one line is the synthetic one.
+    static func checker(believing line: ProductLine) throws -> EndorsementChecker {
         let genuine = try EndorsementChecker()
         func read(_ name: String) throws -> EndorsementCertificate {
             try EndorsementCertificate(der: Vectors.bytes("evidence/snp/synthetic/genoa/\(name).der"), name)
@@ -91,7 +94,7 @@ extension PublishedVectors {
         let genoa = EndorsementChecker.Authorities(
             root: try read("ark"), chips: try read("ask"), providers: try read("asvk"))
         return EndorsementChecker(
-            authorities: genuine.authorities.merging([.genoa: genoa]) { $1 }, intelRoot: genuine.intelRoot,
+            authorities: genuine.authorities.merging([line: genoa]) { $1 }, intelRoot: genuine.intelRoot,
             anchors: genuine.anchors)
     }
 }

@@ -127,6 +127,23 @@ struct WebSourceTests {
         await vendor.stop()
     }
 
+    @Test func `mirrors that dribble bytes get no more time than there is for all`() async throws {
+        let (item, _) = try PublishedVectors.milan()
+        var policy = RetryPolicy.standard
+        (policy.attemptLimit, policy.totalLimit) = (.seconds(2), .seconds(3))
+        let first = try await FakeVendor.start { _, _ in .drip }
+        let second = try await FakeVendor.start { _, _ in .drip }
+        let failed = try #require(
+            try await Self.failure(Self.source([first.url, second.url], policy: policy), item))
+        #expect(failed.attempts.map(\.place) == [first.url, second.url])
+        #expect(failed.attempts.first?.reason == "no whole answer within 2 seconds", "\(failed)")
+        // What is left after two of three seconds is no more than one.
+        let last = failed.attempts.last?.reason ?? ""
+        #expect(["no whole answer within 1 seconds", "no whole answer within 0 seconds"].contains(last), "\(failed)")
+        await first.stop()
+        await second.stop()
+    }
+
     @Test(arguments: ["oversize", "html", "another chip", "redirect", "forbidden", "absent"])
     func `what is not genuine is refused, not asked for twice, and the next mirror serves`(wrong: String) async throws {
         let (item, der) = try PublishedVectors.milan()

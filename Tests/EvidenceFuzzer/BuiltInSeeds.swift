@@ -38,6 +38,8 @@ extension Format {
         case .corim: return ReferenceSeeds.corim
         case .swidManifest: return ReferenceSeeds.swid
         case .referenceDocument: return ReferenceSeeds.documents
+        case .initData: return InitDataSeeds.documents
+        case .tpmCertificate: return TPMCertificateSeeds.certificates
         default: return [[0]]
         }
     }

@@ -232,6 +232,6 @@ enum ReferenceParsing {
         for entry in store.all { _ = (store.answer(entry.name, at: now).reason, entry.standing(at: now).reason) }
         require(try ReferenceValueStore(json: store.json) == store, "a store written as JSON is another")
         let rows = store.all.flatMap { store.rows(of: $0.name).prefix(1) }
-        _ = try? ReferenceValueStore(entries: rows, marks: store.marks.values.map(\.json), signers: ["ab"])
+        _ = try? ReferenceValueStore(entries: rows, marks: store.marks.values.map(\.json), keys: [])
     }
 }

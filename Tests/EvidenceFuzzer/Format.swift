@@ -24,6 +24,8 @@ enum Format: String, CaseIterable, Sendable {
     case corim = "corim"
     case swidManifest = "swid-manifest"
     case referenceDocument = "reference-document"
+    case initData = "init-data"
+    case tpmCertificate = "tpm-certificate"
 
     /// The most bytes of an input.
     var room: Int {
@@ -77,6 +79,9 @@ enum Format: String, CaseIterable, Sendable {
             ["ReferenceReader+JSON", "ReleaseDocument", "ReferenceValueStore+JSON"].map {
                 "\(verifier)/ReferenceValues/\($0).swift"
             }
+        case .initData: ["TOMLParser", "TOMLNumber", "InitDataDocument"].map { "\(verifier)/Attestation/\($0).swift" }
+        case .tpmCertificate:
+            ["TPMCertificate", "TPMCertificateExtensions", "TPMEndorsement"].map { "\(verifier)/TPM/\($0).swift" }
         }
     }
 }

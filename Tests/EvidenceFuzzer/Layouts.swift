@@ -35,6 +35,7 @@ extension Format {
                 .number(4), .number(4), .sized(4, .json),
             ])
         case .ccaToken, .corim: .cbor
+        case .initData: .toml
         case .spdm:
             .fields([
                 .bytes(2), .bytes(35), .bytes(4), .number(1),

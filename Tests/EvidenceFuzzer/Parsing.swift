@@ -73,6 +73,8 @@ extension Format {
             let manifest = try SWIDManifest(parsing: bytes)
             require(manifest.measurements.allSatisfy { !$0.digests.isEmpty }, "a measurement without digests")
         case .referenceDocument: try ReferenceParsing.document(bytes)
+        case .initData: try InitDataParsing.document(bytes)
+        case .tpmCertificate: try TPMCertificateParsing.certificates(bytes)
         }
     }
 

@@ -67,6 +67,10 @@ enum Seeds {
         .corim: ["trustee/rvps/src/extractors/corim/unsigned-example-corim.cbor"],
         .referenceDocument: ["trustee/rvps/src/extractors/corim/unsigned-example-corim.cbor"],
         .endorsements: ["evidence/sgx/collateral/phala-sgx.json"],
+        .initData: [
+            "trustee/integration-tests/tests/init-data-with-policy.toml", "trustee/kbs/test/config/kbs.toml",
+            "trustee/kbs/test_data/configs/coco-as-builtin-1.toml",
+        ],
     ]
 
     /// The inputs that a file gives.

@@ -98,6 +98,26 @@ struct SNPReportTests {
         more["surprise"] = 1
         #expect(throws: WireError.self) { try SNPReport(trusteeJSON: .object(more)) }
     }
+
+    /// The fuzzer found that such a report, written as JSON again, was another one.
+    @Test func `a JSON report whose firmware levels are another product's is refused`() throws {
+        let turin = try SNPReport(parsing: try Vectors.bytes("evidence/snp/real/turin-v5-oak/report.bin"))
+        var members = try #require(turin.trusteeJSON.objectValue)
+        #expect(try SNPReport(trusteeJSON: .object(members)) == turin)
+        for family: JSONValue in [25, 52, 0] {
+            members["cpuid_fam_id"] = family
+            let error = #expect(throws: WireError.self) { try SNPReport(trusteeJSON: .object(members)) }
+            #expect(error?.field.hasSuffix("cpuid_fam_id") == true, "\(String(describing: error))")
+        }
+        let genoa = try #require(
+            try SNPReport(parsing: try Vectors.bytes(Self.genoa)).trusteeJSON.objectValue)
+        for name in ["current_tcb", "reported_tcb", "committed_tcb", "launch_tcb"] {
+            var levels = try #require(genoa[name]?.objectValue)
+            levels["fmc"] = 0
+            let changed = genoa.merging([name: .object(levels)]) { $1 }
+            #expect(throws: WireError.self, "\(name)") { try SNPReport(trusteeJSON: .object(changed)) }
+        }
+    }
 }
 
 @Suite("Certificate tables", .enabled(if: Vectors.available))

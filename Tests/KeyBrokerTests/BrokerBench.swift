@@ -55,7 +55,7 @@ final class BrokerBench {
     init(cookies: CookieKeys = CookieKeys(), limits: CallLimits = .generous) async throws {
         let folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         self.folder = folder
-        try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
+        try Self.setUp(folder)
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         configuration.limits = limits
         configuration.protocolVersions = Set(ProtocolVersion.allCases)
@@ -67,11 +67,20 @@ final class BrokerBench {
     /// A broker with the appraisers that its configuration names.
     init(_ change: (_ folder: String, inout BrokerConfiguration) throws -> Void) async throws {
         folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
-        try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
+        try Self.setUp(folder)
         var configuration = try BrokerConfiguration(file: folder + "/config.json")
         try change(folder, &configuration)
         broker = try await KeyBroker(configuration: configuration, clock: time.clock)
         (admin, release) = try Self.keys(folder)
+    }
+
+    /// A broker's files; the release key may state any name too.
+    private static func setUp(_ folder: String) throws {
+        try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
+        let path = URL(fileURLWithPath: folder + "/config.json")
+        var members = try JSONValue.parse(Array(try Data(contentsOf: path))).objectValue ?? [:]
+        members["referenceKeys"] = members["releaseKeys"]
+        try Data(JSONValue.object(members).canonicalBytes).write(to: path)
     }
 
     private static func keys(

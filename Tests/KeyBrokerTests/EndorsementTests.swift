@@ -106,6 +106,30 @@ struct EndorsementTests {
         await vendor.stop()
     }
 
+    @Test func `a quote without Intel's status denies, but for a broker that asks nobody`() async throws {
+        let vendor = try await FakeVendor.start { _, _ in .absent }
+        let quote = try Quote(parsing: Vectors.bytes("evidence/tdx/real/tdx-v4-phala/quote.dat"))
+        // As of 2025-07-04, when the quote's chain was valid.
+        let clock = BrokerClock { Date(timeIntervalSince1970: 1_751_624_191) }
+        let verifier = IntelVerifier(anchors: .hardwareOnly, clock: { clock.seconds })
+        func verified(offline: Bool) async throws -> VerifiedQuote<TDReport> {
+            let bench = try Self.bench(vendor.url, offline: offline)
+            var settings = try BrokerConfiguration(file: bench.folder + "/config.json").endorsements
+            (settings.places.pcs, settings.isOffline) = ([vendor.url], offline)
+            let shelf = try EndorsementShelf(paths: [], supply: try settings.supply(clock: clock))
+            return try await shelf.verifying(.quote(quote), isBound: true) { (_) throws(EvidenceRefusal) in
+                try verifier.verify(tdx: quote, as: .tdx, .none(because: "there is none"))
+            }
+        }
+        let denied = await #expect(throws: AppraisalFailure.self) { try await verified(offline: false) }
+        #expect(denied?.check == "collateral" && denied?.reason.contains(vendor.url) == false)
+        #expect(denied?.note.contains("\(vendor.url): there is no such thing") == true, "\(String(describing: denied))")
+        #expect(vendor.targets.contains { $0.hasPrefix("/tdx/certification/v4/tcb?fmspc=") })
+        let asked = vendor.targets.count
+        #expect(try await verified(offline: true).endorsement.tcb == nil && vendor.targets.count == asked)
+        await vendor.stop()
+    }
+
     @Test func `files are read again when they change, and refuse when they cannot be read`() async throws {
         let folder = try ScratchFolder()
         let path = try folder.write("intel.json", Vectors.bytes("evidence/tdx/collateral/phala-tdx.json"))
@@ -143,7 +167,13 @@ struct EndorsementTests {
         #expect(throws: WireError.self) { try BrokerConfiguration(parsing: changed, folder: bench.folder) }
     }
 
-    @Test func `a broker does not start with an address that is none`() async throws {
+    @Test func `a broker does not start with an address or folder that is none`() async throws {
         await #expect(throws: BrokerError.self) { try await Self.bench("ftp://mirror") }
+        let error = await #expect(throws: BrokerError.self) {
+            try await BrokerBench { folder, configuration in
+                configuration.endorsements.places.folders = [folder + "/none"]
+            }
+        }
+        #expect(error?.detail.contains("/none: there is no such folder") == true, "\(String(describing: error))")
     }
 }

@@ -21,6 +21,8 @@ private struct SoftGuest: EvidenceSource {
 
     let technology = "soft-snp"
     let initData: String
+    /// What the launch is bound to, where it is not the SHA-256 of the init-data.
+    var hostData: [UInt8]?
     let processor: SoftEndorsements
     let chipID: [UInt8]
     let tls = P256.Signing.PrivateKey()
@@ -39,7 +41,7 @@ private struct SoftGuest: EvidenceSource {
         var report = try SNPReport.composed(
             reportData: ReportBinding.rcar(
                 teePublicKey: inputs.teePublicKey, nonce: inputs.nonce, additionalEvidence: additional),
-            measurement: try LaunchMeasurement(hex: Hex.encode(Self.measurement)), hostData: digest.bytes,
+            measurement: try LaunchMeasurement(hex: Hex.encode(Self.measurement)), hostData: hostData ?? digest.bytes,
             policy: .launch, chipID: chipID, reportID: [UInt8](repeating: 7, count: 32),
             processor: SoftEndorsements.processor, tcb: tcb,
             firmware: SNPReport.FirmwareVersion(major: 1, minor: 55, build: 21))
@@ -50,11 +52,11 @@ private struct SoftGuest: EvidenceSource {
         return CollectedEvidence(primary: evidence.json, additional: additional)
     }
 
-    static func make() throws -> SoftGuest {
+    static func make(initData: String = "version = \"0.1.0\"\n") throws -> SoftGuest {
         let chipID = [UInt8](repeating: 0x11, count: 64)
         let tcb = TCBVersion(TCBVersion.Components(bootLoader: 4, tee: 0, snp: 22, microcode: 213))
         return SoftGuest(
-            initData: "version = \"0.1.0\"\n", processor: try .generate(chipID: chipID, tcb: tcb), chipID: chipID)
+            initData: initData, processor: try .generate(chipID: chipID, tcb: tcb), chipID: chipID)
     }
 }
 
@@ -143,6 +145,20 @@ struct LiveBrokerTests {
             await #expect(throws: BrokerFailure.self) { try await client.resource("default/key/two") }
             let audit = String(decoding: broker.audit.lines(since: 0), as: UTF8.self)
             #expect(audit.contains(#""simulated":true"#) && !audit.contains(#""simulated":false"#))
+        }
+    }
+
+    @Test func `a launch is bound to its init-data by the algorithm that they name`() async throws {
+        var guest = try SoftGuest.make(initData: "version = \"0.1.0\"\nalgorithm = \"sha384\"\n[data]\n")
+        try await serve(softRoots: [Hex.encode(guest.processor.rootFingerprint)]) { _, exchanger, folder in
+            try await prepare(guest, exchanger, folder)
+            await #expect(throws: BrokerFailure.self) {
+                try await RCARClient(exchanger: exchanger, source: guest).attest()
+            }
+            // HOST_DATA has 32 bytes of the 48.
+            guest.hostData = Array(Envelope.SHA384Digest(hashing: Array(guest.initData.utf8)).bytes.prefix(32))
+            let client = RCARClient(exchanger: exchanger, source: guest)
+            #expect(try await client.resource("default/key/one").copyBytes() == Array("secret one".utf8))
         }
     }
 

@@ -130,6 +130,48 @@ struct ReferenceValueTests {
         #expect(try await post(19, "old", ["allowRollback": true]).status == 200)
     }
 
+    @Test func `a key states no more than it is pinned for`() async throws {
+        let bench = try await BrokerBench()
+        func post(_ name: String) async throws -> BrokerResponse {
+            let compact = try JWS.signEdDSA(claims: Self.document(5, 2, name: name), key: bench.release)
+            return try await bench.administer(
+                "POST", "reference-value", Self.message("testudo", Array(compact.utf8)))
+        }
+        #expect(try await post("vendor/a").status == 200)
+        func broker(_ referenceKeys: JSONValue) async throws -> KeyBroker {
+            let file = try Data(contentsOf: URL(fileURLWithPath: bench.folder + "/config.json"))
+            var members = try JSONValue.parse(Array(file)).objectValue ?? [:]
+            members["referenceKeys"] = referenceKeys
+            return try await KeyBroker(
+                configuration: try BrokerConfiguration(
+                    parsing: JSONValue.object(members).canonicalBytes, folder: bench.folder),
+                appraiser: FakeAppraiser(), clock: bench.time.clock)
+        }
+        func reason(_ broker: KeyBroker, _ name: String) throws -> String? {
+            let compact = try JWS.signEdDSA(claims: Self.document(6, 3, name: name), key: bench.release)
+            do throws(WireError) {
+                _ = try ReferenceReader(keys: broker.named.keys, origin: "test", now: bench.time.now).read(
+                    Array(compact.utf8))
+                return nil
+            } catch { return error.reason }
+        }
+        // A release key alone publishes guests; what it stated while it was more than that is gone.
+        let release = try await broker([])
+        #expect(try reason(release, "snp_launch_measurement")?.contains("releases of the guest") == true)
+        #expect(release.named.all.isEmpty)
+        let published = try Self.release(bench, 5, "a")
+        #expect(try await release.released.install(String(decoding: published, as: UTF8.self)) == 1)
+        let named = try await broker([["key": "release.pub", "names": ["vendor/", "other"]]])
+        #expect(try reason(named, "vendor/a") == nil && reason(named, "otherwise") == nil)
+        #expect(try reason(named, "snp_bootloader")?.contains("may not state snp_bootloader") == true)
+        #expect(named.named.all.map(\.name).contains("vendor/a"))
+        let moved = try await broker([["key": "release.pub", "names": ["snp_"]]])
+        #expect(!moved.named.all.map(\.name).contains("vendor/a"))
+        for wrong: JSONValue in [[["key": "release.pub", "names": []]], [["key": "release.pub", "names": [""]]], [1]] {
+            await #expect(throws: WireError.self) { try await broker(wrong) }
+        }
+    }
+
     @Test func `values outlive a restart, and those of a key that is no longer pinned do not`() async throws {
         let bench = try await BrokerBench()
         #expect(try await bench.administer("POST", "reference-value", Self.sample(["a": 1])).status == 200)
@@ -148,9 +190,8 @@ struct ReferenceValueTests {
                     same.named.all.first { $0.name == entry.name && entry.provenance.isRelease } ?? entry
                 })
         #expect(same.named.source.value(named: "snp_launch_measurement") != nil)
-        configuration.releaseKeys = []
-        let other = try await KeyBroker(
-            configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+        (configuration.releaseKeys, configuration.referenceKeys) = ([], [])
+        let other = try await KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
         #expect(other.named.all.map(\.name) == ["a"] && other.released.values == .none)
     }
 

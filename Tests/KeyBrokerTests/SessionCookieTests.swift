@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import Envelope
+import NIOCore
 import Testing
 import WireFormat
 
@@ -172,7 +173,7 @@ struct AddressLimitTests {
         }
     }
 
-    @Test func `a client's whole IPv6 network is one address, and a mapped address is the IPv4 one`() {
+    @Test func `a client's whole IPv6 network is one address, and a mapped address is the IPv4 one`() throws {
         func network(_ last: UInt8, _ fourth: UInt8 = 0) -> ClientAddress {
             ClientAddress(ipv6: [0x20, 1, 0x0d, 0xb8, 0, 0, 0, fourth, 0, 0, 0, 0, 0, 0, 0, last])
         }
@@ -181,6 +182,14 @@ struct AddressLimitTests {
         let mapped = ClientAddress(ipv6: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1])
         #expect(mapped == ClientAddress(ipv4: [192, 0, 2, 1]))
         #expect(mapped != ClientAddress(ipv4: [192, 0, 2, 2]))
+        func peer(_ text: String) throws -> ClientAddress {
+            ClientAddress(try SocketAddress(ipAddress: text, port: 1))
+        }
+        #expect(try peer("192.0.2.1") == mapped)
+        #expect(try peer("::ffff:192.0.2.1") == mapped)
+        #expect(try peer("2001:db8::2") == network(1))
+        #expect(try peer("2001:db8:0:1::2") == network(2, 1))
+        #expect(ClientAddress(nil as SocketAddress?) == .local)
     }
 
     @Test func `calls without a credential are limited by address, with a time to come back`() async throws {

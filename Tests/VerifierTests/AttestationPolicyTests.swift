@@ -118,6 +118,21 @@ struct AttestationPolicyTests {
         }
     }
 
+    @Test func `what a firmware starts by itself is affirmed with what it was given, and with the firmware`() throws {
+        let known = FixedReferenceValues(["tpm_pcr0": ["aa"], "tpm_pcr4": ["bb"], "tpm_pcr9": ["cc"]])
+        let policy = try AttestationPolicy(identifier: "default", source: DefaultPolicy.source, references: known)
+        for (firmware, kernel, given, verdict) in [
+            ("aa", "bb", "cc", Int8(3)), ("00", "bb", "cc", 33), ("aa", "00", "cc", 33), ("aa", "bb", "00", 33),
+        ] {
+            let input: JSONValue = [
+                "tpm": [
+                    "pcr00": .string(firmware), "pcr04": .string(kernel), "pcr09": .string(given), "pcr11": "00",
+                ]
+            ]
+            #expect(try policy.judge(input).trustVector.claims[.executables] == verdict)
+        }
+    }
+
     @Test func `a domain on Azure that a service domain is bound to is not closed`() throws {
         for (service, configuration, runtime) in [("0", Int8(3), Int8?(2)), ("1", 36, nil)] {
             let register = String(repeating: "0", count: 95) + service

@@ -37,6 +37,7 @@ extension SNPReport {
     public init(trusteeJSON json: JSONValue) throws(WireError) {
         var fields = try JSONFields(json, path: "attestation_report")
         var writer = ByteWriter()
+        var layouts: Set<TCBVersion.Layout> = []
         writer.u32LE(try Self.word(&fields, "version"))
         writer.u32LE(try Self.word(&fields, "guest_svn"))
         writer.u64LE(try Self.longWord(&fields, "policy"))
@@ -44,7 +45,7 @@ extension SNPReport {
         writer.append(try Self.bytes(&fields, "image_id", 16))
         writer.u32LE(try Self.word(&fields, "vmpl"))
         writer.u32LE(try Self.word(&fields, "sig_algo"))
-        writer.append(try Self.tcb(&fields, "current_tcb"))
+        writer.append(try Self.tcb(&fields, "current_tcb", &layouts))
         writer.u64LE(try Self.longWord(&fields, "plat_info"))
         writer.u32LE(try Self.word(&fields, "key_info"))
         writer.u32LE(0)
@@ -55,7 +56,7 @@ extension SNPReport {
         writer.append(try Self.bytes(&fields, "author_key_digest", 48))
         writer.append(try Self.bytes(&fields, "report_id", 32))
         writer.append(try Self.bytes(&fields, "report_id_ma", 32))
-        writer.append(try Self.tcb(&fields, "reported_tcb"))
+        writer.append(try Self.tcb(&fields, "reported_tcb", &layouts))
         for key in ["cpuid_fam_id", "cpuid_mod_id", "cpuid_step"] {
             let value = try fields.optionalInteger(key) ?? 0
             guard let byte = UInt8(exactly: value) else { throw fields.refusal(key, "must be a byte") }
@@ -63,10 +64,10 @@ extension SNPReport {
         }
         writer.pad(to: 0x1A0)
         writer.append(try Self.bytes(&fields, "chip_id", 64))
-        writer.append(try Self.tcb(&fields, "committed_tcb"))
+        writer.append(try Self.tcb(&fields, "committed_tcb", &layouts))
         writer.append(try Self.firmware(&fields, "current"))
         writer.append(try Self.firmware(&fields, "committed"))
-        writer.append(try Self.tcb(&fields, "launch_tcb"))
+        writer.append(try Self.tcb(&fields, "launch_tcb", &layouts))
         for key in ["launch_mit_vector", "current_mit_vector"] {
             let value = try fields.optionalInteger(key) ?? 0
             guard value >= 0 else { throw fields.refusal(key, "must not be negative") }
@@ -80,6 +81,10 @@ extension SNPReport {
         try fields.finish()
         writer.pad(to: Self.length)
         try self.init(parsing: writer.bytes)
+        // The places of firmware levels follow from the product: another one's levels are not this report's.
+        guard layouts == [productLine?.layout ?? .genoa] else {
+            throw fields.refusal("cpuid_fam_id", "names a product whose firmware has other levels (fmc) than these")
+        }
     }
 
     private static func list(_ bytes: [UInt8]) -> JSONValue { .array(bytes.map { .integer(Int64($0)) }) }
@@ -122,7 +127,9 @@ extension SNPReport {
         return bytes
     }
 
-    private static func tcb(_ fields: inout JSONFields, _ key: String) throws(WireError) -> [UInt8] {
+    private static func tcb(
+        _ fields: inout JSONFields, _ key: String, _ layouts: inout Set<TCBVersion.Layout>
+    ) throws(WireError) -> [UInt8] {
         var parts = try fields.fields(key)
         var fmc: UInt8?
         if let value = try parts.optionalInteger("fmc") {
@@ -135,6 +142,7 @@ extension SNPReport {
                 tee: UInt8(try parts.integer("tee", in: 0...255)), snp: UInt8(try parts.integer("snp", in: 0...255)),
                 microcode: UInt8(try parts.integer("microcode", in: 0...255))))
         try parts.finish()
+        layouts.insert(fmc == nil ? .genoa : .turin)
         return version.bytes
     }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 
 /// Sends requests to one endpoint and takes the answers.
@@ -192,6 +193,7 @@ public struct HTTPExchanger: Sendable {
             "the certificate is not the expected one or TLS failed (\(inner))"
         case NIOSSLError.uncleanShutdown: "the server cut the connection"
         case ChannelError.connectTimeout: "no connection in time"
+        case let error as NIOConnectionError: error.sentence
         default: "\(error)"
         }
     }

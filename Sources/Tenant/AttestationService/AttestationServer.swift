@@ -45,6 +45,11 @@ public struct AttestationServer: Service {
         limits.http2.maxConcurrentStreams = 100
         let connections = ConnectionLimit(ServerConfiguration.connectionLimit)
         limits.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.admit($0) }
+        limits.channelDebuggingCallbacks.onAcceptHTTP2Stream = { [authorizer = configuration.authorizer] channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(StrangerLimit(authorizer), position: .first)
+            }
+        }
         let address: GRPCNIOTransportCore.SocketAddress =
             endpoint.host.contains(":")
             ? .ipv6(host: endpoint.host, port: endpoint.port)

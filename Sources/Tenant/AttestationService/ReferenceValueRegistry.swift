@@ -32,7 +32,7 @@ public final class ReferenceValueRegistry: ReferenceValueSource {
         self.allowsUnsigned = allowsUnsigned
         self.clock = clock
         self.state = state
-        var store = try state?.values(signers: Set(keys.map(\.identifier))) ?? ReferenceValueStore()
+        var store = try state?.values(keys: keys) ?? ReferenceValueStore()
         let reader = ReferenceReader(origin: Self.start, expiry: .never, now: clock())
         for (name, value) in values.sorted(by: { $0.key < $1.key }) {
             try store.take(try reader.statement(name: name, value: value))

@@ -62,7 +62,7 @@ public final class ServiceState: Sendable {
     }
 
     /// The registered values, but for those whose signer is pinned no more.
-    func values(signers: Set<String>) throws(WireError) -> ReferenceValueStore {
+    func values(keys: [ReferenceSigningKey]) throws(WireError) -> ReferenceValueStore {
         guard let bytes = try Self.read(valuePath, limit: Limit.values) else { return ReferenceValueStore() }
         let document = try JSONValue.parse(bytes, limits: JSONLimits(size: Limit.values))
         var fields = try JSONFields(document, path: valuePath)
@@ -70,7 +70,7 @@ public final class ServiceState: Sendable {
             throw fields.refusal("kind", "is not \(ReferenceValueStore.kind)")
         }
         let store = try ReferenceValueStore(
-            entries: try fields.array("values"), marks: try fields.optionalArray("issues"), signers: signers)
+            entries: try fields.array("values"), marks: try fields.optionalArray("issues"), keys: keys)
         try fields.finish()
         return store
     }

@@ -14,6 +14,8 @@ public actor EndorsementFetcher: EndorsementSource {
     private struct Request: Hashable {
         let item: EndorsementItem
         let now: Int64
+        /// Whose word counts: what one checker believes another need not.
+        let checker: [UInt8]
     }
 
     private let cache: EndorsementCache?
@@ -47,7 +49,7 @@ public actor EndorsementFetcher: EndorsementSource {
     public func obtain(
         _ item: EndorsementItem, at now: Int64, checker: EndorsementChecker
     ) async throws(EndorsementFailure) -> CheckedEndorsement {
-        let request = Request(item: item, now: now)
+        let request = Request(item: item, now: now, checker: checker.identity)
         let task: Task<Result<CheckedEndorsement, EndorsementFailure>, Never>
         if let known = running[request] {
             task = known

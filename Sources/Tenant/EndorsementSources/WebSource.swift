@@ -64,7 +64,9 @@ public struct WebSource: EndorsementSource {
                     attempts.append(.init(place: address, reason: "no time is left to ask"))
                     break
                 }
-                switch await ask(exchanger, mirror.prefix + path, address, item, now, checker) {
+                // Whoever sends a byte now and then gets no more than what is left for all.
+                let limit = min(policy.attemptLimit, ContinuousClock.now.duration(to: end))
+                switch await ask(exchanger, mirror.prefix + path, address, item, now, checker, limit) {
                 case .done(let endorsement): return endorsement
                 case .next(let failed):
                     attempts.append(failed)
@@ -86,11 +88,11 @@ public struct WebSource: EndorsementSource {
 
     private func ask(
         _ exchanger: HTTPExchanger, _ target: String, _ address: String, _ item: EndorsementItem, _ now: Int64,
-        _ checker: EndorsementChecker
+        _ checker: EndorsementChecker, _ limit: Duration
     ) async -> Step {
         let answer: ExchangeResponse
         do {
-            answer = try await Self.limited(to: policy.attemptLimit) {
+            answer = try await Self.limited(to: limit) {
                 try await Self.collect(exchanger, target, limit: item.sizeLimit)
             }
         } catch let error as AnswerTooLong {

@@ -31,7 +31,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
     /// The Ed25519 public keys that sign reference values.
     public var releaseKeys: [String]
     /// Public keys (P-256, P-384 or Ed25519) that sign reference values by name, beside the release keys.
-    public var referenceKeys: [String]
+    public var referenceKeys: [PinnedReferenceKey]
     /// SHA-256 fingerprints of the soft roots that `soft-snp` evidence may end in.
     public var softRoots: [String]
     /// Files with AMD's lists of revoked certificates (DER), read at each attestation so that they can be renewed.
@@ -93,7 +93,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         try tls.finish()
         adminKeys = try fields.strings("adminKeys").map(absolute)
         releaseKeys = try fields.optionalStrings("releaseKeys").map(absolute)
-        referenceKeys = try fields.optionalStrings("referenceKeys").map(absolute)
+        referenceKeys = try PinnedReferenceKey.list(&fields, absolute)
         softRoots = try fields.optionalStrings("softRoots")
         revocationLists = try fields.optionalStrings("revocationLists").map(absolute)
         var authority = try fields.fields("ca")
@@ -143,14 +143,20 @@ public struct BrokerConfiguration: Sendable, Equatable {
 
     /// The keys that may sign reference values by name.
     func referenceSigningKeys() throws(BrokerError) -> [ReferenceSigningKey] {
-        var keys = try keys(releaseKeys).map { ReferenceSigningKey($0) }
-        for path in referenceKeys {
-            let text = String(decoding: try PrivateFile.readPublic(path, what: "public key"), as: UTF8.self)
+        var keys: [ReferenceSigningKey] = []
+        for pinned in referenceKeys {
+            let text = String(decoding: try PrivateFile.readPublic(pinned.path, what: "public key"), as: UTF8.self)
             do {
-                keys.append(try ReferenceSigningKey(pem: text))
+                let key = try ReferenceSigningKey(pem: text)
+                keys.append(pinned.names.isEmpty ? key : key.limited(to: .names(pinned.names)))
             } catch {
-                throw BrokerError(.failed, check: "configuration", "\(path) \(error.reason)")
+                throw BrokerError(.failed, check: "configuration", "\(pinned.path) \(error.reason)")
             }
+        }
+        // A release key publishes guests; what it may state beside that, referenceKeys says.
+        for key in try self.keys(releaseKeys) {
+            let key = ReferenceSigningKey(key)
+            if !keys.contains(where: { $0.identifier == key.identifier }) { keys.append(key.limited(to: .releases)) }
         }
         return keys
     }

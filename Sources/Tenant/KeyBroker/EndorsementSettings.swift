@@ -32,7 +32,9 @@ public struct EndorsementSettings: Sendable, Equatable {
 
     /// What supplies the appraisers.
     func supply(clock: BrokerClock) throws(WireError) -> EndorsementSupply {
-        try EndorsementSupply(
+        // A folder that is not there would be an empty one, and its guests refused without a word why.
+        for folder in places.folders { try UsableFolder.check(folder, "kdsStores", isWritten: false) }
+        return try EndorsementSupply(
             places, isOffline ? .offline : .online, limit: .seconds(seconds), clock: { clock.seconds })
     }
 }

@@ -34,8 +34,7 @@ struct ReferenceSnapshot: Sendable {
             var entries: [JSONValue] = []
             for row in rows { entries += try JSONValue.parse(row.value).arrayValue ?? [] }
             values = try ReferenceValueStore(
-                entries: entries, marks: try marks.map { try JSONValue.parse($0.value) },
-                signers: Set(keys.map(\.identifier)))
+                entries: entries, marks: try marks.map { try JSONValue.parse($0.value) }, keys: keys)
         } catch {
             throw BrokerError(.failed, check: "storage", "the stored reference values cannot be read")
         }

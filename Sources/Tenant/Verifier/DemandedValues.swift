@@ -1,3 +1,4 @@
+import Evidence
 import WireFormat
 
 /// Demands that are made of evidence of every technology, once it is authentic.
@@ -12,10 +13,38 @@ public enum DemandedValues {
     public static func measurement(
         _ found: [UInt8], among wanted: Set<[UInt8]>, after fields: [FieldVerdict]
     ) throws(EvidenceRefusal) -> [FieldVerdict] {
-        var record = VerificationRecord(fields)
+        // That nothing was demanded before is no longer true.
+        var record = VerificationRecord(fields.filter { $0.field != "measurement" || $0.verdict != .notChecked })
         try record.require(
             wanted.contains(found), .measurement, "measurement", Hex.encode(found), passed: "as demanded",
             failed: "the guest was launched from something else than demanded")
+        return record.fields
+    }
+
+    /// Refuses a TPM's quote unless each wanted register is quoted in a wanted bank, and every one that is has its value.
+    ///
+    /// - Parameters:
+    ///   - held: The registers that the quote vouches for.
+    ///   - wanted: The values that are wanted.
+    ///   - fields: What was looked at before.
+    /// - Returns: What was looked at, with one line for each register.
+    public static func registers(
+        _ held: PCRBanks, as wanted: PCRBanks, after fields: [FieldVerdict]
+    ) throws(EvidenceRefusal) -> [FieldVerdict] {
+        var record = VerificationRecord(fields)
+        for register in Set(wanted.values.values.flatMap(\.keys)).sorted() {
+            let banks = wanted.values.keys.sorted { $0.rawValue < $1.rawValue }.filter {
+                wanted[$0, register] != nil && held[$0, register] != nil
+            }
+            try record.require(
+                !banks.isEmpty && banks.allSatisfy { held[$0, register] == wanted[$0, register] }, .measurement,
+                "PCR \(register)",
+                banks.map { "\($0.name):\(Hex.encode(held[$0, register] ?? []))" }.joined(separator: " "),
+                passed: "as demanded",
+                failed: banks.isEmpty
+                    ? "is not quoted in any of the banks that are demanded"
+                    : "something else was booted than demanded")
+        }
         return record.fields
     }
 

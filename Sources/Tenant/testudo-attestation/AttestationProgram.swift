@@ -42,7 +42,9 @@ struct AttestationProgram: AsyncParsableCommand {
     @Option(help: "How many days a key in --state signs.") var tokenKeyDays: Int64 = 30
     @Option(help: ArgumentHelp("The certificates of that key (PEM).", valueName: "file")) var signingChain: String?
     @Option(
-        help: ArgumentHelp("A key that signed before (PEM, 0600); known until its tokens expired.", valueName: "file"))
+        help: ArgumentHelp(
+            "A key that signed before (PEM, 0600) and until when, such as 2026-11-21T12:00:00Z=old.pem; known until its last token "
+                + "has expired; often.", valueName: "time=file"))
     var formerKey: [String] = []
     @Option(help: "The signature of a key that is made: ES256 or ES384.") var algorithm = "ES256"
     @Option(help: "The life of a token in minutes.") var tokenMinutes: Int64 = 5
@@ -58,7 +60,7 @@ struct AttestationProgram: AsyncParsableCommand {
     @Flag(help: "Take documents of reference values that nobody signed.") var allowUnsigned = false
     @Option(help: ArgumentHelp("Certificates, revocation lists, Intel's data; often.", valueName: "file"))
     var endorsement: [String] = []
-    @OptionGroup var places: PlaceOptions
+    @OptionGroup var supply: SupplyOptions
     @Option(help: ArgumentHelp("The fingerprint of a stand-in's root; often.", valueName: "hex"))
     var softRoot: [String] = []
     @Option(help: ArgumentHelp("The key of a TPM; often.", valueName: "file")) var attestationKey: [String] = []

@@ -45,7 +45,7 @@ struct ServiceFiles {
         }
         let state = try options.state.map { (folder) throws(WireError) in try ServiceState(folder: folder) }
         let service = try EvaluationService(
-            settings: settings, supply: try options.places.supply(state: options.state, clock: clock),
+            settings: settings, supply: try options.supply.supply(state: options.state, clock: clock),
             references: try ReferenceValueRegistry(
                 values, state: state, keys: keys, allowsUnsigned: options.allowUnsigned, clock: clock),
             keys: try tokenKeys(state, now: clock()), issuer: options.issuer, build: "testudo-attestation 0.1.0",
@@ -87,15 +87,28 @@ struct ServiceFiles {
             in: state, try algorithm, lifetime: lifetime, period: options.tokenKeyDays * 86_400, now: now)
     }
 
-    /// The key that signs, and those that signed before: their last tokens are as old as this start at most.
+    /// The key that signs, and those that signed before, each until its time: a start adds nothing to their lives.
     private func keyring(_ path: String, lifetime: Int64, now: Int64) throws -> TokenKeyring {
-        var keys: [TokenSigningKey] = []
-        for path in options.formerKey {
-            keys.append(try TokenSigningKey(pem: String(decoding: try Self.secret(path), as: UTF8.self)))
+        var former: [(key: TokenSigningKey, until: Int64)] = []
+        for option in options.formerKey {
+            let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, let until = ReferenceTime.seconds(parsing: parts[0]) else {
+                throw WireError(
+                    field: "--former-key \(option)",
+                    reason: "must say until when the key signed: 2026-11-21T12:00:00Z=\(parts.last ?? "FILE")")
+            }
+            guard until <= now else {
+                throw WireError(field: "--former-key \(option)", reason: "the time has not come yet")
+            }
+            let pem = String(decoding: try Self.secret(parts[1]), as: UTF8.self)
+            former.append((try TokenSigningKey(pem: pem), until))
         }
-        keys.append(try signingKey(path))
-        let keyring = TokenKeyring(keys[0], since: now, lifetime: lifetime)
-        for key in keys.dropFirst() { keyring.rotate(to: key, now: now) }
+        former.sort { $0.until < $1.until }
+        let current = try signingKey(path)
+        let keyring = TokenKeyring(former.first?.key ?? current, since: 0, lifetime: lifetime)
+        for (index, known) in former.enumerated() {
+            keyring.rotate(to: index + 1 < former.count ? former[index + 1].key : current, now: known.until)
+        }
         return keyring
     }
 

@@ -28,11 +28,13 @@ struct BrokerAdmin: Sendable {
 
     /// One call; the answer's body when the broker agreed.
     ///
-    /// - Parameter hints: What to do, by the status of a refusal.
+    /// - Parameters:
+    ///   - hints: What to do, by the status of a refusal.
+    ///   - hint: What to do, by its words.
     @discardableResult
     func call(
         _ method: String, _ path: String, body: [UInt8] = [], type: String = "application/json",
-        hints: [Int: String] = [:]
+        hints: [Int: String] = [:], hint: (String) -> String? = { _ in nil }
     ) async throws -> [UInt8] {
         var headers = [("Authorization", "Bearer \(try token())")]
         if !body.isEmpty { headers.append(("Content-Type", type)) }
@@ -47,15 +49,16 @@ struct BrokerAdmin: Sendable {
             let detail = (try? JSONValue.parse(response.body))?["detail"]?.stringValue
             throw CommandFailure(
                 "the key broker refused \(method) \(path): \(detail ?? "status \(response.status)")",
-                hint: hints[response.status])
+                hint: hints[response.status] ?? detail.flatMap(hint))
         }
         return response.body
     }
 
     func json(
-        _ method: String, _ path: String, _ body: JSONValue? = nil, hints: [Int: String] = [:]
+        _ method: String, _ path: String, _ body: JSONValue? = nil, hints: [Int: String] = [:],
+        hint: (String) -> String? = { _ in nil }
     ) async throws -> JSONValue {
-        let answer = try await call(method, path, body: body?.canonicalBytes ?? [], hints: hints)
+        let answer = try await call(method, path, body: body?.canonicalBytes ?? [], hints: hints, hint: hint)
         return answer.isEmpty ? .null : try JSONValue.parse(answer)
     }
 

@@ -104,6 +104,8 @@ struct GuestCommand: AsyncParsableCommand {
         @Option(name: .long, help: "An OVMF with a place for kernel hashes: also measure launches under SEV-SNP.")
         var ovmf: String?
 
+        @OptionGroup var registers: GuestRegisterOptions
+
         func run() async throws {
             let folder = image ?? Installation.guestImage
             let kernel = try StateFolder.read("\(folder)/kernel")
@@ -111,6 +113,7 @@ struct GuestCommand: AsyncParsableCommand {
             let firmware = try StateFolder.read("\(folder)/qboot.rom")
             let measurements = try LaunchMeasurements(
                 kernel: kernel, initrd: initrd, firmware: firmware, ovmf: try ovmf.map { try StateFolder.read($0) })
+            let boots = try registers.boots(kernel: kernel, initrd: initrd)
             let digests: [(String, [UInt8])] = [
                 ("kernel", kernel), ("initrd", initrd), ("firmware", firmware),
                 ("command line", Array(GuestCommandLine.release.utf8)),
@@ -121,14 +124,20 @@ struct GuestCommand: AsyncParsableCommand {
                 Dictionary(
                     digests.map { ($0.0, JSONValue.string(SHA256Digest(hashing: $0.1).hex)) }, uniquingKeysWith: { $1 })
             )
+            if !boots.isEmpty { value["registers"] = .array(boots.map(\.json)) }
             let rows = measurements.values.map {
                 [
                     $0.technology.rawValue, "\($0.processors)", $0.debug ? "debug" : "release", $0.measurement.hex,
                 ]
             }
-            let text =
+            var text =
                 TextTable.render(digests.map { [$0.0, SHA256Digest(hashing: $0.1).hex] }) + "\n\n"
                 + TextTable.render([["technology", "vcpus", "kind", "measurement"]] + rows)
+            if let boot = boots.first?.boot {
+                let rows = [["kind", "memory", "bank", "register", "value"]] + boots.flatMap(\.rows)
+                text += "\n\n" + TextTable.render(rows) + "\n"
+                text += "assumed: " + MeasuredBootOptions.assumptions(boot).joined(separator: ", ")
+            }
             common.show(.object(value), text: text)
         }
     }

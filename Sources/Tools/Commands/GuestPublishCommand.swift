@@ -14,11 +14,12 @@ struct GuestPublish: ParsableCommand {
     @Option(help: ArgumentHelp("When the document expires (default: never).", valueName: "time")) var expires: String?
     @Option(help: "The folder of the image (default: .build/guest-image).") var image: String?
     @Option(help: "The OVMF that the build measured launches under SEV-SNP with.") var ovmf: String?
+    @OptionGroup var registers: GuestRegisterOptions
 
     func run() throws {
         let path = try Self.publish(
             image: image ?? Installation.guestImage, key: releaseKey, expires: try Self.time(expires),
-            ovmf: ovmf)
+            ovmf: ovmf, boots: registers)
         common.show(.object(["document": .string(path)]), text: "written to \(path)")
     }
 
@@ -32,9 +33,11 @@ struct GuestPublish: ParsableCommand {
     }
 
     /// Writes the signed document; answers its path.
-    static func publish(image folder: String, key path: String, expires: Int64?, ovmf: String? = nil) throws -> String {
+    static func publish(
+        image folder: String, key path: String, expires: Int64?, ovmf: String? = nil, boots: GuestRegisterOptions? = nil
+    ) throws -> String {
         let key = try Ed25519PEM.privateKey(try StateFolder.text(path, hint: "name the release key"))
-        let signed = try ReleasePublication(image: folder, ovmf: ovmf).signed(
+        let signed = try ReleasePublication(image: folder, ovmf: ovmf, boots: boots).signed(
             by: key, issuedAt: ReferenceValueFile.now, expires: expires)
         let output = "\(folder)/\(ReleasePublication.fileName)"
         try StateFolder.write(signed + "\n", to: output)

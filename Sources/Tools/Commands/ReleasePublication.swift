@@ -17,13 +17,15 @@ struct ReleasePublication {
     private let measurements: ReferenceValues
     private let version: String
     private let artefacts: [String: SHA256Digest]
+    private let registers: [BootedRegisters]
 
     /// Reads an image's folder; its `measurements.json` has to say exactly what the image beside it measures.
     ///
     /// - Parameters:
     ///   - folder: The folder that `testudo guest build` wrote.
     ///   - ovmf: The OVMF that launches under SEV-SNP were measured with; without it such measurements are not signed.
-    init(image folder: String, ovmf: String? = nil) throws {
+    ///   - boots: How the image boots with a TPM; what the registers hold is computed here.
+    init(image folder: String, ovmf: String? = nil, boots: GuestRegisterOptions? = nil) throws {
         let measured = try JSONValue.parse(try StateFolder.read("\(folder)/measurements.json"))
         let published = try ReleaseDocument(parsing: measured)
         let (kernel, initrd, firmware) = (
@@ -54,6 +56,10 @@ struct ReleasePublication {
         }
         version = published.version
         measurements = published.values
+        registers =
+            try boots?.boots(kernel: kernel, initrd: initrd).map {
+                BootedRegisters(debug: $0.debug, banks: $0.banks)
+            } ?? []
         artefacts = [
             "kernel": SHA256Digest(hashing: kernel), "initrd": SHA256Digest(hashing: initrd),
             "qboot.rom": SHA256Digest(hashing: firmware),
@@ -66,7 +72,8 @@ struct ReleasePublication {
     /// The document, signed.
     func signed(by key: Curve25519.Signing.PrivateKey, issuedAt: Int64, expires: Int64?) throws -> String {
         let document = ReleaseDocument(
-            version: version, issuedAt: issuedAt, expires: expires, artefacts: artefacts, values: measurements)
+            version: version, issuedAt: issuedAt, expires: expires, artefacts: artefacts, values: measurements,
+            registers: registers)
         return try JWS.signEdDSA(claims: document.json, key: key)
     }
 }

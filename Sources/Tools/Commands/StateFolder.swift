@@ -86,10 +86,13 @@ struct StateFolder: Sendable {
 struct CommandFailure: Error, CustomStringConvertible {
     let what: String
     let hint: String?
+    /// The exit status: 1 when something was refused or failed, 2 when something that was given cannot be read or used.
+    let status: Int32
 
-    init(_ what: String, hint: String? = nil) {
+    init(_ what: String, hint: String? = nil, status: Int32 = 1) {
         self.what = what
         self.hint = hint
+        self.status = status
     }
 
     var description: String { hint.map { "\(what)\n  what to do: \($0)" } ?? what }

@@ -4,5 +4,5 @@ import Commands
 /// The program `testudo`.
 @main
 enum Program {
-    static func main() async { await TestudoCommand.main() }
+    static func main() async { await TestudoCommand.start() }
 }

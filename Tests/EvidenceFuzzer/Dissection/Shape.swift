@@ -7,6 +7,7 @@ indirect enum Shape {
     case json
     case der
     case cbor
+    case toml
     /// Fields one after another; what follows them stays bytes.
     case fields([Field])
     /// A shape that depends on the bytes.
@@ -19,6 +20,7 @@ indirect enum Shape {
         case .json: JSONDissection.dissect(bytes)
         case .der: DERDissection.dissect(bytes) ?? .bytes(bytes)
         case .cbor: CBORDissection.dissect(bytes) ?? .bytes(bytes)
+        case .toml: TOMLDissection.dissect(bytes)
         case .fields(let fields): FieldDissection.dissect(bytes, fields)
         case .chosen(let choose): choose(bytes).dissect(bytes)
         }

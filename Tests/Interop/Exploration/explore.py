@@ -112,7 +112,7 @@ def main():
     processor = softsnp.SoftProcessor()
     with Broker(program, [processor.fingerprint], SETTINGS) as broker:
         world = cases.World(broker, processor)
-        path = world.place() + "/one"
+        path = "explore/explore/explore"
         world.admin.set_resource(path, b"secret")
         guest = world.guest(path)
         guest.handshake()
@@ -120,8 +120,8 @@ def main():
         opened.auth()
         exploration = Exploration(broker, folder, int(examples), int(seed))
         before = resident(broker)
-        exploration.run("admin", [f"Authorization: Bearer {broker.token(3500)}"], "--include-tag", "admin")
         exploration.run("guest", [f"Authorization: Bearer {guest.token}"], "--include-tag", "guest")
+        exploration.run("admin", [f"Authorization: Bearer {broker.token(3500)}"], "--include-tag", "admin")
         exploration.run("session", [f"Cookie: kbs-session-id={opened.cookie}"], "--include-tag", "public")
         exploration.run("stranger", [])
         if broker.is_alive:

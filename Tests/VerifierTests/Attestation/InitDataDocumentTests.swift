@@ -68,10 +68,21 @@ struct InitDataDocumentTests {
                 == ["a": "x\ty", "b": "x\\ty", "c": "one two\"", "d": "it''s''"])
     }
 
+    @Test func `numbers in all their forms`() throws {
+        let text = "a = [0, +1, -0, 0x1F, 0o17, 0b1_1, 1_000, 1.5, -2e3, 6.02E+2_3, 0.5e-1, 9223372036854775807]\r\n"
+        #expect(
+            try TOMLParser.parse(text)["a"]
+                == [0, 1, 0, 31, 15, 3, 1000, 1.5, -2000.0, 6.02e23, 0.05, 9_223_372_036_854_775_807])
+    }
+
     @Test(arguments: [
         "a = 1\na = 2", "[t]\n[t]", "a = 1\n[a]", "a.b = 1\na = 2", "a = ", "= 1", "a = \"x", "a = '''x", "a = [1",
         "a = {b = 1", "a = 1 2", "a = 1979-05-27", "a = \"\\x\"", "a = \"\\ud800\"", "[[a]]\n[a]\nb=1\n[a]", "a = nan",
         "[a", "a b = 1", "a = 1__0", "[t]\na=1\n[[t]]",
+        // Second spellings and control characters, which the guest's own reader refuses.
+        "a = 0x+5", "a = 0x-5", "a = 0x_5", "a = 01", "a = -01", "a = 1_.5", "a = .5", "a = 5.", "a = 1e", "a = 01.5",
+        "a = 99999999999999999999",
+        "a = \"\\u+041\"", "a = 'x\u{1}'", "a = \"\u{7F}\"", "a = \"x\ry\"", "a = 1 # \u{0}", "a = '''\u{8}'''",
     ])
     func `what is no document is refused`(text: String) {
         #expect(throws: WireError.self) { try TOMLParser.parse(text) }

@@ -126,14 +126,14 @@ struct ReferenceValueStoreTests {
         let json = try JSONValue.parse(store.json.canonicalBytes)
         #expect(try ReferenceValueStore(json: json) == store)
         let rows = store.all.map(\.json)
-        let signers: Set = [stage.releaseKey.identifier]
+        let keys = [stage.releaseKey]
         let marks = store.marks.values.map(\.json)
-        #expect(try ReferenceValueStore(entries: rows, marks: marks, signers: signers) == store)
+        #expect(try ReferenceValueStore(entries: rows, marks: marks, keys: keys) == store)
         #expect(throws: WireError.self) {
-            try ReferenceValueStore(entries: rows + [rows[0]], marks: [], signers: signers)
+            try ReferenceValueStore(entries: rows + [rows[0]], marks: [], keys: keys)
         }
         // What a key signed goes when the key is pinned no more.
-        let unpinned = try ReferenceValueStore(entries: rows, marks: marks, signers: [])
+        let unpinned = try ReferenceValueStore(entries: rows, marks: marks, keys: [])
         #expect(unpinned.all.map(\.name) == ["c"] && unpinned.marks == store.marks)
         var members = try #require(json.objectValue)
         members["surprise"] = 1

@@ -161,4 +161,26 @@ struct TPMQuoteTests {
         #expect(claims["init_data"] == claims["pcr08"])
         #expect(claims["ak_public"] == .string(Base64.encode(try known.known.bytes("ak"))))
     }
+
+    @Test func `registers are compared in every bank that is quoted, and each must be in one`() throws {
+        var (held, same) = (PCRBanks(), PCRBanks())
+        for bank in [TPMHash.sha256, .sha384] {
+            try held.set(bank, 4, [UInt8](repeating: 4, count: bank.length))
+            try same.set(bank, 4, [UInt8](repeating: 4, count: bank.length))
+        }
+        var other = same
+        try other.set(.sha384, 4, [UInt8](repeating: 5, count: 48))
+        var absent = same
+        try absent.set(.sha256, 9, [UInt8](repeating: 9, count: 32))
+        #expect(try DemandedValues.registers(held, as: same, after: []).map(\.field) == ["PCR 4"])
+        for wanted in [other, absent] {
+            let refusal = #expect(throws: EvidenceRefusal.self) {
+                try DemandedValues.registers(held, as: wanted, after: [])
+            }
+            #expect(refusal?.check == .measurement)
+            VerificationRecord.$switchedOff.withValue([.measurement]) {
+                #expect(throws: Never.self) { try DemandedValues.registers(held, as: wanted, after: []) }
+            }
+        }
+    }
 }

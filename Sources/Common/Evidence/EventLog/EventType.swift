@@ -25,6 +25,10 @@ public struct EventType: RawRepresentable, Hashable, Sendable {
     public static let variableDriverConfig = EventType(rawValue: 0x8000_0001)
     /// A variable that says what to boot; the digest is of the contents only.
     public static let variableBoot = EventType(rawValue: 0x8000_0002)
+    /// A program that the firmware starts, by its Authenticode digest.
+    public static let bootApplication = EventType(rawValue: 0x8000_0003)
+    /// A part of the firmware.
+    public static let firmwareBlob = EventType(rawValue: 0x8000_0008)
     /// A partition table.
     public static let partitionTable = EventType(rawValue: 0x8000_0006)
     /// An action of the firmware in words.

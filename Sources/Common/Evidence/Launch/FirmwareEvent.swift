@@ -6,11 +6,15 @@ public enum FirmwareEvent {
     /// Between what comes before and after the firmware hands over: four zero bytes.
     public static let separator = digest([0, 0, 0, 0])
     /// Before the firmware starts what it boots.
-    public static let callingApplication = text("Calling EFI Application from Boot Option")
+    public static let callingApplication = text(callingApplicationText)
     /// When the kernel asks the firmware to leave.
-    public static let exitInvocation = text("Exit Boot Services Invocation")
+    public static let exitInvocation = text(exitInvocationText)
     /// When the firmware has left.
-    public static let exitSuccess = text("Exit Boot Services Returned with Success")
+    public static let exitSuccess = text(exitSuccessText)
+
+    static let callingApplicationText = "Calling EFI Application from Boot Option"
+    static let exitInvocationText = "Exit Boot Services Invocation"
+    static let exitSuccessText = "Exit Boot Services Returned with Success"
 
     /// A variable that decides about secure boot.
     public enum SecureBootVariable: String, Sendable, CaseIterable {
@@ -33,6 +37,11 @@ public enum FirmwareEvent {
 
     /// The event of a variable: UEFI_VARIABLE_DATA, with its vendor, its name and its data; empty when it is not set.
     public static func variable(_ variable: SecureBootVariable, data: [UInt8] = []) -> [UInt8] {
+        digest(variableBytes(variable, data: data))
+    }
+
+    /// What is measured of a variable of secure boot.
+    static func variableBytes(_ variable: SecureBootVariable, data: [UInt8]) -> [UInt8] {
         let name = Array(variable.rawValue.utf16)
         var writer = ByteWriter()
         writer.append(variable.vendor)
@@ -40,7 +49,7 @@ public enum FirmwareEvent {
         writer.u64LE(UInt64(data.count))
         for unit in name { writer.u16LE(unit) }
         writer.append(data)
-        return digest(writer.bytes)
+        return writer.bytes
     }
 
     /// The event of the boot order; of its data alone, unlike the variables of secure boot.
@@ -63,6 +72,11 @@ public enum FirmwareEvent {
     /// The event of a command line as Linux measures it when the firmware starts it: each byte as a unit of UTF-16, and a
     /// final zero.
     public static func commandLine(_ text: String, initrd: InitrdName) -> [UInt8] {
+        digest(commandLineBytes(text, initrd: initrd))
+    }
+
+    /// What is measured of a command line.
+    static func commandLineBytes(_ text: String, initrd: InitrdName) -> [UInt8] {
         var writer = ByteWriter()
         let whole =
             switch initrd {
@@ -72,7 +86,7 @@ public enum FirmwareEvent {
             }
         for byte in whole.utf8 { writer.u16LE(UInt16(byte)) }
         writer.u16LE(0)
-        return digest(writer.bytes)
+        return writer.bytes
     }
 
     /// The event of bytes as they are: the configuration volume, the list of memory, ACPI tables, an initrd.

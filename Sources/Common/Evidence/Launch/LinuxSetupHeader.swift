@@ -4,7 +4,7 @@ import WireFormat
 /// kernel to the firmware. The firmware then measures the kernel with what was filled in.
 ///
 /// Newer versions of QEMU hand over the kernel as it is to firmware that starts it as a program; which way it was shows in
-/// the event log only. The rule is that of QEMU, `x86_load_linux` in hw/i386/x86-common.c; no vector has confirmed it yet.
+/// the event log only. The rule is that of QEMU, `x86_load_linux` in hw/i386/x86-common.c; boots under QEMU 7.2 confirm it.
 public enum LinuxSetupHeader {
     /// What QEMU's machines keep free for ACPI tables below the end of low memory, in bytes.
     public static let reservedForTables: UInt32 = 0x2_8000

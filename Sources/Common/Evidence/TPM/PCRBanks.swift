@@ -40,6 +40,20 @@ public struct PCRBanks: Equatable, Sendable {
         values[bank, default: [:]][register] = value
     }
 
+    /// The values as `{"sha256": {"0": hex, …}, …}`.
+    public var json: JSONValue {
+        .object(
+            Dictionary(
+                uniqueKeysWithValues: values.map { bank, registers in
+                    (
+                        bank.name,
+                        JSONValue.object(
+                            Dictionary(
+                                uniqueKeysWithValues: registers.map { ("\($0)", .string(Hex.encode($1))) }))
+                    )
+                }))
+    }
+
     /// Reads the forms in use: `{"sha256": {"0": hex, …}, …}`, and of one bank `{"0": hex, …}` or a list from register 0 on.
     ///
     /// - Parameters:

@@ -25,6 +25,10 @@ struct TOMLParser {
     /// Reads a document; errors name the line.
     static func parse(_ text: String) throws(WireError) -> JSONValue {
         var parser = TOMLParser(text)
+        if let place = parser.text.firstIndex(where: { ($0 < " " && $0 != "\t" && $0 != "\n") || $0 == "\u{7F}" }) {
+            parser.position = place
+            throw parser.refusal("a control character stands here")
+        }
         return try parser.document().json
     }
 
@@ -183,14 +187,7 @@ struct TOMLParser {
         case "false": return .bool(false)
         default: break
         }
-        let digits = word.replacing("_", with: "")
-        let isPlain = !word.hasPrefix("_") && !word.hasSuffix("_") && !word.contains("__")
-        for (prefix, radix) in [("0x", 16), ("0o", 8), ("0b", 2)] where digits.hasPrefix(prefix) {
-            if isPlain, let number = Int64(digits.dropFirst(2), radix: radix) { return .integer(number) }
-        }
-        if isPlain, let number = Int64(digits) { return .integer(number) }
-        let isNumber = digits.unicodeScalars.allSatisfy { "0123456789+-.eE".unicodeScalars.contains($0) }
-        if isPlain, isNumber, let number = Double(digits), number.isFinite { return .number(number) }
+        if let number = TOMLNumber.value(word) { return number }
         throw refusal("a value is no text, number, truth value, list or table")
     }
 
@@ -250,7 +247,8 @@ struct TOMLParser {
         case "u", "U":
             let length = letter == "u" ? 4 : 8
             let digits = string(text[position..<min(position + length, text.count)])
-            guard digits.utf8.count == length, let code = UInt32(digits, radix: 16), let scalar = Unicode.Scalar(code)
+            guard digits.utf8.count == length, digits.allSatisfy(\.isHexDigit), let code = UInt32(digits, radix: 16),
+                let scalar = Unicode.Scalar(code)
             else { throw refusal("an escape is no character") }
             position += length
             return scalar

@@ -1,3 +1,4 @@
+import Crypto
 import Evidence
 import WireFormat
 
@@ -30,6 +31,8 @@ public struct EndorsementChecker: Sendable {
     let authorities: [ProductLine: Authorities]
     let intelRoot: P256Certificate
     let anchors: TrustAnchors
+    /// What tells a checker from one that trusts something else: a digest of all that it trusts.
+    public let identity: [UInt8]
 
     /// Creates a checker that trusts the vendors' roots.
     public init() throws(WireError) {
@@ -51,6 +54,16 @@ public struct EndorsementChecker: Sendable {
         self.authorities = authorities
         self.intelRoot = intelRoot
         self.anchors = anchors
+        var trusted = SHA256()
+        for (line, known) in authorities.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            trusted.update(data: Array(line.rawValue.utf8))
+            for certificate in [known.root, known.chips, known.providers] {
+                trusted.update(data: certificate.fingerprint)
+            }
+        }
+        trusted.update(data: SHA256.hash(data: intelRoot.der).withUnsafeBytes { Array($0) })
+        for root in anchors.softRoots.sorted(by: { $0.lexicographicallyPrecedes($1) }) { trusted.update(data: root) }
+        identity = Array(trusted.finalize())
     }
 
     /// Checks what a source gave.

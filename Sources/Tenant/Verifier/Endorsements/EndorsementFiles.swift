@@ -68,6 +68,30 @@ public struct EndorsementFiles: Sendable {
     var hasPlatformList: Bool { collateral.pckRevocationList != nil }
     var hasRootList: Bool { collateral.rootRevocationList != nil }
 
+    mutating func keepAMDRevocationLists(_ isKept: ([UInt8]) -> Bool) { amdRevocationLists.removeAll { !isKept($0) } }
+
+    /// Forgets the parts of Intel's data that are not to be kept.
+    mutating func keepIntel(_ isKept: (IntelPart) -> Bool) {
+        if let document = collateral.tcbInfo, !isKept(.tcbInfo(document.content)) { collateral.tcbInfo = nil }
+        if let document = collateral.qeIdentity, !isKept(.enclaveIdentity(document.content)) {
+            collateral.qeIdentity = nil
+        }
+        responses.removeAll { response in
+            let document = try? IntelCollateral.SignedDocument(
+                response: response.body, member: response.member, issuerChain: [])
+            guard let content = document?.content else { return false }
+            return !isKept(response.member == "tcbInfo" ? .tcbInfo(content) : .enclaveIdentity(content))
+        }
+        if let list = collateral.pckRevocationList, !isKept(.platformRevocationList(list)) {
+            (collateral.pckRevocationList, collateral.pckRevocationListChain) = (nil, nil)
+        }
+        if let list = collateral.rootRevocationList, !isKept(.rootRevocationList(list)) {
+            collateral.rootRevocationList = nil
+        }
+        // Certificates of signers serve nothing without what they signed.
+        if responses.isEmpty, collateral.pckRevocationList == nil { signers = [] }
+    }
+
     /// Adds something that a source gave. What is there already stays.
     public mutating func add(_ endorsement: CheckedEndorsement) throws(WireError) {
         switch endorsement.item {
@@ -184,20 +208,20 @@ public struct EndorsementFiles: Sendable {
 
     /// The DER of all blocks of a PEM file, certificates and lists alike.
     static func blocks(_ name: String, _ bytes: [UInt8]) throws(WireError) -> [[UInt8]] {
-        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let (opening, closing) = (Array("-----BEGIN ".utf8), Array("-----END ".utf8))
         var blocks: [[UInt8]] = []
-        var body: String?
-        for line in lines {
-            if line.hasPrefix("-----BEGIN ") {
-                body = ""
-            } else if line.hasPrefix("-----END ") {
+        var body: [UInt8]?
+        for line in bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) {
+            if line.starts(with: opening) {
+                body = []
+            } else if line.starts(with: closing) {
                 guard let text = body, blocks.count < fileLimit else {
                     throw WireError(field: name, reason: "is not PEM, or has more than \(fileLimit) blocks")
                 }
-                blocks.append(try Base64.decode(text, field: name))
+                blocks.append(try Base64.decode(String(decoding: text, as: UTF8.self), field: name))
                 body = nil
             } else {
-                body?.append(contentsOf: line.filter { !$0.isWhitespace })
+                body?.append(contentsOf: line.lazy.filter { $0 != 0x20 && $0 != 0x09 })
             }
         }
         guard body == nil, !blocks.isEmpty else { throw WireError(field: name, reason: "PEM has no end line") }

@@ -232,12 +232,20 @@ public enum DefaultPolicy {
 
         """
 
-    /// A TPM says what booted, by the boot loader (register 4) and what that measured (11); it does not hide memory from the
-    /// machine's owner.
+    /// A TPM says what booted, by the boot loader (register 4) and what that measured (11), or for a kernel that the firmware
+    /// starts by itself by firmware (0), kernel (4), initrd and command line (9); it does not hide memory from the machine's
+    /// owner.
     private static let tpm = """
         executables := 3 if {
         \tknown("tpm_pcr4", input.tpm.pcr04)
         \tknown("tpm_pcr11", input.tpm.pcr11)
+        }
+
+        # Without a unified kernel image: the firmware, the kernel, and the command line and initrd that it was given.
+        executables := 3 if {
+        \tknown("tpm_pcr0", input.tpm.pcr00)
+        \tknown("tpm_pcr4", input.tpm.pcr04)
+        \tknown("tpm_pcr9", input.tpm.pcr09)
         }
 
         hardware := 32 if known("trusted_aks", input.tpm.ak_public)

@@ -19,8 +19,10 @@ extension ReferenceReader {
             throw WireError(
                 field: "signature validity", reason: "the signature holds from \(ReferenceTime.text(start)) on")
         }
-        return try read(
+        let document = try read(
             CoRIM(payload: signed.message.payload), key.identifier, digest, signature: signed.validity)
+        try key.check(document)
+        return document
     }
 
     /// The names are trustee's: vendor, model and measured element, then `digests` or `raw_bytes`. What one manifest says of

@@ -80,7 +80,9 @@ public struct ReferenceReader: Sendable {
         else { throw WireError(field: "document", reason: "is not a compact signature") }
         for key in keys {
             guard let payload = key.payload(of: compact) else { continue }
-            return try read(payload, signer: key.identifier, SHA256Digest(hashing: Array(compact.utf8)).hex)
+            let document = try read(payload, signer: key.identifier, SHA256Digest(hashing: Array(compact.utf8)).hex)
+            try key.check(document)
+            return document
         }
         throw WireError(field: "signature", reason: "the document is not signed by a pinned key")
     }

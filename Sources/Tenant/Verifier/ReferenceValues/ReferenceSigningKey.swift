@@ -7,12 +7,23 @@ import WireFormat
 /// A public key that may sign reference values: P-256, P-384 or Ed25519.
 public struct ReferenceSigningKey: Sendable {
     private enum Key: Sendable {
-        case p256(P256.Signing.PublicKey)
-        case p384(P384.Signing.PublicKey)
+        case curve(CurveKey)
         case ed25519(Curve25519.Signing.PublicKey)
     }
 
+    /// What a key may state.
+    public enum Scope: Equatable, Sendable {
+        /// Any name that is free.
+        case everything
+        /// Releases of the guest, and nothing else.
+        case releases
+        /// Names that begin with one of these.
+        case names([String])
+    }
+
     private let key: Key
+    /// What it may state.
+    public private(set) var scope = Scope.everything
     /// The SHA-256 of the key's SubjectPublicKeyInfo in hexadecimal: what provenance names it by.
     public let identifier: String
 
@@ -34,9 +45,9 @@ public struct ReferenceSigningKey: Sendable {
             throw WireError(field: "key", reason: "is no public key in PEM form (BEGIN PUBLIC KEY)")
         }
         if let key = try? P256.Signing.PublicKey(derRepresentation: der) {
-            self.key = .p256(key)
+            self.key = .curve(.p256(key))
         } else if let key = try? P384.Signing.PublicKey(derRepresentation: der) {
-            self.key = .p384(key)
+            self.key = .curve(.p384(key))
         } else if der.starts(with: Self.ed25519Prefix), der.count == Self.ed25519Prefix.count + 32,
             let key = try? Curve25519.Signing.PublicKey(rawRepresentation: der.suffix(32))
         {
@@ -53,19 +64,40 @@ public struct ReferenceSigningKey: Sendable {
         identifier = SHA256Digest(hashing: Self.ed25519Prefix + Array(key.rawRepresentation)).hex
     }
 
+    /// The same key, which may state no more than this.
+    public func limited(to scope: Scope) -> ReferenceSigningKey {
+        var key = self
+        key.scope = scope
+        return key
+    }
+
+    /// Whether the key may state a value.
+    public func mayState(_ entry: ReferenceValueEntry) -> Bool {
+        switch scope {
+        case .everything: true
+        case .releases: entry.provenance.isRelease
+        case .names(let beginnings): beginnings.contains { entry.name.utf8.starts(with: $0.utf8) }
+        }
+    }
+
+    /// Refuses a document that states what its signer may not.
+    func check(_ document: ReferenceDocument) throws(WireError) {
+        guard let entry = document.entries.first(where: { !mayState($0) }) else { return }
+        let name = ShownText.cut(entry.name, bytes: 64)
+        let reason =
+            scope == .releases
+            ? "the key signs releases of the guest and no other document: referenceKeys pins keys for those"
+            : "the key may not state \(name): it is pinned for other names"
+        throw WireError(field: "signature", reason: reason)
+    }
+
     /// Whether a COSE message is signed by this key. Each algorithm belongs to one kind of key.
     func isValid(_ message: COSESign1) -> Bool {
-        let signed = message.signedBytes
-        switch (key, message.algorithm) {
-        case (.p256(let key), .es256):
-            return (try? P256.Signing.ECDSASignature(rawRepresentation: message.signature))
-                .map { key.isValidSignature($0, for: SHA256.hash(data: signed)) } ?? false
-        case (.p384(let key), .es384):
-            return (try? P384.Signing.ECDSASignature(rawRepresentation: message.signature))
-                .map { key.isValidSignature($0, for: SHA384.hash(data: signed)) } ?? false
-        case (.ed25519(let key), .edDSA):
-            return message.signature.count == 64 && key.isValidSignature(message.signature, for: signed)
-        default: return false
+        switch key {
+        case .curve(let key): key.isValid(message)
+        case .ed25519(let key):
+            message.algorithm == .edDSA && message.signature.count == 64
+                && key.isValidSignature(message.signature, for: message.signedBytes)
         }
     }
 
@@ -73,9 +105,9 @@ public struct ReferenceSigningKey: Sendable {
     func payload(of compact: String) -> JSONValue? {
         let key: JWS.Key
         switch self.key {
-        case .p256(let found): key = .es256(found)
+        case .curve(.p256(let found)): key = .es256(found)
         case .ed25519(let found): key = .edDSA(found)
-        case .p384: return nil
+        case .curve: return nil
         }
         return try? JWS.verify(compact, keys: [key]).payload
     }

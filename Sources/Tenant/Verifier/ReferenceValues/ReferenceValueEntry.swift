@@ -30,6 +30,14 @@ public struct ReferenceProvenance: Equatable, Sendable {
 
     /// How the names of guest releases begin.
     static let releasePrefix = "testudo-guest/"
+    /// Who states something, as a sentence.
+    var statement: String {
+        let name = ShownText.cut(source, bytes: 64)
+        if let signer { return "\(name) states it, signed by the key \(signer)" }
+        return source == ReferenceReader.statements
+            ? "it was stated by hand, which nobody signed" : "\(name) states it, which nobody signed"
+    }
+
     /// Whether a signed release of the guest states the value.
     public var isRelease: Bool { signer != nil && source.hasPrefix(Self.releasePrefix) }
 

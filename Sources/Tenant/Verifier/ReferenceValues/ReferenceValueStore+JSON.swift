@@ -37,11 +37,14 @@ extension ReferenceValueStore {
 
     /// Reads rows of a database: the JSON of entries and of marks.
     ///
-    /// - Parameter signers: The keys that are still pinned: what others signed is left out.
-    public init(entries: [JSONValue], marks: [JSONValue], signers: Set<String>) throws(WireError) {
+    /// - Parameter keys: The keys that are still pinned: what others signed, or they may not state any more, is left out.
+    public init(entries: [JSONValue], marks: [JSONValue], keys: [ReferenceSigningKey]) throws(WireError) {
         for row in entries {
             let entry = try ReferenceValueEntry(json: row, path: "entry")
-            if entry.provenance.signer.map(signers.contains) ?? true { try restore(entry) }
+            let isKept = entry.provenance.signer.map { signer in
+                keys.contains { $0.identifier == signer && $0.mayState(entry) }
+            }
+            if isKept ?? true { try restore(entry) }
         }
         for mark in marks { try restore(try ReferenceMark(json: mark, path: "issue")) }
     }

@@ -69,12 +69,12 @@ public struct ReferenceValueStore: Equatable, Sendable {
         guard mark.sequence >= known.sequence else {
             throw WireError(
                 field: name,
-                reason: "roll-back: issue \(mark.sequence) is older than \(known.sequence), which was taken before")
+                reason: "roll-back: \(mark.issue) is older than \(known.issue), which was taken before")
         }
         // Documents without a date or version (0) tell nothing of which came first.
         guard mark.sequence > known.sequence || mark.sequence == 0 || mark.document == known.document else {
             throw WireError(
-                field: name, reason: "roll-back: another document was taken as issue \(mark.sequence) before")
+                field: name, reason: "roll-back: another document was taken as \(mark.issue) before")
         }
     }
 
@@ -91,11 +91,9 @@ public struct ReferenceValueStore: Equatable, Sendable {
         var known = entries[entry.name] ?? []
         for other in known where !other.provenance.isSameSource(as: entry.provenance) {
             guard let signer = other.provenance.signer, signer == entry.provenance.signer else {
-                let owner = other.provenance.signer.map { "the key \($0)" } ?? "nobody"
                 throw WireError(
                     field: ShownText.cut(entry.name, bytes: 64),
-                    reason: "is taken: \(ShownText.cut(other.provenance.source, bytes: 64)) states it, signed by "
-                        + "\(owner); remove it first")
+                    reason: "is taken: \(other.provenance.statement); remove the name first, then take the document")
             }
         }
         known.removeAll { $0.provenance.isSameSource(as: entry.provenance) }
@@ -150,6 +148,12 @@ public struct ReferenceMark: Equatable, Sendable {
     public let sequence: Int64
     /// The SHA-256 of the document in hexadecimal.
     public let document: String
+
+    /// The issue in words: its time, or its version where documents of its kind have one.
+    var issue: String {
+        if subject.source.hasPrefix("comid/") || subject.source.hasPrefix("swid/") { return "version \(sequence)" }
+        return sequence == 0 ? "an issue without a date" : "the issue of \(ReferenceTime.text(sequence))"
+    }
 
     /// What tells its subject from others, as one text.
     public var key: String { "\(subject.signer ?? "-") \(subject.source)" }

@@ -14,20 +14,24 @@ public struct ReleaseDocument: Equatable, Sendable {
     public let artefacts: [String: SHA256Digest]
     /// The measurements.
     public let values: ReferenceValues
+    /// What a TPM's registers hold after measured boots of the image.
+    public let registers: [BootedRegisters]
 
     /// Describes an issue.
     public init(
         version: String, issuedAt: Int64?, expires: Int64? = nil, artefacts: [String: SHA256Digest] = [:],
-        values: ReferenceValues
+        values: ReferenceValues, registers: [BootedRegisters] = []
     ) {
         self.version = version
         self.issuedAt = issuedAt
         self.expires = expires
         self.artefacts = artefacts
         self.values = values
+        self.registers = registers
     }
 
-    /// Reads `{"version", "issuedAt"?, "expires"?, "artefacts"?, "values": [{"technology", "measurement", "vcpus", "debug"}]}`.
+    /// Reads `{"version", "issuedAt"?, "expires"?, "artefacts"?, "values": [{"technology", "measurement", "vcpus", "debug"}],
+    /// "registers"?: [{"debug", "values": {"sha256": {"0": hex, …}, …}}]}`.
     public init(parsing document: JSONValue) throws(WireError) {
         var fields = try JSONFields(document, path: "")
         let version = try fields.string("version")
@@ -45,6 +49,8 @@ public struct ReleaseDocument: Equatable, Sendable {
         }
         self.artefacts = artefacts
         let entries = try fields.array("values")
+        let boots = fields.optionalValue("registers")
+        registers = try boots.map { boots throws(WireError) in try BootedRegisters.list(boots) } ?? []
         try fields.finish()
         self.version = version
         values = try ReferenceValues(entries: entries, version: version)
@@ -55,6 +61,7 @@ public struct ReleaseDocument: Equatable, Sendable {
         var members = values.document(version: version).objectValue ?? [:]
         if let issuedAt { members["issuedAt"] = .string(ReferenceTime.text(issuedAt)) }
         if let expires { members["expires"] = .string(ReferenceTime.text(expires)) }
+        if !registers.isEmpty { members["registers"] = .array(registers.map(\.json)) }
         if !artefacts.isEmpty { members["artefacts"] = .object(artefacts.mapValues { .string($0.hex) }) }
         return .object(members)
     }
@@ -74,6 +81,11 @@ public struct ReleaseDocument: Equatable, Sendable {
             default: continue
             }
             named[name, default: []].insert(value.measurement.hex)
+        }
+        for boot in registers where !boot.debug {
+            for (register, value) in boot.banks.values[.sha256] ?? [:] {
+                named["tpm_pcr\(register)", default: []].insert(Hex.encode(value))
+            }
         }
         return named.mapValues { .array($0.sorted().map { .string($0) }) }
     }

@@ -19,7 +19,7 @@ struct EvidenceInspectCommand: ParsableCommand {
         do {
             evidence = try EvidenceFile(try PolicyFiles.bytes(at: file))
         } catch {
-            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
+            return .failure("\(error)", json: json)
         }
         let members = Self.members(evidence)
         if json {

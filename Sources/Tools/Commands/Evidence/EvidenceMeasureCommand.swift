@@ -15,6 +15,8 @@ struct EvidenceMeasureCommand: ParsableCommand {
         case seves
         /// TDX: MRTD, and the registers of a direct boot as far as they are given.
         case tdx
+        /// A boot that OVMF measures into a TPM: what its registers end with.
+        case tpm
     }
 
     static let configuration = CommandConfiguration(
@@ -23,11 +25,15 @@ struct EvidenceMeasureCommand: ParsableCommand {
             Under TDX a kernel gives rtmr1 and rtmr2, --memory the event td_hob, and rtmr0 is printed when --event gives \
             what cannot be computed: acpi_loader, acpi_rsdp, acpi_tables and Boot0000.
 
+            For a TPM the registers of a boot with OVMF are printed, in the SHA-256 and SHA-384 banks; --json is what \
+            `evidence verify --registers` takes. --filled-kernel and --memory are for QEMU that fills in the kernel's header.
+
             Exit status: 0 when everything was computed; 1 when there is no such launch, as with a kernel and a firmware \
             that has no place for its hashes; 2 when a file cannot be read.
             """)
 
-    @Option(help: "The technology: snp, sev, seves or tdx.") var mode: Mode
+    @Option(name: [.customLong("mode"), .customLong("tee")], help: "The technology: snp, sev, seves, tdx or tpm.")
+    var mode: Mode
     @Option(help: "The firmware image; under snp the end of one, with its tables, is enough beside --ovmf-hash.")
     var firmware: String
     @Option(help: "The kernel, when it is booted directly.") var kernel: String?
@@ -44,12 +50,18 @@ struct EvidenceMeasureCommand: ParsableCommand {
     var ovmfHash: String?
     @Option(help: "The order of pages under tdx: single-pass (QEMU 9 and later, GCE) or two-pass.")
     var pageOrder = TDXLaunch.PageOrder.singlePass.rawValue
-    @Option(help: "The guest's memory in MiB, under tdx.") var memory: UInt64?
-    @Flag(help: "The kernel's header is filled in before it is measured, as older QEMU does under tdx; needs --memory.")
+    @Option(help: "The guest's memory in MiB, under tdx and tpm.") var memory: UInt64?
+    @Flag(
+        help:
+            "The kernel's header is filled in before it is measured, as by QEMU 7.2, under tdx and tpm; needs --memory."
+    )
     var filledKernel = false
     @Flag(
-        help: "The firmware names the initrd before the command line, as since late 2025, and not after it, under tdx.")
+        help:
+            "The firmware names the initrd before the command line, as since late 2025, and not after it, under tdx and tpm."
+    )
     var initrdFirst = false
+    @OptionGroup var measuredBoot: MeasuredBootOptions
     @Option(
         help: ArgumentHelp("The SHA-384 of an event of rtmr0 under tdx; may be given often.", valueName: "name=hex"))
     var event: [String] = []
@@ -61,8 +73,16 @@ struct EvidenceMeasureCommand: ParsableCommand {
             throw ValidationError("--initrd and --append need --kernel.")
         }
         if mode != .snp, ovmfHash != nil { throw ValidationError("--ovmf-hash is for --mode snp.") }
-        if mode != .tdx, memory != nil || !event.isEmpty {
-            throw ValidationError("--memory and --event are for --mode tdx.")
+        if mode != .tdx, !event.isEmpty { throw ValidationError("--event is for --mode tdx.") }
+        if mode != .tdx, mode != .tpm, memory != nil {
+            throw ValidationError("--memory is for --mode tdx and --mode tpm.")
+        }
+        if mode != .tpm, !measuredBoot.volumeWrite.isEmpty || !measuredBoot.firmwareVersion.isEmpty {
+            throw ValidationError("--volume-write and --firmware-version are for --mode tpm.")
+        }
+        if mode == .tpm, kernel == nil { throw ValidationError("--mode tpm is of a direct boot: it needs --kernel.") }
+        if mode == .tpm, memory != nil, !filledKernel {
+            throw ValidationError("--memory says nothing under --mode tpm unless --filled-kernel does.")
         }
         if filledKernel, kernel == nil || memory == nil {
             throw ValidationError("--filled-kernel needs --kernel and --memory.")
@@ -70,8 +90,8 @@ struct EvidenceMeasureCommand: ParsableCommand {
         if filledKernel, append?.contains("vga=") == true {
             throw ValidationError("--filled-kernel cannot be told for a command line with vga=, which QEMU acts on.")
         }
-        if mode != .tdx, filledKernel || initrdFirst {
-            throw ValidationError("--filled-kernel and --initrd-first are for --mode tdx.")
+        if mode != .tdx, mode != .tpm, filledKernel || initrdFirst {
+            throw ValidationError("--filled-kernel and --initrd-first are for --mode tdx and --mode tpm.")
         }
         if SaveArea.Writer(name: vmmType) == nil { throw ValidationError("--vmm-type \(vmmType) is not known.") }
         if TDXLaunch.PageOrder(rawValue: pageOrder) == nil {
@@ -90,15 +110,25 @@ struct EvidenceMeasureCommand: ParsableCommand {
 
     func report() throws -> PolicyReport {
         do {
+            if mode == .tpm { return try registerReport() }
             let digests = try digests()
             return PolicyReport(
                 output: json ? Self.object(digests).prettyText : TextTable.render(Self.rows(digests)),
                 complaint: ShownText.line(assumptions))
         } catch let error as WireError {
-            return PolicyReport(complaint: "there is no such launch: \(error)", status: 1)
+            return .failure("there is no such launch: \(error)", hint: Self.hint(error), status: 1, json: json)
         } catch let error as CommandFailure {
-            return PolicyReport(complaint: error.what, status: 2)
+            return .failure(error.what, hint: error.hint, json: json)
         }
+    }
+
+    /// Only one build of OVMF has a place for the hashes of a kernel.
+    private static func hint(_ error: WireError) -> String? {
+        guard error.field == "firmware", error.reason.contains("so a kernel cannot be measured") else { return nil }
+        return
+            "a kernel is measured by the AmdSev build of OVMF: OVMF.amdsev.fd in /usr/share/ovmf of Ubuntu's ovmf-amdsev or in "
+            + "/usr/share/edk2/ovmf of Fedora's edk2-ovmf, or OvmfPkg/AmdSev/AmdSevX64.dsc of edk2; without --kernel the firmware "
+            + "boots from a disk"
     }
 
     /// What the digests hold for, options given and defaults alike: another processor count is another measurement. On
@@ -136,7 +166,25 @@ struct EvidenceMeasureCommand: ParsableCommand {
                 )
             ]
         case .tdx: try tdx()
+        case .tpm: []  // registers, not digests of a launch
         }
+    }
+
+    private func registerReport() throws -> PolicyReport {
+        let initrdBytes = try initrd.map { try read($0) }
+        let boot = try MeasuredBoot(
+            firmware: try measuredBoot.firmware(try read(firmware)),
+            kernel: try handedOver(try read(kernel ?? ""), initrdSize: initrdBytes?.count ?? 0),
+            initrd: initrdBytes, commandLine: append ?? "", initrdName: initrdFirst ? .first : .last)
+        let banks = try boot.banks()
+        var rows = MeasuredBootOptions.rows(banks)
+        if let whole = try MeasuredBootOptions.registration(banks) {
+            rows.append(["sha384", "measurement", Hex.encode(whole)])
+        }
+        let told = MeasuredBootOptions.assumptions(boot).joined(separator: ", ")
+        return PolicyReport(
+            output: json ? banks.json.prettyText : TextTable.render(rows),
+            complaint: ShownText.line("\(assumptions), \(told)"))
     }
 
     private func snp() throws -> [(name: String, value: [UInt8])] {
@@ -175,8 +223,8 @@ struct EvidenceMeasureCommand: ParsableCommand {
 
     /// The kernel as the firmware gets it.
     private func handedOver(_ kernel: [UInt8], initrdSize: Int) throws -> [UInt8] {
-        guard filledKernel else { return kernel }
-        return try LinuxSetupHeader.filled(kernel, initrdSize: initrdSize, memory: try memoryBytes() ?? 0)
+        try MeasuredBootOptions.handedOver(
+            kernel, initrdSize: initrdSize, memoryMiB: filledKernel ? memory ?? 0 : nil)
     }
 
     private func memoryBytes() throws -> UInt64? {

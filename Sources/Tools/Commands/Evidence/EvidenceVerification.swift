@@ -22,6 +22,8 @@ struct EvidenceVerification {
         var reservation: String?
         /// What was launched, where the technology measures that.
         var measurement: [UInt8]?
+        /// The registers that a TPM's quote vouches for.
+        var registers: PCRBanks?
         /// The input of attestation policies.
         var annotated: JSONValue = .null
 
@@ -29,10 +31,26 @@ struct EvidenceVerification {
         var isGood: Bool { reservation == nil && (tcbStatus == nil || tcbStatus == TCBStatus.upToDate.rawValue) }
     }
 
+    /// What was done about parts of files that expired.
+    enum Renewal {
+        /// Newer ones were fetched.
+        case done
+        /// They could not be had.
+        case failed
+        /// Nobody was asked.
+        case offline
+        /// Nobody publishes any: the evidence is a stand-in's.
+        case nobody
+    }
+
     let technology: String
     let endorsements: EndorsementFiles
     /// What the evidence needs and nobody had.
     let missing: [EndorsementGathering.Missing]
+    /// What the files have and was not current any more.
+    let expired: [EndorsementFiles.Expired]
+    /// What was done about that.
+    let renewal: Renewal
     /// Whether nobody was asked.
     let isOffline: Bool
     /// Certificates of TPMs' keys.
@@ -44,6 +62,8 @@ struct EvidenceVerification {
     let initData: [UInt8]?
     /// The launch measurements that would do; none is looked at when there are none.
     let measurements: Set<[UInt8]>
+    /// The values that a TPM's registers must have; nil is not looked at.
+    let registers: PCRBanks?
     /// The attestation policy that judges claims; nil judges none.
     let policy: AttestationPolicy?
     /// What is not trusted though its vendor vouches for it.
@@ -74,6 +94,9 @@ struct EvidenceVerification {
             }
             outcome.fields = try DemandedValues.measurement(found, among: measurements, after: outcome.fields)
         }
+        if let wanted = registers, let held = outcome.registers {
+            outcome.fields = try DemandedValues.registers(held, as: wanted, after: outcome.fields)
+        }
         try outcome.protections.require(protections)
         if let policy {
             let (fields, tier) = try DemandedValues.policy(policy, judges: outcome.annotated, after: outcome.fields)
@@ -96,10 +119,10 @@ struct EvidenceVerification {
         var open: [String] = []
         if reportData == nil { open.append("the \(isTPM ? "nonce" : "report data") (--report-data)") }
         if initData == nil { open.append("init-data (--init-data)") }
-        if measurements.isEmpty {
-            let isBare = technology == "tpm"
+        let isBare = technology == "tpm"
+        if measurements.isEmpty, !isBare || registers == nil {
             let what = isBare ? "what booted" : "the measurement"
-            let options = isBare ? "--reference-values" : "--measurement, --reference-values"
+            let options = isBare ? "--registers, --reference-values" : "--measurement, --reference-values"
             switch policy {
             case nil: open.append("\(what) (\(options))")
             case .some(let policy) where policy.identifier != DefaultPolicy.identifier:
@@ -114,8 +137,22 @@ struct EvidenceVerification {
         return open
     }
 
-    /// What was made of values that are shorter than their field.
+    /// What was made of files that are out of date, and of values that are shorter than their field.
     var notes: [String] {
+        expired.map { part in
+            let advice = "--endorsement takes a newer file, --time verifies as of then"
+            let rest =
+                switch renewal {
+                case .done: "fetched anew"
+                case .failed: "and a newer one could not be fetched; \(advice)"
+                case .offline: "without --offline it is fetched anew; \(advice)"
+                case .nobody: advice
+                }
+            return "note: \(part.name) in the files expired at \(ReferenceTime.text(part.until)): \(rest)"
+        } + shortened
+    }
+
+    private var shortened: [String] {
         [("--report-data", reportData, 64), ("--init-data", initData, initDataLength)].compactMap {
             name, value, length in
             guard let value, !isTPM, value.count < length else { return nil }
@@ -258,7 +295,7 @@ struct EvidenceVerification {
         var outcome = Outcome(
             fields: verified.fields.map(notDemanded),
             claims: .object(["tpm": .object(Self.registers(verified.registers))]),
-            protections: ProtectionView(tpm: attestationKey != nil))
+            protections: ProtectionView(tpm: attestationKey != nil), registers: verified.registers)
         outcome.annotated = annotated("tpm", verified.claims)
         let finding = try tpm.examine(signed.key, at: now, fields: &outcome.fields)
         guard attestationKey == nil else { return outcome }
@@ -290,7 +327,7 @@ struct EvidenceVerification {
                 tcbStatus: verified.hardware.endorsement.tcb?.status.rawValue,
                 fields: verified.fields.map(notDemanded) + distrusted, claims: verified.hardware.claims,
                 protections: ProtectionView(verified.hardware), measurement: verified.hardware.report.mrTD,
-                annotated: annotated(technology, verified.claims))
+                registers: verified.quote.registers, annotated: annotated(technology, verified.claims))
         }
         let report = try SNPReport(parsing: try HCLReport(parsing: evidence.hclReport).hardwareReport)
         var certificates: [CertificateTable.Kind: [UInt8]] = [:]
@@ -304,7 +341,8 @@ struct EvidenceVerification {
         return Outcome(
             fields: verified.fields.map(notDemanded) + distrusted, claims: verified.hardware.claims,
             protections: ProtectionView(verified.hardware, firmware: EvidenceRequirements.strict.firmware),
-            measurement: verified.hardware.report.measurement.bytes, annotated: annotated(technology, verified.claims))
+            measurement: verified.hardware.report.measurement.bytes, registers: verified.quote.registers,
+            annotated: annotated(technology, verified.claims))
     }
 
     private static func registers(_ banks: PCRBanks) -> [String: JSONValue] {

@@ -27,7 +27,7 @@ struct EvidenceVerifyCasesCommand: ParsableCommand {
     func run() throws {
         let found: [EvidenceCase]
         do throws(CommandFailure) { found = try read() } catch {
-            return try PolicyReport(complaint: ShownText.line("error: \(error.what)"), status: 2).finish()
+            throw CommandFailure(error.what, status: 2)
         }
         let missing = Set(cases).subtracting(found.map(\.id))
         guard missing.isEmpty else {

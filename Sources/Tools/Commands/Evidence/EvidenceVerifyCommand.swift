@@ -1,6 +1,8 @@
 import ArgumentParser
 import Crypto
+import EndorsementOptions
 import EndorsementSources
+import Evidence
 import Foundation
 import Rego
 import Verifier
@@ -30,12 +32,17 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             "Certificates (DER, PEM), a chain, AMD's certificate table, a revocation list, Intel's collateral; often.",
             valueName: "file"))
     var endorsement: [String] = []
-    @OptionGroup var sources: EndorsementOptions
+    @OptionGroup var sources: PlaceOptions
     @Option(help: ArgumentHelp("The report data, or the TPM's nonce, that is expected.", valueName: "hex"))
     var reportData: String?
     @Option(help: ArgumentHelp("The digest of the init-data that is expected.", valueName: "hex"))
     var initData: String?
     @OptionGroup var appraisal: AppraisalOptions
+    @Option(
+        help: ArgumentHelp(
+            "The values that a TPM's registers must have, as `evidence measure --tee tpm --json` prints them.",
+            valueName: "file"))
+    var registers: String?
     @Option(help: ArgumentHelp("Verify as of this time (RFC 3339).", valueName: "time")) var time: String?
     @Option(help: ArgumentHelp("Trust this root certificate (DER) for soft-… technologies.", valueName: "file"))
     var softRoot: [String] = []
@@ -61,7 +68,10 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         guard vmpl <= 3 else { throw ValidationError("--vmpl \(vmpl): must be 0 to 3.") }
         try appraisal.checkProtections()
         guard tee != "tpm" || appraisal.measurement.isEmpty else {
-            throw ValidationError("A TPM's quote has no launch measurement: --reference-values has names of registers.")
+            throw ValidationError("A TPM's quote has no launch measurement: --registers has the values of registers.")
+        }
+        guard registers == nil || ["tpm", "az-snp-vtpm", "az-tdx-vtpm"].contains(tee) else {
+            throw ValidationError("--registers is for quotes of TPMs.")
         }
     }
 
@@ -75,10 +85,10 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
             verification = try await self.verification(of: evidence)
         } catch let error as ValidationError {
             throw error
-        } catch let error as RegoErrors {
+        } catch let error as RegoErrors where !json {
             return PolicyReport(complaint: PolicyOutput.text(error.errors), status: 2)
         } catch {
-            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
+            return .failure("\(error)", json: json)
         }
         let text = EvidenceVerdictText(verification: verification, json: json)
         do {
@@ -87,7 +97,7 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         } catch let refusal as EvidenceRefusal {
             return PolicyReport(output: text.of(refusal), status: 1)
         } catch let error as WireError {
-            return PolicyReport(complaint: ShownText.line("error: \(error)"), status: 2)
+            return .failure("\(error)", json: json)
         }
     }
 
@@ -104,22 +114,40 @@ struct EvidenceVerifyCommand: AsyncParsableCommand {
         let distrust = try Distrust(appraisal.distrust)
         // A TPM's certificates are of many makers, and none of the vendors' shapes.
         let isTPM = tee == "tpm"
-        var gathered = EndorsementGathering.Gathered(files: try EndorsementFiles(isTPM ? [] : files))
+        let given = try EndorsementFiles(isTPM ? [] : files)
+        let (current, expired) = given.current(at: now)
+        var gathered = EndorsementGathering.Gathered(files: given)
+        var renewal = EvidenceVerification.Renewal.nobody
+        let fetcher = try TerminalFetching.fetcher(sources)
         if let endorsed = evidence.endorsed(as: tee) {
-            gathered = await EndorsementGathering(
-                from: try sources.fetcher(), checker: try EndorsementChecker(), now: now
-            ).complete(gathered.files, for: endorsed)
+            gathered = await EndorsementGathering(from: fetcher, checker: try EndorsementChecker(), now: now)
+                .complete(sources.offline ? given : current, for: endorsed)
+            // What could not be had anew is as the files have it, and refused by its date.
+            if !gathered.missing.isEmpty, !expired.isEmpty { gathered.files = given }
+            renewal = sources.offline ? .offline : gathered.missing.isEmpty ? .done : .failed
         }
         return EvidenceVerification(
-            technology: tee, endorsements: gathered.files, missing: gathered.missing, isOffline: sources.offline,
+            technology: tee, endorsements: gathered.files, missing: gathered.missing, expired: expired,
+            renewal: renewal,
+            isOffline: sources.offline,
             tpm: try TPMEndorsements(
                 certificates: isTPM ? files : [], roots: try Self.read(tpmRoot), distrust: distrust),
             softRoots: Set(roots), reportData: try reportData.map { try Hex.decode($0, field: "--report-data") },
             initData: try initData.map { try Hex.decode($0, field: "--init-data") },
-            measurements: try appraisal.measurements(), policy: try appraisal.attestationPolicy(now: now),
+            measurements: try appraisal.measurements(), registers: try wantedRegisters(),
+            policy: try appraisal.attestationPolicy(now: now),
             distrust: distrust,
             protections: appraisal.protection, allowsDebug: allowDebug, highestVMPL: vmpl,
             attestationKey: try attestationKey.map { try PolicyFiles.bytes(at: $0) }, now: now)
+    }
+
+    private func wantedRegisters() throws -> PCRBanks? {
+        guard let registers else { return nil }
+        let banks = try PCRBanks(json: try JSONValue.parse(try PolicyFiles.bytes(at: registers)))
+        guard banks.values.values.contains(where: { !$0.isEmpty }) else {
+            throw WireError(field: "--registers", reason: "names no register")
+        }
+        return banks
     }
 
     private static func read(_ paths: [String]) throws -> [(name: String, bytes: [UInt8])] {

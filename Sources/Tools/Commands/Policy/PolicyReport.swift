@@ -17,14 +17,15 @@ struct PolicyReport: Equatable {
             return try work()
         } catch {
             let errors: [RegoError]
+            var status = errorStatus
             switch error {
             case let found as RegoErrors: errors = found.errors
             case let found as RegoError: errors = [found]
             // As `opa` does: no code, no place.
-            case let found as PolicyFileError: errors = [RegoError("", found.description)]
+            case let found as PolicyFileError: (errors, status) = ([RegoError("", found.description)], 2)
             default: throw error
             }
-            var report = PolicyReport(status: errorStatus)
+            var report = PolicyReport(status: status)
             if json { report.output = PolicyOutput.errors(errors).prettyText }
             if !json { report.complaint = PolicyOutput.text(errors) }
             return report

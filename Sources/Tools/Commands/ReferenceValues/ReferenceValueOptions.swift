@@ -62,19 +62,19 @@ struct ReferenceValueFile {
     /// What the file holds; a file that is not there yet holds nothing.
     func load(mustExist: Bool = false) throws -> ReferenceValueStore {
         guard FileManager.default.fileExists(atPath: path) else {
-            if mustExist { throw CommandFailure("\(path): no such file") }
+            if mustExist { throw CommandFailure("\(path): no such file", status: 2) }
             return ReferenceValueStore()
         }
         let bytes = try PolicyFiles.bytes(at: path)
         guard Self.isStore(bytes) else {
             throw CommandFailure(
                 "\(path): is no store of reference values",
-                hint: "`testudo reference-values import` takes other documents")
+                hint: "`testudo reference-values import` takes other documents", status: 2)
         }
         do throws(WireError) {
             return try Self.store(in: bytes)
         } catch {
-            throw CommandFailure("\(path): \(error)")
+            throw CommandFailure("\(path): \(error)", status: 2)
         }
     }
 

@@ -19,7 +19,7 @@ struct ReferenceValuesAdd: AsyncParsableCommand {
         do {
             known = try JSONValue.parse(text: value)
         } catch {
-            throw CommandFailure("the value is no JSON: \(error)", hint: "a text is written '\"like this\"'")
+            throw ValidationError("The value is no JSON: \(error). A text is written '\"like this\"'.")
         }
         if let file = place.file {
             let file = ReferenceValueFile(path: file)

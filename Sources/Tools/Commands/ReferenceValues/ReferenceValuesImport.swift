@@ -44,7 +44,7 @@ struct ReferenceValuesImport: AsyncParsableCommand {
             do {
                 return try ReferenceSigningKey(pem: try PolicyFiles.text(at: path))
             } catch let error as WireError {
-                throw CommandFailure("\(path) \(error.reason)")
+                throw CommandFailure("\(path) \(error.reason)", status: 2)
             }
         }
         var store = try file.load()
@@ -55,7 +55,11 @@ struct ReferenceValuesImport: AsyncParsableCommand {
                 let reader = ReferenceReader(
                     keys: keys, allowsUnsigned: allowUnsigned, origin: path, expiry: try life.expiry(),
                     note: life.provenance, now: ReferenceValueFile.now)
-                let document = try reader.read(bytes)
+                let document: ReferenceDocument
+                do throws(WireError) { document = try reader.read(bytes) } catch {
+                    throw CommandFailure(
+                        "\(path): \(error)", hint: Self.hint(error), status: error.field == "signature" ? 1 : 2)
+                }
                 let change = try store.take(document, allowsRollback: allowRollback)
                 results.append(
                     (
@@ -64,7 +68,7 @@ struct ReferenceValuesImport: AsyncParsableCommand {
                             change.written.sorted(), change.removed.sorted(), unread: document.unread)
                     ))
             } catch let error as WireError {
-                throw CommandFailure("\(path): \(error)", hint: hint(error))
+                throw CommandFailure("\(path): \(error)", hint: Self.hint(error))
             }
         }
         try file.save(store)
@@ -82,7 +86,8 @@ struct ReferenceValuesImport: AsyncParsableCommand {
                 }
                 let query = allowRollback ? "?allow-rollback=true" : ""
                 let answer = try await admin.call(
-                    "PUT", "/kbs/v0/testudo/reference-values\(query)", body: bytes, type: "application/jose")
+                    "PUT", "/kbs/v0/testudo/reference-values\(query)", body: bytes, type: "application/jose",
+                    hint: Self.hint)
                 let values = try JSONValue.parse(answer)
                 results.append((values, "published \(values["values"]?.canonicalText ?? "") measurements of a guest"))
                 continue
@@ -96,7 +101,7 @@ struct ReferenceValuesImport: AsyncParsableCommand {
             message.merge(try life.members()) { $1 }
             if allowUnsigned { message["allowUnsigned"] = true }
             if allowRollback { message["allowRollback"] = true }
-            let answer = try await admin.json("POST", "/kbs/v0/reference-value", .object(message))
+            let answer = try await admin.json("POST", "/kbs/v0/reference-value", .object(message), hint: Self.hint)
             func names(_ key: String) -> [String] { answer[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
             results.append(
                 (
@@ -119,10 +124,19 @@ struct ReferenceValuesImport: AsyncParsableCommand {
         return json["kind"] == nil && json["version"] != nil && json["values"] != nil
     }
 
-    private func hint(_ error: WireError) -> String? {
-        guard error.field == "signature" else { return nil }
+    private static func hint(_ error: WireError) -> String? {
+        guard error.field == "signature" else { return hint(error.description) }
         return error.reason.hasPrefix("nobody")
             ? "say --allow-unsigned when you trust the way that it came" : "name the key that signed it with --key"
+    }
+
+    /// What to do about a document that was understood and not taken.
+    static func hint(_ refusal: String) -> String? {
+        if refusal.contains("roll-back: ") { return "say --allow-rollback to take the older document all the same" }
+        if refusal.contains("is taken: ") {
+            return "`testudo reference-values remove NAME` makes room; `list` shows who states it"
+        }
+        return nil
     }
 
     private func show(_ results: [(JSONValue, String)]) {

@@ -11,7 +11,7 @@ extension EntryFamily {
 /// Something that an administrator trusts no more: guests that rest on it get nothing from then on.
 ///
 /// Reference values and manifests are withdrawn where they were stated; this is for what nobody of the tenant stated.
-struct Revocation: Equatable, Sendable {
+struct RevokedTrust: Equatable, Sendable {
     /// What is meant.
     enum Kind: String, CaseIterable, Sendable {
         /// A product line of AMD's (`milan`) or a family of Intel's platforms (FMSPC).
@@ -92,7 +92,7 @@ struct Revocation: Equatable, Sendable {
 final class Revocations: Sendable {
     /// What holds now.
     struct Snapshot: Sendable {
-        fileprivate(set) var all: [Revocation] = []
+        fileprivate(set) var all: [RevokedTrust] = []
         /// What the verifier refuses.
         fileprivate(set) var distrust = Distrust.nothing
         /// Sessions and tokens of hardware from before this second do not say what they rest on: their guests attest again.
@@ -117,7 +117,7 @@ final class Revocations: Sendable {
         var next = Snapshot()
         var distrusted: [String] = []
         for entry in try await store.list(.revocation) {
-            let revocation = try Revocation(stored: entry)
+            let revocation = try RevokedTrust(stored: entry)
             next.all.append(revocation)
             switch revocation.kind {
             case .line, .root, .chip:
@@ -136,7 +136,7 @@ final class Revocations: Sendable {
     }
 
     /// Puts a revocation into force.
-    func add(_ revocation: Revocation) async throws(BrokerError) {
+    func add(_ revocation: RevokedTrust) async throws(BrokerError) {
         try await store.transact([]) { (transaction) throws(BrokerError) in
             transaction.put(EntryFamily.revocation[revocation.name], revocation.json.canonicalBytes)
         }
@@ -186,7 +186,7 @@ extension KeyBroker {
         switch route {
         case .listRevocations: return .json(.array(revocations.snapshot.all.map(\.json)))
         case .revoke:
-            let revocation: Revocation
+            let revocation: RevokedTrust
             do {
                 var reason = ""
                 if !request.body.isEmpty {
@@ -194,7 +194,7 @@ extension KeyBroker {
                     reason = try fields.optionalString("reason") ?? ""
                     try fields.finish()
                 }
-                revocation = try Revocation(
+                revocation = try RevokedTrust(
                     kind: values[0], value: values[1], reason: reason, by: administrator, now: clock.seconds)
             } catch {
                 throw BrokerError(.malformed, check: "revocation", "\(error.field): \(error.reason)")

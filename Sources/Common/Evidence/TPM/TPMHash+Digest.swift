@@ -1,9 +1,8 @@
 import Crypto
-import Evidence
 
 extension TPMHash {
     /// The digest of `bytes`.
-    func digest(_ bytes: [UInt8]) -> [UInt8] {
+    public func digest(_ bytes: [UInt8]) -> [UInt8] {
         switch self {
         case .sha1: Array(Insecure.SHA1.hash(data: bytes))
         case .sha256: Array(SHA256.hash(data: bytes))
@@ -13,5 +12,5 @@ extension TPMHash {
     }
 
     /// What a register that holds `value` holds after being extended with `digest`.
-    func extended(_ value: [UInt8], with digest: [UInt8]) -> [UInt8] { self.digest(value + digest) }
+    public func extended(_ value: [UInt8], with digest: [UInt8]) -> [UInt8] { self.digest(value + digest) }
 }
