@@ -285,7 +285,8 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat", "Registry",
+            "Commands", "GuestImage", "KeyBroker", "KeyManagement", "HTTPExchange", "PodManifest", "ImageFormat",
+            "Registry",
             "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
             "EvidenceSamples", arguments, crypto, logging, lifecycle,
         ]),
