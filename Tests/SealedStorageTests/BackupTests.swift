@@ -147,10 +147,10 @@ struct BackupTests {
         let target = try await StoreBench()
         _ = try await SealedStore.restore(from: file, into: target.backend(), rootKey: bench.rootKey)
         let opened = try await SealedStore(
-            try target.backend(), rootKey: bench.rootKey, counter: counter, acceptingRollback: true)
+            try target.backend(), rootKey: bench.rootKey, counter: CounterAccess(counter), acceptingRollback: true)
         #expect(await opened.wasRolledBack)
         try await opened.put(EntryFamily.fruit["c"], [1])
         await opened.shutdown()
-        _ = try await SealedStore(try target.backend(), rootKey: bench.rootKey, counter: counter)
+        _ = try await SealedStore(try target.backend(), rootKey: bench.rootKey, counter: CounterAccess(counter))
     }
 }

@@ -48,7 +48,7 @@ final class StoreBench: Sendable {
     func open(counter: (any RollbackCounter)? = nil, acceptingRollback: Bool = false) async throws -> SealedStore {
         try await SealedStore(
             try backend(), rootKey: rootKey,
-            counter: counter.map { counter in CounterAccess(kind: counter.kind, open: { _ in counter }) },
+            counter: counter.map { CounterAccess($0) },
             acceptingRollback: acceptingRollback)
     }
 
@@ -156,4 +156,9 @@ final class Flag: Sendable {
 
     var isSet: Bool { value.withLock { $0 } }
     func set() { value.withLock { $0 = true } }
+}
+
+extension CounterAccess {
+    /// A counter that needs no key of the store.
+    init(_ counter: any RollbackCounter) { self.init(kind: counter.kind, open: { _ in counter }) }
 }
