@@ -113,7 +113,7 @@ struct EndorsementTests {
         let clock = BrokerClock { Date(timeIntervalSince1970: 1_751_624_191) }
         let verifier = IntelVerifier(anchors: .hardwareOnly, clock: { clock.seconds })
         func verified(offline: Bool) async throws -> VerifiedQuote<TDReport> {
-            let bench = try Self.bench(vendor.url, offline: offline)
+            let bench = try await Self.bench(vendor.url, offline: offline)
             var settings = try BrokerConfiguration(file: bench.folder + "/config.json").endorsements
             (settings.places.pcs, settings.isOffline) = ([vendor.url], offline)
             let shelf = try EndorsementShelf(paths: [], supply: try settings.supply(clock: clock))
