@@ -2,7 +2,7 @@
 ONLY ?=
 INPUTS ?=
 
-.PHONY: docs demo test bench lint format tcb clean setup guest core programs fuzz differential
+.PHONY: chaos docs demo test bench lint format tcb clean setup guest core programs fuzz differential
 
 demo: core guest
 	./testudo demo
@@ -19,6 +19,10 @@ bench: $(if $(filter rego% measure% verify%,$(ONLY)),,core guest)
 
 fuzz: setup
 	scripts/fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(ONLY)
+
+# Kills and stops processes of the store while clients write; takes half an hour.
+chaos: setup
+	scripts/chaos all
 
 lint:
 	scripts/lint

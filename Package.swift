@@ -196,7 +196,7 @@ let suites: [Target] = [
         swiftSettings: strict),
     .executableTarget(
         name: "store-worker",
-        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat", "Envelope", arguments],
+        dependencies: ["SealedStorage", "EtcdStorage", "RootKeys", "WireFormat"],
         path: "Tests/StoreWorker", swiftSettings: strict),
     .executableTarget(
         name: "byte-recorder", dependencies: ["CLinux"], path: "Tests/ByteRecorder", swiftSettings: strict),
@@ -289,7 +289,8 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "AuditTrail", "GuestImage", "KeyBroker", "HTTPExchange", "PodManifest", "ImageFormat",
+            "Commands", "AuditTrail", "GuestImage", "KeyBroker", "KeyManagement", "HTTPExchange", "PodManifest",
+            "ImageFormat",
             "Registry",
             "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
             "EvidenceSamples", arguments, crypto, logging, lifecycle,

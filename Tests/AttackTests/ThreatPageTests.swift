@@ -8,7 +8,7 @@ struct ThreatPageTests {
         .deletingLastPathComponent()
 
     /// The rules whose attacks are played, one row each.
-    static let rules = [1, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 21, 22, 23, 24]
+    static let rules = [1, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 21, 22, 23, 24]
 
     private static func sources() throws -> [String] {
         try ["Tests", "Guest/Tests"].flatMap { folder -> [String] in

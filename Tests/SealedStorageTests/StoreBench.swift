@@ -149,3 +149,11 @@ extension EntryFamily {
     static let fruit = EntryFamily(rawValue: "fruit")
     static let stone = EntryFamily(rawValue: "stone")
 }
+
+/// Tells tasks that it is over.
+final class Flag: Sendable {
+    private let value = Mutex(false)
+
+    var isSet: Bool { value.withLock { $0 } }
+    func set() { value.withLock { $0 = true } }
+}

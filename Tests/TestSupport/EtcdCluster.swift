@@ -56,9 +56,13 @@ public final class EtcdCluster: @unchecked Sendable {
         let process = Process()
         let (input, output) = (Pipe(), Pipe())
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        // The member dies with the pipe, however the tests end.
+        // Member and data go with the pipe, however the tests end.
         process.arguments =
-            ["-c", "\"$@\" </dev/null >/dev/null 2>&1 & p=$!; echo $p; cat >/dev/null; kill -9 $p", "sh"]
+            [
+                "-c",
+                "\"$@\" </dev/null >/dev/null 2>&1 & p=$!; echo $p; cat >/dev/null; kill -9 $p; wait; rm -rf \"$0\"",
+                folder,
+            ]
             + commands[place]
         process.standardInput = input
         process.standardOutput = output
@@ -73,7 +77,9 @@ public final class EtcdCluster: @unchecked Sendable {
     /// Ends a member as a power failure would.
     public func kill(_ place: Int) {
         guard let process = lock.withLock({ processes.removeValue(forKey: place) }) else { return }
+        signal(process.wrapper.processIdentifier, SIGKILL)
         signal(process.id, SIGKILL)
+        // What the shell had started ends with its input.
         try? process.input.fileHandleForWriting.close()
         process.wrapper.waitUntilExit()
     }

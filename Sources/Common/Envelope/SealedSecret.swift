@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 import WireFormat
 
 /// A sealed secret as Confidential Containers' guests read them: text that may lie with those who must not know the secret.

@@ -21,7 +21,7 @@ extension EtcdBackend {
         while index < reference.count {
             let start = layout.piece(reference.id, index)
             let end = EtcdLayout.end(layout.pieces(reference.id))
-            let page = try await client.range(request(start, end, limit: 8, at: revision))
+            let page = try await client.range(request(start, end, limit: 4, at: revision))
             guard !page.kvs.isEmpty else { return [] }
             for entry in page.kvs {
                 guard index < reference.count, entry.key == layout.piece(reference.id, index) else { return [] }

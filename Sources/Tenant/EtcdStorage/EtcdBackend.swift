@@ -7,11 +7,16 @@ import Synchronization
 /// A commit's position is the revision at which etcd last changed the store's head, which each commit writes. All reads are
 /// linearizable, and each answer is of one revision.
 public final class EtcdBackend: StoreBackend {
+    /// What errors call it.
     public let kind = "etcd"
-    // etcd takes 128 operations in a transaction and 1.5 MiB in a request unless it is told otherwise.
+    /// The most changes of one commit: etcd takes 128 operations in a transaction unless it is told otherwise.
     public let changesLimit = 110
+    /// The most bytes of one commit: etcd takes 1.5 MiB in a request.
     public let bytesLimit = 1 << 20
+    /// The most bytes of one blob.
     public let blobLimit = PieceReference.blobLimit
+    /// Several replicas write.
+    public let isShared = true
 
     static let operationsLimit = 128
     /// Larger blobs lie in pieces, so that a page of entries has a bound.
@@ -35,23 +40,35 @@ public final class EtcdBackend: StoreBackend {
         layout = EtcdLayout(prefix: configuration.prefix)
     }
 
+    /// Reads the certificate files again and connects with them; calls that are under way are not disturbed.
+    public func reload() throws(StoreFailure) { try client.reload() }
+
+    /// Ends its connections.
     public func shutdown() async { client.shutdown() }
 
+    /// What was written after a position, as of one moment.
     public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
         try await attempt("reading changes") { () throws(EtcdError) in
-            let answer = try await client.range(request(layout.entry(StoredName.head)))
-            guard let head = answer.kvs.first else { return StoreChanges(position: 0, sightings: []) }
+            let seen = seen.withLock { $0.position == position ? $0.revision : 0 }
+            // The head, and beside it what the next few commits would have written about themselves.
+            let next = seen == 0 ? 0..<0 : seen + 1..<seen + 7
+            let answer = try await journal(next, at: 0, withHead: true)
+            guard let head = answer.head else { return StoreChanges(position: 0, sightings: []) }
             let newest = UInt64(head.modRevision)
             guard newest != position else { return StoreChanges(position: newest, sightings: []) }
             let revision = StoredMark(of: EtcdValue(head.value).shown).version
+            var records = answer.records
+            if seen > 0, revision > seen, revision - seen <= 100, revision >= next.upperBound {
+                records += try await journal(next.upperBound..<revision + 1, at: answer.revision).records
+            }
             let found: [Etcdserverpb_KeyValue]
-            if let names = try await journal(from: position, to: newest, revision, at: answer.header.revision) {
-                found = try await entries(names, at: answer.header.revision).found
+            if let names = Self.names(records, from: (position, seen), to: (newest, revision)) {
+                found = try await entries(names, at: answer.revision).found
             } else {
                 let start = layout.entry([])
-                found = try await pages(start, EtcdLayout.end(start), at: answer.header.revision)
+                found = try await pages(start, EtcdLayout.end(start), at: answer.revision)
             }
-            seen.withLock { $0 = (newest, revision) }
+            self.seen.withLock { if newest > $0.position { $0 = (newest, revision) } }
             return StoreChanges(position: newest, sightings: found.compactMap { sighting($0) })
         }
     }
@@ -68,33 +85,42 @@ public final class EtcdBackend: StoreBackend {
         return value
     }
 
-    /// What was written between two positions; nil when the journal does not say, and everything is to be read.
+    /// Reads the journal's records of some revisions, with the head if it is wanted.
     private func journal(
-        from position: UInt64, to newest: UInt64, _ revision: UInt64, at pinned: Int64
-    ) async throws(EtcdError) -> [[UInt8]]? {
-        let seen = seen.withLock { $0 }
-        guard position > 0, seen.position == position, revision > seen.revision, revision - seen.revision <= 100 else {
-            return nil
-        }
+        _ revisions: Range<UInt64>, at pinned: Int64, withHead: Bool = false
+    ) async throws(EtcdError) -> (head: Etcdserverpb_KeyValue?, records: [Etcdserverpb_KeyValue], revision: Int64) {
         var request = Etcdserverpb_TxnRequest()
-        request.success = (seen.revision + 1...revision).map { number in
+        let keys = (withHead ? [layout.entry(StoredName.head)] : []) + revisions.map { layout.journal($0) }
+        request.success = keys.map { key in
             var operation = Etcdserverpb_RequestOp()
-            operation.requestRange = self.request(layout.journal(number), at: pinned)
+            operation.requestRange = self.request(key, at: pinned)
             return operation
         }
         let answer = try await client.transact(request)
-        var names: Set<[UInt8]> = []
-        var reached = position
-        for (number, response) in zip(seen.revision + 1...revision, answer.responses) {
-            guard let entry = response.responseRange.kvs.first, let record = JournalRecord(entry.value),
-                record.revision == number, record.previous == reached
-            else { return nil }
-            names.formUnion(record.names)
-            reached = UInt64(entry.modRevision)
-        }
-        return reached == newest ? Array(names) : nil
+        var found = answer.responses.map(\.responseRange.kvs.first)
+        let head = withHead && !found.isEmpty ? found.removeFirst() : nil
+        return (head, found.compactMap { $0 }, answer.header.revision)
     }
 
+    /// What was written between two commits; nil when the journal does not say, and everything is to be read.
+    private static func names(
+        _ records: [Etcdserverpb_KeyValue], from: (position: UInt64, revision: UInt64),
+        to: (position: UInt64, revision: UInt64)
+    ) -> [[UInt8]]? {
+        guard from.revision > 0, to.revision > from.revision else { return nil }
+        var names: Set<[UInt8]> = []
+        var reached = from
+        for entry in records where reached.revision < to.revision {
+            guard let record = JournalRecord(entry.value), record.revision == reached.revision + 1,
+                record.previous == reached.position
+            else { return nil }
+            names.formUnion(record.names)
+            reached = (UInt64(entry.modRevision), record.revision)
+        }
+        return reached == to ? Array(names) : nil
+    }
+
+    /// The blobs of those names that exist.
     public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("reading") { () throws(EtcdError) in
             let (found, revision) = try await entries(names, at: 0)
@@ -102,6 +128,7 @@ public final class EtcdBackend: StoreBackend {
         }
     }
 
+    /// All that starts with a prefix, as of one moment.
     public func read(prefix: [UInt8]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("listing") { () throws(EtcdError) in
             let start = layout.entry(prefix)
@@ -128,6 +155,7 @@ public final class EtcdBackend: StoreBackend {
         return blobs
     }
 
+    /// Writes all or nothing where the commit at the position is the newest.
     public func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64? {
         guard let head = changes.first(where: { $0.name == StoredName.head })?.blob else {
             throw StoreFailure(.failed, "a commit has no head")

@@ -27,7 +27,7 @@ final class EtcdClient: Sendable {
     }
 
     private let configuration: EtcdConfiguration
-    private let members: [Member]
+    private let current: Mutex<[Member]>
     /// The member that answered last.
     private let preferred = Mutex(0)
     private let token = Mutex<String?>(nil)
@@ -37,10 +37,28 @@ final class EtcdClient: Sendable {
 
     init(_ configuration: EtcdConfiguration) throws(StoreFailure) {
         self.configuration = configuration
+        let members = try Self.members(configuration)
+        current = Mutex(members)
+        preferred.withLock { $0 = Int.random(in: 0..<members.count) }
+    }
+
+    private var members: [Member] { current.withLock { $0 } }
+
+    /// Connects anew, with what the certificate files hold now.
+    func reload() throws(StoreFailure) {
+        let newer = try Self.members(configuration)
+        let older = current.withLock { members in
+            defer { members = newer }
+            return members
+        }
+        for member in older { member.client.beginGracefulShutdown() }
+    }
+
+    private static func members(_ configuration: EtcdConfiguration) throws(StoreFailure) -> [Member] {
         var members: [Member] = []
         for endpoint in try configuration.checkedEndpoints() {
             do {
-                let client = GRPCClient(transport: try Self.transport(endpoint, configuration))
+                let client = GRPCClient(transport: try transport(endpoint, configuration))
                 members.append(
                     Member(
                         name: endpoint.name, client: client,
@@ -51,8 +69,7 @@ final class EtcdClient: Sendable {
                     .failed, "etcd cannot be used: its certificate files cannot be read or do not belong together")
             }
         }
-        self.members = members
-        preferred.withLock { $0 = Int.random(in: 0..<members.count) }
+        return members
     }
 
     deinit { for member in members { member.connections.cancel() } }
@@ -128,6 +145,7 @@ final class EtcdClient: Sendable {
         var last = "nothing was tried"
         var attempt = 0
         while true {
+            let members = members
             let place = preferred.withLock { $0 }
             let member = members[place]
             do {

@@ -57,7 +57,7 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case describeKey = "GET /kbs/v0/testudo/kms/{namespace}/{key}"
     case createKey = "PUT /kbs/v0/testudo/kms/{namespace}/{key}"
     case manageKey = "POST /kbs/v0/testudo/kms/{namespace}/{key}/{step}"
-    case destroyKey = "DELETE /kbs/v0/testudo/kms/{namespace}/{key}/{version}"
+    case destroyKey = "DELETE /kbs/v0/testudo/kms/{namespace}/{key}/{step}"
     case establishAuthority = "POST /kbs/v0/testudo/authority/{namespace}/{line}/{step}"
     case listLeaves = "GET /kbs/v0/testudo/leaves/{namespace}"
     case revokeLeaves = "POST /kbs/v0/testudo/leaves/{namespace}"

@@ -62,7 +62,9 @@ extension KeyBroker {
     ) async throws(BrokerError) -> BrokerResponse {
         do throws(KeyFailure) {
             switch route {
-            case .listLeaves: return .json(try await authorities.leaves(values[0]))
+            case .listLeaves:
+                _ = try Self.authorityName(values + [AuthorityName.Line.tenant.rawValue])
+                return .json(try await authorities.leaves(values[0]))
             case .revokeLeaves: return .json(["revoked": .integer(Int64(try await revoke(values[0], request.body)))])
             default: return try await establish(try Self.authorityName(values), values[2], request.body)
             }

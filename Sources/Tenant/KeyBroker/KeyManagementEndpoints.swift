@@ -45,6 +45,7 @@ extension KeyBroker {
         do throws(KeyFailure) {
             switch route {
             case .listKeys:
+                _ = try Self.keyName(values + ["any"])
                 let listed = try await keys.list(values[0], by: administrator)
                 return .json(.array(listed.map { $0.json(now: clock.seconds) }))
             case .describeKey: return listed(try await keys.describe(try Self.keyName(values), by: administrator))

@@ -6,9 +6,13 @@ import GRDB
 /// Write-ahead log with `synchronous = FULL`: what was answered survives `kill -9` and power loss. Several processes may have the
 /// file open.
 public final class SQLiteBackend: StoreBackend {
+    /// What errors call it.
     public let kind = "SQLite"
+    /// The most changes of one commit.
     public let changesLimit = 4096
+    /// The most bytes of one commit.
     public let bytesLimit = 64 << 20
+    /// The most bytes of one blob.
     public let blobLimit = 32 << 20
 
     private let pool: DatabasePool
@@ -43,6 +47,7 @@ public final class SQLiteBackend: StoreBackend {
         }
     }
 
+    /// What was written after a position, as of one moment.
     public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
         try await attempt("reading changes") { pool in
             try await pool.read { database in
@@ -67,6 +72,7 @@ public final class SQLiteBackend: StoreBackend {
         return StoreChanges.Sighting(name: Array(name), blob: Array(blob))
     }
 
+    /// The blobs of those names that exist.
     public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("reading") { pool in
             try await pool.read { database in
@@ -80,6 +86,7 @@ public final class SQLiteBackend: StoreBackend {
         }
     }
 
+    /// All that starts with a prefix, as of one moment.
     public func read(prefix: [UInt8]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("listing") { pool in
             try await pool.read { database in
@@ -97,6 +104,7 @@ public final class SQLiteBackend: StoreBackend {
         }
     }
 
+    /// Writes all or nothing where the commit at the position is the newest.
     public func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64? {
         try await attempt("writing") { pool in
             try await pool.write { database in
@@ -116,6 +124,7 @@ public final class SQLiteBackend: StoreBackend {
         }
     }
 
+    /// Ends its connections.
     public func shutdown() async { try? pool.close() }
 
     private func attempt<R: Sendable>(

@@ -49,25 +49,97 @@ extension SealedStore {
     }
 
     private func drain() async {
-        while !queue.isEmpty {
-            let batch = queue
-            queue = []
-            await commit(batch)
+        let batch = queue
+        queue = []
+        await commit(batch)
+        passOn()
+    }
+
+    /// Waits for the commit that is under way and lets no other begin until ``passOn()``.
+    func stopCommits() async {
+        if isCommitting {
+            await withCheckedContinuation { waiters.append($0) }
         }
-        isCommitting = false
+        isCommitting = true
+    }
+
+    /// Lets the next one commit: who waits to do so alone, or else the queue.
+    func passOn() {
+        if !waiters.isEmpty {
+            waiters.removeFirst().resume()
+        } else if !queue.isEmpty {
+            Task { await drain() }
+        } else {
+            isCommitting = false
+        }
+    }
+
+    /// Commits what `build` makes of the newest state, between the commits of transactions. It runs again when another replica was
+    /// first; nil or a plan without changes ends it.
+    func commitAlone(
+        _ build: (isolated SealedStore) async throws(StoreFailure) -> CommitPlan?
+    ) async throws(StoreFailure) {
+        await stopCommits()
+        defer { passOn() }
+        var start = await waitForTurn()
+        for attempt in 0..<Self.attempts {
+            try await pause(before: attempt)
+            if attempt > 0 { start = .now }
+            try await refresh()
+            let position = index.position
+            guard var plan = try await build(self) else { return }
+            guard index.position == position else { continue }
+            addCheckpoint(&plan)
+            try seal(&plan)
+            if plan.changes.isEmpty { return }
+            if try await write(plan) { return leaveGap(since: start) }
+        }
+        throw Self.noGap
+    }
+
+    private static let attempts = 100
+
+    /// Waits until other replicas had their turn. Who has just committed knows the newest state already, and would be first again
+    /// and again; what is queued meanwhile shares the next commit.
+    private func waitForTurn() async -> ContinuousClock.Instant {
+        let now = ContinuousClock.now
+        guard nextCommit > now else { return now }
+        try? await Task.sleep(until: nextCommit, clock: .continuous)
+        return .now
+    }
+
+    private func leaveGap(since start: ContinuousClock.Instant) {
+        let now = ContinuousClock.now
+        guard backend.isShared || lastForeign.map({ now - $0 < .seconds(10) }) == true else { return }
+        let took = min(now - start, .milliseconds(25))
+        nextCommit = now + took * Double.random(in: 0.5...2)
+    }
+
+    private static let noGap = StoreFailure(
+        .unreachable, "other replicas write so often that this change found no gap; try again")
+
+    private func pause(before attempt: Int) async throws(StoreFailure) {
+        // Who waits loses again: all replicas begin anew right after a commit, and the first one wins.
+        guard attempt > 10 else { return }
+        try? await Task.sleep(for: .milliseconds(Int.random(in: 0...5)))
     }
 
     /// Commits as many of `batch` as fit; the others go back to the front of the queue.
-    private func commit(_ batch: [PendingTransaction]) async {
-        var failure = StoreFailure(
-            .unreachable, "other replicas write so often that this change found no gap; try again")
-        for attempt in 0..<24 {
+    private func commit(_ first: [PendingTransaction]) async {
+        var start = await waitForTurn()
+        // Those that came meanwhile go along.
+        let batch = first + queue
+        queue = []
+        var failure = Self.noGap
+        for attempt in 0..<Self.attempts {
             do throws(StoreFailure) {
-                if attempt > 0 { try? await Task.sleep(for: .milliseconds(Int.random(in: 0...min(attempt * 4, 40)))) }
+                try await pause(before: attempt)
+                if attempt > 0 { start = .now }
                 try await refresh()
                 guard let plan = try await plan(batch) else { continue }
                 if !plan.changes.isEmpty {
                     guard try await write(plan) else { continue }
+                    leaveGap(since: start)
                 }
                 for transaction in plan.done { transaction.finish(nil) }
                 for (transaction, failure) in plan.failed { transaction.finish(failure) }
@@ -81,28 +153,10 @@ extension SealedStore {
         for transaction in batch { transaction.finish(failure) }
     }
 
-    /// What one commit will do.
-    private struct Plan {
-        var writes: [EntryKey: [UInt8]?] = [:]
-        var changes: [StoreChange] = []
-        var marks: [([UInt8], StoredMark?)] = []
-        var head: StoreHead
-        var notes: Set<UInt64> = []
-        var position: UInt64
-        var isCheckpoint = false
-        var done: [PendingTransaction] = []
-        var failed: [(PendingTransaction, StoreFailure)] = []
-        var left: [PendingTransaction] = []
-    }
-
     /// Runs the transactions on one state of the store; nil when that state is not the newest any more.
-    private func plan(_ batch: [PendingTransaction]) async throws(StoreFailure) -> Plan? {
-        let position = index.position
-        guard let head = index.head else { throw StoreFailure(.failed, "the store has no head") }
-        var entries = try await load(batch)
-        guard index.position == position else { return nil }
-        let revision = head.revision + 1
-        var plan = Plan(head: head, position: position)
+    private func plan(_ batch: [PendingTransaction]) async throws(StoreFailure) -> CommitPlan? {
+        guard var entries = try await load(batch), var plan = emptyPlan() else { return nil }
+        let revision = plan.head.revision
         var bytes = 0
         for (place, transaction) in batch.enumerated() {
             let keys = Set(transaction.keys)
@@ -133,14 +187,23 @@ extension SealedStore {
             }
             plan.done.append(transaction)
         }
-        if let counter, !plan.writes.isEmpty,
-            commitsSinceCheckpoint >= (counter.wears ? Self.commitsBetweenCheckpoints : 1)
-        {
-            plan.writes[EntryFamily.checkpoint[replica]] = Self.bytes(counted + 1)
-            plan.isCheckpoint = true
-        }
-        try seal(&plan, revision)
+        addCheckpoint(&plan)
+        try seal(&plan)
         return plan
+    }
+
+    /// A plan that follows the state that is known here; nil where there is none.
+    func emptyPlan() -> CommitPlan? {
+        guard let head = index.head else { return nil }
+        return CommitPlan(after: head, notes: index.notes, position: index.position)
+    }
+
+    private func addCheckpoint(_ plan: inout CommitPlan) {
+        guard let counter, plan.isNeeded || !plan.writes.isEmpty || !plan.changes.isEmpty,
+            commitsSinceCheckpoint >= (counter.wears ? Self.commitsBetweenCheckpoints : 1)
+        else { return }
+        plan.writes[EntryFamily.checkpoint[replica]] = Self.bytes(counted + 1)
+        plan.isCheckpoint = true
     }
 
     private func limitFailure(_ writes: [EntryKey: [UInt8]?]) -> StoreFailure? {
@@ -156,8 +219,8 @@ extension SealedStore {
         return nil
     }
 
-    /// Loads what the transactions declared.
-    private func load(_ batch: [PendingTransaction]) async throws(StoreFailure) -> [EntryKey: StoredEntry] {
+    /// Loads what the transactions declared, as of the state that is known here afterwards; nil when that moved between two parts.
+    private func load(_ batch: [PendingTransaction]) async throws(StoreFailure) -> [EntryKey: StoredEntry]? {
         var names: [[UInt8]: EntryKey] = [:]
         var families: Set<EntryFamily> = []
         for transaction in batch {
@@ -165,27 +228,27 @@ extension SealedStore {
             families.formUnion(transaction.families)
         }
         var entries: [EntryKey: StoredEntry] = [:]
-        let known = names.keys.filter { index.mark($0) != nil }
-        if !known.isEmpty {
-            let blobs = try await consistent { (backend) throws(StoreFailure) in
-                try await backend.read(known)
-            } expecting: { index in
-                Dictionary(known.compactMap { name in index.mark(name).map { (name, $0) } }) { first, _ in first }
-            }
-            for (name, blob) in blobs {
+        var position: UInt64?
+        if names.keys.contains(where: { index.mark($0) != nil }) {
+            for (name, blob) in try await current(Array(names.keys)) {
                 if let key = names[name] { entries[key] = try keyring.open(blob, name: name) }
             }
         }
+        if !names.isEmpty { position = index.position }
         for family in families {
             for entry in try await list(family) { entries[family[entry.name]] = entry }
+            guard position == nil || position == index.position else { return nil }
+            position = index.position
         }
         return entries
     }
 
-    private func seal(_ plan: inout Plan, _ revision: UInt64) throws(StoreFailure) {
+    private func seal(_ plan: inout CommitPlan) throws(StoreFailure) {
+        let revision = plan.head.revision
         var removed: [UInt8] = []
         for (key, value) in plan.writes {
             let name = keyring.storedName(key)
+            plan.forget(name)
             if let value {
                 let blob = try keyring.seal(value, as: key, version: revision)
                 plan.changes.append(StoreChange(name: name, blob: blob))
@@ -196,8 +259,7 @@ extension SealedStore {
                 removed += name
             }
         }
-        guard !plan.changes.isEmpty else { return }
-        plan.notes = index.notes
+        guard plan.isNeeded || !plan.changes.isEmpty else { return }
         if !removed.isEmpty {
             let name = StoredName.note(revision)
             plan.changes.append(
@@ -209,7 +271,6 @@ extension SealedStore {
                 plan.notes.remove(old)
             }
         }
-        plan.head.revision = revision
         plan.head.sum = index.sum(after: plan.marks, keys: keyring)
         plan.head.writer = .random(in: .min ... .max)
         plan.changes.append(
@@ -219,11 +280,14 @@ extension SealedStore {
     }
 
     /// Writes the plan; false when somebody else was first.
-    private func write(_ plan: Plan) async throws(StoreFailure) -> Bool {
+    private func write(_ plan: CommitPlan) async throws(StoreFailure) -> Bool {
         for attempt in 1... {
             do throws(StoreFailure) {
                 guard let position = try await backend.commit(plan.changes, at: plan.position) else { return false }
                 index.apply(plan.marks, head: plan.head, notes: plan.notes, position: position, keys: keyring)
+                if let newer = plan.keyring, index.head?.writer == plan.head.writer {
+                    (keyring, keyringDigest, keyringFailure) = (newer, plan.head.keyring, nil)
+                }
                 await count(plan.isCheckpoint)
                 return true
             } catch {

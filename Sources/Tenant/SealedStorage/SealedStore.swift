@@ -13,10 +13,22 @@ public actor SealedStore {
     let backend: any StoreBackend
     private(set) var counter: (any RollbackCounter)?
     let replica: String
+    /// What opens the keyring: the root key in use, and those that came or will come beside it.
+    var rootKeys: [any RootKey]
     var keyring: StoreKeyring
+    /// SHA-256 over the keyring's newest record.
+    var keyringDigest: [UInt8]
+    /// Why the keyring's newest record does not open here, although the keys in hand go on working; nil when it does.
+    public internal(set) var keyringFailure: StoreFailure?
     var index = StoreIndex()
     var queue: [PendingTransaction] = []
     var isCommitting = false
+    /// When this process may commit next, so that other replicas get their turn.
+    var nextCommit = ContinuousClock.now
+    /// When another replica's commit was seen last.
+    var lastForeign: ContinuousClock.Instant?
+    /// Those who want to commit alone, in turn.
+    var waiters: [CheckedContinuation<Void, Never>] = []
     /// How many commits there were since the last checkpoint; at the start of each process the next commit is one.
     var commitsSinceCheckpoint = Int.max
     /// The value of the counter.
@@ -36,21 +48,23 @@ public actor SealedStore {
     /// - Parameters:
     ///   - backend: The database.
     ///   - rootKey: What opens the store's master key.
+    ///   - formerRootKeys: Root keys that open it if that one does not, while one is exchanged for another.
     ///   - counter: What remembers how far the store came; nil where a roll-back of the whole store goes unnoticed.
     ///   - replica: The name of the process among those that share the store; each has its own counter.
     ///   - acceptingRollback: Whether to go on with a store that is older than the counter remembers, after a restore.
     public init(
-        _ backend: any StoreBackend, rootKey: any RootKey, counter: CounterAccess? = nil,
-        replica: String = "single", acceptingRollback: Bool = false
+        _ backend: any StoreBackend, rootKey: any RootKey, formerRootKeys: [any RootKey] = [],
+        counter: CounterAccess? = nil, replica: String = "single", acceptingRollback: Bool = false
     ) async throws(StoreFailure) {
         self.backend = backend
         counterKind = counter?.kind
         self.replica = replica
+        rootKeys = [rootKey] + formerRootKeys
         var isNew = false
-        if let keyring = try await Self.storedKeyring(backend, rootKey) {
-            self.keyring = keyring
+        if let offer = try await Self.storedKeyring(backend, rootKeys) {
+            (keyring, keyringDigest) = try (offer.opened.get(), offer.digest)
         } else {
-            (self.keyring, isNew) = try await Self.create(backend, rootKey)
+            (keyring, keyringDigest, isNew) = try await Self.create(backend, rootKeys)
         }
         try await rescan()
         do {
@@ -59,6 +73,7 @@ public actor SealedStore {
             throw StoreFailure(.rootKey, error.description)
         }
         try await checkCounter(accepting: acceptingRollback, isNew: isNew)
+        try await checkRestored(accepting: acceptingRollback)
     }
 
     /// The revision of the newest commit that is known here.
@@ -99,9 +114,39 @@ public actor SealedStore {
     /// Asks the database whether it is there and whole, and takes in what others wrote.
     public func refresh() async throws(StoreFailure) {
         let changes = try await backend.changes(after: index.position)
+        let offer = try await keyringOffer(changes)
         // Another refresh may have gone further while this one waited.
         guard changes.position >= index.position || changes.position == 0 else { return }
-        guard try index.apply(changes, keys: keyring) else { return try await rescan() }
+        guard try take(changes, offer, into: index) else { return try await rescan() }
+    }
+
+    /// Takes in changes, with the keys that came with them; false when the head does not cover what is then there.
+    private func take(_ changes: StoreChanges, _ offer: KeyringOffer?, into known: StoreIndex) throws(StoreFailure)
+        -> Bool
+    {
+        var next = known
+        var keys = keyring
+        if case .success(let newer) = offer?.opened { keys = newer }
+        do throws(StoreFailure) {
+            guard try next.apply(changes, keys: keys), let head = next.head else { return false }
+            guard head.keyring == offer?.digest ?? keyringDigest else {
+                throw StoreFailure(
+                    .tampered, "the keyring in the \(backend.kind) database is not the one that its head covers")
+            }
+        } catch {
+            // Sealed under keys that only another root key opens.
+            if case .failure(let failure) = offer?.opened { throw failure }
+            throw error
+        }
+        if known.position > 0, next.position > known.position { lastForeign = .now }
+        index = next
+        guard let offer else { return true }
+        keyringDigest = offer.digest
+        switch offer.opened {
+        case .success(let newer): (keyring, keyringFailure) = (newer, nil)
+        case .failure(let failure): keyringFailure = failure
+        }
+        return true
     }
 
     /// Closes the database; queued transactions fail.
@@ -115,37 +160,44 @@ public actor SealedStore {
         _ load: (any StoreBackend) async throws(StoreFailure) -> [[UInt8]: [UInt8]],
         expecting: (StoreIndex) -> [[UInt8]: StoredMark]
     ) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
-        for _ in 0..<16 {
+        for _ in 0..<64 {
             let before = index.position
             let blobs = try await load(backend)
-            if blobs.mapValues({ StoredMark(of: $0) }) == expecting(index) { return blobs }
+            let marks = blobs.mapValues { StoredMark(of: $0) }
+            if marks == expecting(index) { return blobs }
             try await refresh()
+            // What was read was newer than what was known, or somebody wrote since.
+            if marks == expecting(index) { return blobs }
             guard index.position == before else { continue }
-            throw StoreFailure(
-                .tampered,
-                "stored entries are not the ones that were written last: somebody changed the \(backend.kind) database")
+            throw Self.changed(backend)
         }
         throw StoreFailure(.unreachable, "the store changes faster than it can be read")
     }
 
+    static func changed(_ backend: any StoreBackend) -> StoreFailure {
+        StoreFailure(
+            .tampered,
+            "stored entries are not the ones that were written last: somebody changed the \(backend.kind) database")
+    }
+
     /// Learns everything anew and holds it against the head.
-    private func rescan() async throws(StoreFailure) {
+    func rescan() async throws(StoreFailure) {
         for _ in 0..<4 {
-            let known = index
             let changes = try await backend.changes(after: 0)
-            var fresh = StoreIndex()
-            guard try fresh.apply(changes, keys: keyring), fresh.head != nil else {
+            let offer = try await keyringOffer(changes)
+            // Whoever refreshed meanwhile knows more.
+            guard index.position <= changes.position || changes.position == 0 else { continue }
+            let known = index
+            guard try take(changes, offer, into: StoreIndex()) else {
                 throw StoreFailure(
                     .tampered,
                     "the entries in the \(backend.kind) database are not the ones that its head covers: "
                         + "some were removed, added or put back")
             }
-            if let old = known.head, let new = fresh.head, new.revision < old.revision {
+            if let old = known.head, let new = index.head, new.revision < old.revision {
+                index = known
                 throw StoreFailure(.tampered, "the store went back from revision \(old.revision) to \(new.revision)")
             }
-            // Whoever refreshed meanwhile knows more.
-            guard index.position <= fresh.position else { continue }
-            index = fresh
             return
         }
     }
@@ -176,6 +228,24 @@ public actor SealedStore {
         }
     }
 
+    /// Holds a restored store back until somebody accepts that what was written after the backup is gone.
+    private func checkRestored(accepting: Bool) async throws(StoreFailure) {
+        guard let head = index.head, head.isRestored else { return }
+        guard accepting else {
+            throw StoreFailure(
+                .tampered,
+                "the store was restored from a backup of revision \(head.revision - 1), and what was written after it is gone. "
+                    + "Start once with --accept-rollback")
+        }
+        wasRolledBack = true
+        try await commitAlone { (store) throws(StoreFailure) in
+            guard var plan = store.emptyPlan(), plan.head.isRestored else { return nil }
+            plan.head.isRestored = false
+            plan.isNeeded = true
+            return plan
+        }
+    }
+
     private static func rolledBack(_ relation: String, _ counter: any RollbackCounter) -> StoreFailure {
         StoreFailure(
             .tampered,
@@ -194,64 +264,4 @@ public actor SealedStore {
 extension EntryFamily {
     /// The number of each replica's last checkpoint.
     static let checkpoint = EntryFamily(rawValue: "checkpoint")
-}
-
-extension SealedStore {
-    private static func storedKeyring(
-        _ backend: any StoreBackend, _ rootKey: any RootKey
-    ) async throws(StoreFailure) -> StoreKeyring? {
-        guard let blob = try await backend.read([StoredName.keyring])[StoredName.keyring] else { return nil }
-        var reader = ByteReader(blob)
-        let wrapped: [UInt8]
-        do {
-            wrapped = try reader.bytes(Int(try reader.u16BE("length")), "wrapped master key")
-        } catch {
-            throw StoreFailure(.tampered, "the store's keyring is cut short")
-        }
-        let master: SecretBytes
-        do {
-            master = try await rootKey.unwrap(wrapped, context: StoreKeyring.context)
-        } catch {
-            throw StoreFailure(.rootKey, error.description)
-        }
-        return try StoreKeyring(reader.rest(), master: master)
-    }
-
-    /// The keyring's blob under a root key.
-    static func keyringBlob(
-        _ keyring: StoreKeyring, _ rootKey: any RootKey
-    ) async throws(StoreFailure) -> [UInt8] {
-        let wrapped: [UInt8]
-        do {
-            wrapped = try await rootKey.wrap(keyring.masterKey, context: StoreKeyring.context)
-        } catch {
-            throw StoreFailure(.rootKey, error.description)
-        }
-        guard wrapped.count <= Int(UInt16.max) else { throw StoreFailure(.limit, "the wrapped master key is too long") }
-        var writer = ByteWriter()
-        writer.u16BE(UInt16(wrapped.count))
-        writer.append(wrapped)
-        writer.append(try keyring.sealed())
-        return writer.bytes
-    }
-
-    private static func create(
-        _ backend: any StoreBackend, _ rootKey: any RootKey
-    ) async throws(StoreFailure) -> (keyring: StoreKeyring, isNew: Bool) {
-        let keyring = StoreKeyring()
-        let head = StoreHead(revision: 1, sum: EntrySum(), writer: .random(in: .min ... .max))
-        let made = try await backend.commit(
-            [
-                StoreChange(name: StoredName.keyring, blob: try await keyringBlob(keyring, rootKey)),
-                StoreChange(
-                    name: StoredName.head,
-                    blob: try keyring.seal(record: head.bytes, name: StoredName.head, version: head.revision)),
-            ], at: 0)
-        if made != nil { return (keyring, true) }
-        // Another replica was first, or the database holds something without a keyring.
-        guard let theirs = try await storedKeyring(backend, rootKey) else {
-            throw StoreFailure(.tampered, "the \(backend.kind) database holds entries and no keyring")
-        }
-        return (theirs, false)
-    }
 }

@@ -11,6 +11,8 @@ public protocol StoreBackend: Sendable {
     var bytesLimit: Int { get }
     /// The most bytes of one blob.
     var blobLimit: Int { get }
+    /// Whether several processes are expected to write; each then leaves the others a gap after its own commits.
+    var isShared: Bool { get }
 
     /// What was written after `position`, as of one moment; 0 is everything.
     func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges
@@ -31,6 +33,9 @@ public protocol StoreBackend: Sendable {
 }
 
 extension StoreBackend {
+    /// Most databases serve one process.
+    public var isShared: Bool { false }
+
     /// Most databases leave nothing behind.
     public func sweep() async throws(StoreFailure) {}
 }

@@ -10,6 +10,10 @@ struct StoreHead: Equatable, Sendable {
     var sum: EntrySum
     /// Random, so that a commit whose answer was lost can be told from another's.
     var writer: UInt64
+    /// SHA-256 over the keyring's record, so that no older one is put in its place.
+    var keyring: [UInt8]
+    /// Whether the store was restored from a backup and nobody has accepted yet that what was written since is gone.
+    var isRestored = false
 
     /// The plain form that is sealed.
     var bytes: [UInt8] {
@@ -17,13 +21,17 @@ struct StoreHead: Equatable, Sendable {
         writer.u64BE(revision)
         writer.append(sum.bytes)
         writer.u64BE(self.writer)
+        writer.append(keyring)
+        writer.u8(isRestored ? 1 : 0)
         return writer.bytes
     }
 
-    init(revision: UInt64, sum: EntrySum, writer: UInt64) {
+    init(revision: UInt64, sum: EntrySum, keyring: [UInt8], isRestored: Bool = false) {
         self.revision = revision
         self.sum = sum
-        self.writer = writer
+        self.keyring = keyring
+        self.isRestored = isRestored
+        writer = .random(in: .min ... .max)
     }
 
     init(_ bytes: [UInt8]) throws(StoreFailure) {
@@ -32,6 +40,8 @@ struct StoreHead: Equatable, Sendable {
             revision = try reader.u64BE("revision")
             sum = EntrySum(try reader.bytes(32, "sum"))
             writer = try reader.u64BE("writer")
+            keyring = try reader.bytes(32, "keyring")
+            isRestored = try reader.u8("restored") == 1
             try reader.finish()
         } catch {
             throw StoreFailure(.tampered, "the store's head is no head: \(error.field)")

@@ -35,6 +35,11 @@ struct StoreIndex: Sendable {
     /// How many entries there are.
     var count: Int { families.values.reduce(0) { $0 + $1.count } }
 
+    /// The names of all entries.
+    var names: [[UInt8]] {
+        families.flatMap { family, marks in marks.keys.map { $0.bytes(after: family) } }
+    }
+
     /// Which writing of an entry is the present one; nil when there is none.
     func mark(_ name: [UInt8]) -> StoredMark? {
         guard name.count == Self.nameLength else { return nil }

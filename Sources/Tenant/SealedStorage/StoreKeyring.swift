@@ -12,7 +12,7 @@ struct StoreKeyring: Sendable {
     private(set) var current: UInt32
     private let names: SecretBytes
     private let sums: SecretBytes
-    private let master: SecretBytes
+    private var master: SecretBytes
 
     /// The context to which the root key binds the master key.
     static let context = Array("testudo store master key".utf8)
@@ -33,10 +33,14 @@ struct StoreKeyring: Sendable {
         data[current] = SecretBytes(random: 32)
     }
 
-    /// Forgets the data keys that seal nothing any more.
-    mutating func keepDataKeys(_ used: Set<UInt32>) {
-        data = data.filter { used.contains($0.key) || $0.key == current }
-    }
+    /// Forgets the data keys that seal nothing any more: whatever is still sealed by them can never be read again.
+    mutating func forgetOldDataKeys() { data = data.filter { $0.key == current } }
+
+    /// Whether there are data keys besides the current one.
+    var hasOldDataKeys: Bool { data.count > 1 }
+
+    /// Takes a new master key, so that whoever knows the one before learns nothing of what is written from now on.
+    mutating func renewMaster() { master = SecretBytes(random: 32) }
 
     /// Opens the record under the master key.
     init(_ sealed: some Sequence<UInt8>, master: SecretBytes) throws(StoreFailure) {
@@ -79,6 +83,19 @@ struct StoreKeyring: Sendable {
             let combined = box.combined
         else { throw StoreFailure(.failed, "the keyring cannot be sealed") }
         return combined.map { $0 }
+    }
+
+    /// Seals an entry or record again under the current data key, as the same version; nil when it is so already.
+    func resealed(_ blob: [UInt8], name: [UInt8]) throws(StoreFailure) -> [UInt8]? {
+        guard try StoredBlob.keyNumber(blob) != current else { return nil }
+        return try seal(
+            record: try open(record: blob, name: name), name: name, version: StoredMark(of: blob).version)
+    }
+
+    /// Authenticates a backup's header, which says what the rest is.
+    func backupCode(_ header: [UInt8]) -> [UInt8] {
+        let key = SecretBytes(hash("testudo store backup", master))
+        return hash(header, key)
     }
 
     /// The key that the root key wraps.

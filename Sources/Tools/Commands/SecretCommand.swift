@@ -65,14 +65,14 @@ struct SecretSeal: AsyncParsableCommand {
 
     func run() async throws {
         let signer = try SecretCommand.signingKey(signingKey)
-        let secret: SealedSecret
-        if let resource {
-            secret = SealedSecret(.vault(name: "kbs:///\(try KeyCommand.path(resource))"))
-        } else {
-            secret = try await envelope(file ?? "", key ?? "")
-        }
-        let text = try secret.signed(by: signer, keyID: kid)
+        let text = try await secret().signed(by: signer, keyID: kid)
         common.show(.object(["sealed": .string(text)]), text: text)
+    }
+
+    /// What will be signed.
+    func secret() async throws -> SealedSecret {
+        if let resource { return SealedSecret(.vault(name: "kbs:///\(try KeyCommand.path(resource))")) }
+        return try await envelope(file ?? "", key ?? "")
     }
 
     private func envelope(_ file: String, _ key: String) async throws -> SealedSecret {

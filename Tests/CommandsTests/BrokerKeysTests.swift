@@ -1,0 +1,135 @@
+import ArgumentParser
+import Crypto
+import Envelope
+import Foundation
+import KeyManagement
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import Commands
+@testable import KeyBroker
+
+@Suite("Commands for the broker's keys, sealed secrets and authorities", .serialized, .timeLimit(.minutes(2)))
+struct BrokerKeysTests {
+    /// Runs a command as it would be typed.
+    private func run(_ stage: BrokerStage, _ arguments: String...) async throws {
+        var command = try TestudoCommand.parseAsRoot(arguments + ["--state", stage.state.root])
+        if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+    }
+
+    /// A stage whose settings lie in its folder, where commands look for them.
+    private func stage(_ body: (BrokerStage, ScratchFolder) async throws -> Void) async throws {
+        try await BrokerStage.run { stage in
+            try StateFolder.write(stage.settings.json.prettyText, to: stage.state.settingsFile)
+            let folder = try ScratchFolder()
+            try await body(stage, folder)
+        }
+    }
+
+    private func versions(_ stage: BrokerStage, _ key: String) async throws -> [String] {
+        let shown = try await stage.admin().json("GET", try BrokerKeys.path(key))
+        return (shown["versions"]?.arrayValue ?? []).compactMap { $0["state"]?.stringValue }
+    }
+
+    @Test func `a key is made, rotated and destroyed, and a message moved to its newest version`() async throws {
+        try await stage { stage, folder in
+            try await run(stage, "broker", "keys", "create", "default/disk", "--kind", "aes-256-gcm", "--overlap", "60")
+            let admin = try stage.admin()
+            let made = try await admin.json(
+                "POST", try BrokerKeys.path("default/disk", "/encrypt"),
+                ["plaintext": .string(Base64.encode([1])), "associated": .string(Base64.encode(Array("disk".utf8)))])
+            let sealed = try Base64.decode(made["ciphertext"]?.stringValue ?? "", field: "ciphertext")
+            let file = folder.path + "/sealed"
+            try StateFolder.write(sealed, to: file)
+            try await run(stage, "broker", "keys", "rotate", "default/disk")
+            await #expect(throws: CommandFailure.self) {
+                try await run(stage, "broker", "keys", "rewrap", "default/disk", file)
+            }
+            try await run(stage, "broker", "keys", "rewrap", "default/disk", file, "--associated", "disk")
+            #expect(try StateFolder.read(file)[6] == 2)
+            await #expect(throws: CommandFailure.self) {
+                try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "2")
+            }
+            try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "1")
+            #expect(try await versions(stage, "default/disk") == ["destroyed", "active"])
+            try StateFolder.write([UInt8](0..<32), to: folder.path + "/raw")
+            try await run(
+                stage, "broker", "keys", "create", "default/mine", "--kind", "ed25519", "--raw", folder.path + "/raw")
+            try await run(stage, "broker", "keys", "list")
+            try await run(stage, "broker", "keys", "show", "default/mine", "--public-key")
+            for wrong in ["disk", "default/disk/1", "/disk", "default/.x"] {
+                #expect(throws: CommandFailure.self) { try BrokerKeys.path(wrong) }
+            }
+            #expect(throws: (any Error).self) { try KeysCreate.parse(["a/b", "--kind", "ed25519", "--wrapped", "f"]) }
+        }
+    }
+
+    @Test func `a secret is sealed in both forms, and only its wrapped key opens the envelope`() async throws {
+        try await stage { stage, folder in
+            let (signing, plain) = (folder.path + "/signing.pem", folder.path + "/plain")
+            try await run(stage, "secret", "keygen", signing)
+            await #expect(throws: CommandFailure.self) { try await run(stage, "secret", "keygen", signing) }
+            try await run(stage, "broker", "keys", "create", "default/seal", "--kind", "aes-256-kw")
+            try StateFolder.write("a password", to: plain)
+            let key = try SecretCommand.signingKey(signing)
+            let command = try SecretSeal.parse([
+                "--file", plain, "--key", "default/seal", "--signing-key", signing, "--state", stage.state.root,
+            ])
+            let text = try await command.secret().signed(by: key, keyID: command.kid)
+            let read = try SealedText(text).verified(by: key.publicKey)
+            guard case .envelope(let envelope) = read.content else {
+                Issue.record("not an envelope")
+                return
+            }
+            #expect(!text.contains(Base64.encodeURL(Array("a password".utf8))))
+            // The guest's part, with the broker's own hand in place of an attested guest's.
+            let keys = KeyStore(stage.broker.store.sealed, policy: Everything(), now: { 1_800_000_000 })
+            let opened = try await keys.unwrap(read, by: .guest(AttestedCaller(manifest: "any")))
+            #expect(try envelope.open(with: opened).copyBytes() == Array("a password".utf8))
+            let file = folder.path + "/sealed"
+            try StateFolder.write(text, to: file)
+            try await run(stage, "secret", "show", file, "--signing-key", signing)
+            let vault = try SecretSeal.parse(["--resource", "default/env/key", "--signing-key", signing])
+            #expect(try await vault.secret().content == .vault(name: "kbs:///default/env/key"))
+            #expect(throws: (any Error).self) { try SecretSeal.parse(["--file", plain, "--signing-key", signing]) }
+        }
+    }
+
+    private struct Everything: KeyPolicy {
+        func decide(_ caller: AttestedCaller, _ key: KeyName, _ operation: KeyOperation) async -> KeyDecision {
+            KeyDecision(isAllowed: true, check: "test", reason: "a test allows everything")
+        }
+    }
+
+    @Test func `an authority is established under an offline root, or the broker's, and lists what was revoked`()
+        async throws
+    {
+        try await stage { stage, folder in
+            let admin = try stage.admin()
+            let path = "/kbs/v0/testudo/authority/default/tenant"
+            let asked = try await admin.json("POST", "\(path)/request", ["suffixes": ["default.localhost"]])
+            try StateFolder.write(asked["request"]?.stringValue ?? "", to: folder.path + "/request.pem")
+            try OfflineRoot.create(folder: folder.path + "/root", name: "Offline", years: 1)
+            let pem = try OfflineRoot(folder: folder.path + "/root").sign(
+                requestFile: folder.path + "/request.pem", suffixes: ["default.localhost"], days: 30)
+            try StateFolder.write(pem, to: folder.path + "/issuing.pem")
+            try await run(
+                stage, "broker", "ca", "install", "--certificate", folder.path + "/issuing.pem", "--root",
+                folder.path + "/root/root.pem")
+            #expect(try await admin.json("GET", path)["certificate"]?.stringValue == pem)
+            try await run(stage, "broker", "ca", "certify", "--line", "simulated", "--suffix", "default.localhost")
+            try await run(stage, "broker", "ca", "show", "--line", "simulated", "--issuing")
+            try await run(stage, "broker", "ca", "leaves")
+            let list = folder.path + "/list.der"
+            try await run(stage, "broker", "ca", "crl", "--output", list)
+            #expect(try StateFolder.read(list).first == 0x30)
+            try await run(stage, "broker", "ca", "revoke", "--manifest", "ab")
+            await #expect(throws: CommandFailure.self) {
+                try await run(stage, "broker", "ca", "revoke", "--serial", "ab")
+            }
+            #expect(throws: (any Error).self) { try AuthorityRevoke.parse(["--serial", "a", "--manifest", "b"]) }
+            #expect(throws: (any Error).self) { try AuthorityShow.parse(["--line", "other"]) }
+        }
+    }
+}
