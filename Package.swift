@@ -42,6 +42,7 @@ let hummingbird = product("Hummingbird", "hummingbird")
 let hummingbirdCore = product("HummingbirdCore", "hummingbird")
 let hummingbirdTLS = product("HummingbirdTLS", "hummingbird")
 let lifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+let unixSignals = product("UnixSignals", "swift-service-lifecycle")
 let grdb = product("GRDB", "GRDB.swift")
 let yams = product("Yams", "Yams")
 let arguments = product("ArgumentParser", "swift-argument-parser")
@@ -109,11 +110,14 @@ let tenant: [Target] = [
         [
             "WireFormat", "Envelope", "Unsealing", "Evidence", "PodManifest", "Verifier", "EndorsementSources",
             "RootKeys", "Rego",
-            "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509, hummingbird,
+            "SealedStorage", "EtcdStorage", "KeyManagement", "AuditTrail", crypto, cryptoExtras, asn1, x509,
+            hummingbird,
             hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
         ]),
-    program("Tenant", "testudo-keybroker", ["KeyBroker", "WireFormat", arguments, logging, lifecycle]),
+    program(
+        "Tenant", "testudo-keybroker",
+        ["KeyBroker", "RootKeys", "WireFormat", arguments, logging, lifecycle, unixSignals]),
     // Serves gRPC; nothing in the broker or the guest stands on it.
     .target(
         name: "AttestationService",
@@ -164,7 +168,7 @@ let tools: [Target] = [
             "HTTPExchange", "AttestedChannel", "AgentProtocol", "Verifier", "EndorsementOptions",
             "EndorsementSources", "EvidenceCases",
             "Rego",
-            "RegoCrypto", "GuestImage",
+            "RegoCrypto", "GuestImage", "AuditTrail",
             arguments,
             yams,
             crypto, cryptoExtras, asn1, x509, nioCore, nioPosix, nioHTTP1, nioSSL,
@@ -250,7 +254,7 @@ let suites: [Target] = [
             "AttestedChannel", "HTTPExchange", "Unsealing",
             "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys", "AuditTrail",
             "KeyManagement",
-            crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix,
+            crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix, nioSSL,
         ]),
     // The wire as a client in another language sees it, and the description of the API.
     .testTarget(
@@ -285,7 +289,8 @@ let suites: [Target] = [
     tests(
         "CommandsTests",
         [
-            "Commands", "GuestImage", "KeyBroker", "KeyManagement", "HTTPExchange", "PodManifest", "ImageFormat",
+            "Commands", "AuditTrail", "GuestImage", "KeyBroker", "KeyManagement", "HTTPExchange", "PodManifest",
+            "ImageFormat",
             "Registry",
             "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
             "EvidenceSamples", arguments, crypto, logging, lifecycle,

@@ -9,6 +9,7 @@ extension KeyBroker {
     ) async throws(BrokerError) -> BrokerResponse {
         var record = AuditRecord(kind: .admin, allowed: false, check: "", reason: "")
         record.trace = request.trace
+        record.certificate = request.clientCertificate
         record.resource = "\(request.method) \(request.path.dropFirst(2).joined(separator: "/"))"
         do throws(BrokerError) {
             let caller = try await admit(request)

@@ -65,6 +65,14 @@ public final class AuditLog: Sendable {
         }
     }
 
+    /// Writes what was counted and brings all of it to the disk.
+    func settle() {
+        state.withLock { state in
+            if let rest = state.budget.summary(now: clock.seconds, atOnce: true) { try? write(rest, &state) }
+            fsync(state.file)
+        }
+    }
+
     /// Appends one record.
     func append(_ record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in

@@ -41,6 +41,8 @@ public struct AuditRecord: Sendable, Equatable {
 
     /// The tenant whom it is about; empty for what is the broker's own.
     public var tenant: String = ""
+    /// SHA-256 of the administrator's certificate; empty where none is needed.
+    public var certificate: String = ""
     /// The `trace_id` of the answer; empty for what is no answer to a call.
     public var trace: String = ""
 
@@ -54,7 +56,7 @@ public struct AuditRecord: Sendable, Equatable {
 
     /// The bytes of a field's text, and those of a field in a line that would be too long otherwise.
     private static let (fieldLimit, shortFieldLimit) = (512, 128)
-    /// The bytes of a whole line: eight short fields of which each byte may need a second one, and what is constant.
+    /// The bytes of a whole line: nine short fields of which each byte may need a second one, and what is constant.
     static let lineLimit = 4096
 
     /// The line, of at most ``lineLimit`` bytes, whatever the texts are that came from outside; without its line feed.
@@ -73,6 +75,7 @@ public struct AuditRecord: Sendable, Equatable {
             "subject": short(subject), "simulated": simulated.map { .bool($0) } ?? .null,
             "trace": short(trace),
         ]
+        if !certificate.isEmpty { members["certificate"] = short(certificate) }
         if !tenant.isEmpty { members["tenant"] = short(tenant) }
         return JSONValue.object(members.merging(link.members) { $1 }).canonicalBytes
     }

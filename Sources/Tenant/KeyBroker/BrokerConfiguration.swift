@@ -12,6 +12,10 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var host: String
     /// The port; 0 lets the system choose.
     public var port: Int
+    /// Where administrators call, when that is another place.
+    public var adminListener: AdminListener?
+    /// How many seconds requests in flight have when the broker ends.
+    public var drainSeconds: Int64
     /// The SQLite file; empty where ``etcd`` has the store.
     public var database: String
     /// The cluster that has the store; nil for a SQLite file.
@@ -78,7 +82,9 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public init(parsing bytes: [UInt8], folder: String) throws(WireError) {
         func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
         var fields = try JSONFields(try JSONValue.parse(bytes), path: "")
-        (host, port) = try Self.address(try fields.string("listen"))
+        (host, port) = try Self.address(try fields.string("listen"), field: "listen")
+        adminListener = try AdminListener(&fields, absolute)
+        drainSeconds = try fields.optionalInteger("drainSeconds") ?? 30
         database = try fields.optionalString("database").map(absolute) ?? ""
         if var members = try fields.optionalFields("etcd") { etcd = try EtcdSettings(&members, absolute) }
         guard database.isEmpty != (etcd == nil) else {
@@ -126,6 +132,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         try fields.finish()
         guard (1...64).contains(replica.utf8.count) else { throw fields.refusal("replica", "must have 1 to 64 bytes") }
         guard !adminKeys.isEmpty else { throw fields.refusal("adminKeys", "must name at least one key") }
+        guard (0...3600).contains(drainSeconds) else { throw fields.refusal("drainSeconds", "must be 0 to 3600") }
         guard (1...256).contains(tokenIssuer.utf8.count) else {
             throw fields.refusal("tokenIssuer", "must be 1 to 256 bytes")
         }
@@ -164,12 +171,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
         return keys
     }
 
-    private static func address(_ text: String) throws(WireError) -> (String, Int) {
+    static func address(_ text: String, field: String) throws(WireError) -> (String, Int) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-            throw WireError(field: "listen", reason: "must be ADDRESS:PORT")
+            throw WireError(field: field, reason: "must be ADDRESS:PORT")
         }
         let host = text[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
-        guard !host.isEmpty else { throw WireError(field: "listen", reason: "must be ADDRESS:PORT") }
+        guard !host.isEmpty else { throw WireError(field: field, reason: "must be ADDRESS:PORT") }
         return (host, Int(port))
     }
 }

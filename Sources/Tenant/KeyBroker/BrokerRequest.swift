@@ -10,6 +10,10 @@ struct BrokerRequest: Sendable {
     var body: [UInt8] = []
     /// Who calls, as far as limits count it.
     var address = ClientAddress.local
+    /// Whether it came to the listener of administrators.
+    var isFromAdminListener = false
+    /// SHA-256 of the client's certificate in hexadecimal; empty where clients need none.
+    var clientCertificate = ""
     /// Random digits that the answer to a refusal and its audit line share.
     var trace = BrokerRequest.newTrace()
 

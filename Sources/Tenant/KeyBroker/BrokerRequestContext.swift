@@ -5,10 +5,12 @@ import NIOCore
 struct BrokerRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let address: ClientAddress
+    let channel: any Channel
 
     init(source: Source) {
         coreContext = .init(source: source)
         address = ClientAddress(source.channel.remoteAddress)
+        channel = source.channel
     }
 }
 

@@ -1,8 +1,8 @@
+import Crypto
 import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOSSL
@@ -14,6 +14,7 @@ public struct BrokerServer: Service {
     private let broker: KeyBroker
     private let configuration: BrokerConfiguration
     private let onListening: @Sendable (Int) async -> Void
+    private let onAdminListening: @Sendable (Int) async -> Void
     private let logger: Logger
     private let executor = BlockingExecutor(threads: 8)
 
@@ -21,36 +22,74 @@ public struct BrokerServer: Service {
     static let bodyLimit = 2 << 20
     /// The largest head: 128 KiB, so that tokens of large machines fit.
     static let headLimit = 128 << 10
-    /// How long a body may take to arrive.
-    static let bodyTimeout: Duration = .seconds(15)
-    /// How long a connection may be idle.
-    static let idleTimeout: TimeAmount = .seconds(60)
+    /// How long clients may take.
+    var limits = ExchangeLimits()
     /// How many connections are open at once, fewer where the system allows fewer files; more wait in the kernel's queue.
     static let connectionLimit = 4096
+    /// How many of them are administrators', on a listener of their own.
+    static let adminConnectionLimit = 64
 
-    /// Creates a server; `onListening` learns the port once it is bound.
+    /// Creates a server; `onListening` and `onAdminListening` learn the ports once they are bound.
     public init(
         broker: KeyBroker, configuration: BrokerConfiguration, logger: Logger,
-        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+        onListening: @escaping @Sendable (Int) async -> Void = { _ in },
+        onAdminListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.broker = broker
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
+        self.onAdminListening = onAdminListening
     }
 
-    /// Serves until the service group shuts down.
+    private enum Part { case listener, upkeep, deadline }
+
+    /// Serves until the service group shuts down: then it accepts nothing more and lets requests in flight end, as long as the
+    /// configuration allows.
     public func run() async throws {
         let upkeep = BrokerUpkeep(broker: broker, logger: logger)
-        let application = try application()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await upkeep.run() }
-            group.addTask { try await application.run() }
-            // The application ends first, at a graceful shutdown or in trouble.
-            defer { group.cancelAll() }
-            try await group.next()
-            try await group.next()
+        var listeners = [try listener(configuration.host, configuration.port, nil, connections(), onListening)]
+        if let admin = configuration.adminListener {
+            listeners.append(
+                try listener(
+                    admin.host, admin.port, admin.clientAuthority, Self.adminConnectionLimit, onAdminListening))
         }
+        try await withThrowingTaskGroup(of: Part.self) { group in
+            group.addTask {
+                try await upkeep.run()
+                return .upkeep
+            }
+            group.addTask { await untilDrained() }
+            for listener in listeners {
+                group.addTask {
+                    try await listener.run()
+                    return .listener
+                }
+            }
+            defer { group.cancelAll() }
+            var open = listeners.count
+            while open > 0, let part = try await group.next() {
+                switch part {
+                case .listener: open -= 1
+                case .upkeep: continue
+                case .deadline:
+                    logger.warning("requests were still in flight after \(configuration.drainSeconds) s")
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    /// Returns when requests in flight had their time after the start of the shutdown.
+    private func untilDrained() async -> Part {
+        do {
+            try await gracefulShutdown()
+            broker.draining.begin()
+            try await Task.sleep(for: .seconds(configuration.drainSeconds))
+        } catch {
+            return .upkeep
+        }
+        return .deadline
     }
 
     /// The connections for which there are descriptors.
@@ -62,45 +101,53 @@ public struct BrokerServer: Service {
         return allowed
     }
 
-    private func application() throws -> some ApplicationProtocol {
+    private func listener(
+        _ host: String, _ port: Int, _ clientAuthority: String?, _ connections: Int,
+        _ onListening: @escaping @Sendable (Int) async -> Void
+    ) throws -> Application<CallbackResponder<BrokerRequestContext>> {
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: Self.headLimit, maxHeaderListSize: Self.headLimit, maxHeaderFieldCount: 100)
-        let http = HTTPServerBuilder.http1(
-            configuration: .init(idleTimeout: Self.idleTimeout, httpDecoderConfiguration: decoder))
+        let limits = limits
+        let http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ExchangeDeadline(limits)], idleTimeout: limits.idle,
+            httpDecoderConfiguration: decoder)
+        let contexts = try ListenerTLS.contexts(configuration, clientAuthority: clientAuthority, watch: broker.files)
+        let isForAdministrators = clientAuthority != nil
         return Application(
             responder: CallbackResponder<BrokerRequestContext> { [broker, executor] request, context in
-                await Self.answer(request, context.address, broker, executor)
+                var caller = Caller(address: context.address)
+                if isForAdministrators {
+                    let certificate = try await context.channel.nioSSL_peerCertificate().get()
+                    caller.certificate = try certificate.map { Hex.encode(SHA256.hash(data: try $0.toDERBytes())) }
+                }
+                return await Self.answer(request, caller, broker, executor, bodyTimeout: limits.body)
             },
-            server: try .tls(http, tlsConfiguration: try tls()),
+            server: HTTPServerBuilder { responder in
+                ReloadingTLSChannel(base: HTTP1Channel(responder: responder, configuration: http), contexts: contexts)
+            },
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), serverName: nil,
-                availableConnectionsDelegate: MaximumAvailableConnections(connections())),
-            onServerRunning: { [onListening] channel in
+                address: .hostname(host, port: port), serverName: nil,
+                availableConnectionsDelegate: MaximumAvailableConnections(connections)),
+            onServerRunning: { channel in
                 if let port = channel.localAddress?.port { await onListening(port) }
             },
             logger: logger)
     }
 
-    private func tls() throws(BrokerError) -> TLSConfiguration {
-        let chain = try PrivateFile.readPublic(configuration.certificate, what: "TLS certificate")
-        let key = try PrivateFile.read(configuration.certificateKey, what: "TLS key")
-        guard let certificates = try? NIOSSLCertificate.fromPEMBytes(chain), !certificates.isEmpty,
-            let privateKey = try? NIOSSLPrivateKey(bytes: key, format: .pem)
-        else { throw BrokerError(.failed, check: "configuration", "the TLS certificate or key cannot be read") }
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: certificates.map { .certificate($0) }, privateKey: .privateKey(privateKey))
-        tls.minimumTLSVersion = .tlsv12
-        tls.applicationProtocols = ["http/1.1"]
-        return tls
+    /// Who is at the other end of a connection.
+    private struct Caller: Sendable {
+        let address: ClientAddress
+        /// SHA-256 of the certificate, on the listener that demands one.
+        var certificate: String?
     }
 
     private static func answer(
-        _ request: Request, _ address: ClientAddress, _ broker: KeyBroker, _ executor: BlockingExecutor
+        _ request: Request, _ caller: Caller, _ broker: KeyBroker, _ executor: BlockingExecutor, bodyTimeout: Duration
     ) async -> Response {
         let start = ContinuousClock.now
         let response: BrokerResponse
         do {
-            let body = try await body(of: request)
+            let body = try await body(of: request, within: bodyTimeout)
             var translated = BrokerRequest(
                 method: request.method.rawValue,
                 path: request.uri.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(
@@ -109,7 +156,9 @@ public struct BrokerServer: Service {
             translated.authorization = request.headers[.authorization]
             translated.cookie = request.headers[.cookie]
             translated.body = body
-            translated.address = address
+            translated.address = caller.address
+            translated.isFromAdminListener = caller.certificate != nil
+            translated.clientCertificate = caller.certificate ?? ""
             response = await withTaskExecutorPreference(executor) { [translated] in
                 await broker.respond(to: translated)
             }
@@ -122,7 +171,7 @@ public struct BrokerServer: Service {
     }
 
     /// Collects the body within its limits of size and time.
-    private static func body(of request: Request) async throws(BrokerError) -> [UInt8] {
+    private static func body(of request: Request, within bodyTimeout: Duration) async throws(BrokerError) -> [UInt8] {
         let isChunked = request.headers[.transferEncoding] != nil
         if !isChunked, request.headers[.contentLength].flatMap({ Int($0) }) ?? 0 == 0 { return [] }
         do {

@@ -2,6 +2,7 @@ import Crypto
 import CryptoExtras
 import Foundation
 import Glibc
+import RootKeys
 import SwiftASN1
 import WireFormat
 import X509
@@ -40,6 +41,45 @@ public enum BrokerSetup {
     public static func run(
         folder: String, listen: String = "127.0.0.1:8480", softRoots: [String] = []
     ) throws(BrokerError) {
+        try prepare(folder)
+        let root = SymmetricKey(size: .bits256).withUnsafeBytes { Hex.encode(Array($0)) }
+        try PrivateFile.write(Array("\(root)\n".utf8), to: "\(folder)/\(File.rootKey.rawValue)")
+        try fill(folder, configuration(listen, softRoots, rootKey: .string(File.rootKey.rawValue), counter: nil))
+    }
+
+    /// Fills `folder`, with a root key of any kind.
+    ///
+    /// - Parameters:
+    ///   - folder: Created with mode 0700 when missing.
+    ///   - listen: The address that goes into the configuration.
+    ///   - softRoots: Fingerprints of soft roots to trust.
+    ///   - rootKey: The member of the configuration; the key is made, one that exists is never replaced.
+    ///   - counter: The member `rollbackCounter`; the counter is made with the store, at the first start.
+    ///   - pcrs: For a TPM: what the key is sealed to.
+    ///   - recovery: For a TPM: where the key goes in plain, to be kept elsewhere.
+    public static func run(
+        folder: String, listen: String, softRoots: [String], rootKey: JSONValue, counter: JSONValue?,
+        pcrs: PCRSelection = .standard, recovery: String? = nil
+    ) async throws(BrokerError) {
+        func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
+        let key: RootKeyConfiguration
+        do {
+            key = try RootKeyConfiguration(rootKey, absolute: absolute)
+            if let counter { _ = try CounterConfiguration(counter, absolute: absolute) }
+        } catch {
+            throw BrokerError(.failed, check: "init", "\(error.field): \(error.reason)")
+        }
+        try prepare(folder)
+        // First, since it can fail for reasons outside of the folder.
+        do {
+            try await key.create(pcrs: pcrs, recovery: recovery)
+        } catch {
+            throw BrokerError(.failed, check: "root-key", error.description)
+        }
+        try fill(folder, configuration(listen, softRoots, rootKey: rootKey, counter: counter))
+    }
+
+    private static func prepare(_ folder: String) throws(BrokerError) {
         try PrivateFile.makeFolder(folder)
         guard chmod(folder, 0o700) == 0 else {
             throw BrokerError(.failed, check: "init", "\(folder) cannot be closed to others")
@@ -47,11 +87,12 @@ public enum BrokerSetup {
         for file in File.allCases where FileManager.default.fileExists(atPath: "\(folder)/\(file.rawValue)") {
             throw BrokerError(.failed, check: "init", "\(folder)/\(file.rawValue) exists already")
         }
+    }
+
+    private static func fill(_ folder: String, _ configuration: JSONValue) throws(BrokerError) {
         func put(_ file: File, _ text: String, mode: mode_t = 0o600) throws(BrokerError) {
             try PrivateFile.write(Array(text.utf8), to: "\(folder)/\(file.rawValue)", mode: mode)
         }
-        let root = SymmetricKey(size: .bits256).withUnsafeBytes { Hex.encode(Array($0)) }
-        try put(.rootKey, root + "\n")
         let tls = P256.Signing.PrivateKey()
         try put(.tlsKey, tls.pemRepresentation + "\n")
         try put(.tlsCertificate, try certificate(tls), mode: 0o644)
@@ -61,12 +102,14 @@ public enum BrokerSetup {
         let release = Curve25519.Signing.PrivateKey()
         try put(.releaseKey, release.pemRepresentation + "\n")
         try put(.releasePublicKey, release.publicKey.pemRepresentation + "\n", mode: 0o644)
-        try put(.configuration, configuration(listen, softRoots).prettyText + "\n")
+        try put(.configuration, configuration.prettyText + "\n")
     }
 
-    private static func configuration(_ listen: String, _ softRoots: [String]) -> JSONValue {
-        .object([
-            "listen": .string(listen), "database": "broker.sqlite", "rootKey": .string(File.rootKey.rawValue),
+    private static func configuration(
+        _ listen: String, _ softRoots: [String], rootKey: JSONValue, counter: JSONValue?
+    ) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "listen": .string(listen), "database": "broker.sqlite", "rootKey": rootKey,
             "tls": .object([
                 "cert": .string(File.tlsCertificate.rawValue), "key": .string(File.tlsKey.rawValue),
             ]),
@@ -74,7 +117,9 @@ public enum BrokerSetup {
             "releaseKeys": .array([.string(File.releasePublicKey.rawValue)]),
             "softRoots": .array(softRoots.map { .string($0) }), "ca": .object(["dir": "ca"]), "tokenMinutes": 5,
             "auditLog": "audit.jsonl",
-        ])
+        ]
+        members["rollbackCounter"] = counter
+        return .object(members)
     }
 
     /// A certificate for the loopback names; clients pin it, so it is its own root.

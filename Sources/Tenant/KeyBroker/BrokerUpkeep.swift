@@ -27,6 +27,7 @@ struct BrokerUpkeep: Service {
                 try? await Task.sleep(for: Self.period)
                 guard !Task.isCancelled else { break }
                 round += 1
+                broker.files.refresh()
                 do throws(BrokerError) {
                     try await broker.followReplicas()
                     try await broker.noteAuditHead()

@@ -27,6 +27,9 @@ public final class KeyBroker: Sendable {
     let gate: AdminGate
     /// What is read again while the broker runs.
     let files = FileWatch()
+    let draining = Draining()
+    /// Whether administrators call elsewhere than guests.
+    let hasAdminListener: Bool
     let audit: AuditLog
     let metrics = BrokerMetrics()
     let clock: BrokerClock
@@ -57,6 +60,7 @@ public final class KeyBroker: Sendable {
         sharesCookies = configuration.hasReplicas
         revocations = try await Revocations(store: store)
         self.clock = clock
+        hasAdminListener = configuration.adminListener != nil
         self.cookies = cookies
         sessionClaims = SessionClaimsMemory()
         limits = CallLimiter(configuration.limits)
@@ -84,9 +88,12 @@ public final class KeyBroker: Sendable {
         if let appraiser {
             judge = appraiser
         } else {
-            judge = try configuration.attestation.appraiser(
-                softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
-                fetching: configuration.endorsements, references: named.source, clock: clock)
+            let references = named.source
+            judge = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
+                try configuration.attestation.appraiser(
+                    softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
+                    fetching: configuration.endorsements, references: references, clock: clock)
+            }
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
@@ -123,6 +130,9 @@ public final class KeyBroker: Sendable {
     private func answer(
         _ route: BrokerRoute, _ values: [String], _ request: BrokerRequest
     ) async throws(BrokerError) -> BrokerResponse {
+        guard !route.isForAdministrators || !hasAdminListener || request.isFromAdminListener else {
+            throw Self.otherListener
+        }
         switch route {
         case .health: return .empty
         case .readiness: return try await ready()
@@ -145,6 +155,7 @@ public final class KeyBroker: Sendable {
 
     /// Whether the store answers and is whole, and what would notice that all of it was put back (R14).
     private func ready() async throws(BrokerError) -> BrokerResponse {
+        guard !draining.hasBegun else { throw Self.leaving }
         do {
             try await store.sealed.refresh()
         } catch {

@@ -64,14 +64,14 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
                 defer { (state.marks, state.contents, state.failure) = (marks, contents, nil) }
                 return state.marks != marks
             }
-            if isNew { watch.tell("read the \(what) again: it is in force now") }
+            if isNew { watch.tell("read the \(what) again: they are in force now") }
             return nil
         } catch {
             let isNew = state.withLock { state in
                 defer { (state.marks, state.failure) = (marks, error.detail) }
                 return state.failure != error.detail
             }
-            if isNew { watch.tell("warning: the \(what) stays as it was: \(error.detail)") }
+            if isNew { watch.tell("warning: the \(what) stay as they were: \(error.detail)") }
             return error.detail
         }
     }

@@ -3,6 +3,7 @@ import Glibc
 import KeyBroker
 import Logging
 import ServiceLifecycle
+import UnixSignals
 import WireFormat
 
 @main
@@ -27,36 +28,43 @@ struct Serve: AsyncParsableCommand {
             let configuration = try BrokerConfiguration(file: config)
             let broker = try await KeyBroker(configuration: configuration)
             let (host, json) = (configuration.host, json)
-            let server = BrokerServer(broker: broker, configuration: configuration, logger: logger) { port in
-                let text = "listening https://\(host):\(port)"
-                let event: JSONValue = [
-                    "event": "listening", "url": .string("https://\(host):\(port)"), "text": .string(text),
-                ]
-                print(json ? event.canonicalText : text)
-                fflush(nil)
+            let adminHost = configuration.adminListener?.host ?? ""
+            let server = BrokerServer(
+                broker: broker, configuration: configuration, logger: logger,
+                onListening: { Self.tell("listening", "https://\(host):\($0)", json) },
+                onAdminListening: { Self.tell("admin-listening", "https://\(adminHost):\($0)", json) })
+            let group = ServiceGroup(
+                services: [server, ReloadOnHangup(broker: broker)], gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger)
+            do {
+                try await group.run()
+            } catch {
+                await broker.shutdown()
+                throw error
             }
-            try await ServiceGroup(
-                services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-            ).run()
+            await broker.shutdown()
         } catch let error as BrokerError {
             throw error.asExit
         }
     }
 }
 
-struct Initialise: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Make keys, certificate and configuration in a new folder.")
+extension Serve {
+    fileprivate static func tell(_ event: String, _ url: String, _ json: Bool) {
+        let text = "\(event) \(url)"
+        let line: JSONValue = ["event": .string(event), "url": .string(url), "text": .string(text)]
+        print(json ? line.canonicalText : text)
+        fflush(nil)
+    }
+}
 
-    @Option(help: "The folder; made with mode 0700.") var dir: String
-    @Option(help: "The address to listen on.") var listen = "127.0.0.1:8480"
-    @Option(help: "The fingerprint of a soft root to trust; may be repeated.") var softRoot: [String] = []
+/// Has the broker look at its files when `SIGHUP` comes.
+private struct ReloadOnHangup: Service {
+    let broker: KeyBroker
 
-    func run() throws {
-        do {
-            try BrokerSetup.run(folder: dir, listen: listen, softRoots: softRoot)
-        } catch {
-            throw error.asExit
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            await broker.reload()
         }
     }
 }

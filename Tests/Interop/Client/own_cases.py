@@ -153,6 +153,27 @@ def keys(world):
     expect(jose.read_jwt(guest.token)[0]["kid"] == new, "new tokens have the new key")
 
 
+@case("a tenant is made, shown, listed and taken away, and nothing is two tenants' own")
+def tenants(world):
+    name, place = "t" + uuid.uuid4().hex, "r" + uuid.uuid4().hex
+    path = f"testudo/tenants/{name}"
+    body = {"admins": [], "repositories": [place], "namespaces": [name], "quota": {"resources": 1}}
+    made = world.admin.call("PUT", path, body).json()
+    expect(made["use"] == {"resources": 0, "bytes": 0, "manifests": 0}, f"{made}")
+    expect(made["domains"] == [f"{name}.localhost", f"{name}.svc.cluster.local"], "the usual domains")
+    expect(world.admin.call("GET", path).json() == made, "the same when shown")
+    expect(made in world.admin.call("GET", "testudo/tenants").json(), "and when listed")
+    refused(lambda: world.admin.call("PUT", f"{path}2", dict(body, namespaces=[])), 409)
+    for changes in ({"admins": [{"name": "a", "key": "x"}]}, {"quota": {"bytes": -1}}, {"repositories": ["a/b"]}, {"more": 1}):
+        refused(lambda: world.admin.call("PUT", path, dict(body, **changes)), 400)
+    world.admin.set_resource(f"{place}/key/one", b"secret")
+    refused(lambda: world.admin.call("DELETE", path), 409)
+    world.admin.call("DELETE", f"resource/{place}/key/one")
+    world.admin.call("DELETE", path)
+    for method in ("GET", "DELETE"):
+        refused(lambda: world.admin.call(method, path), 404)
+
+
 @case("policies for prefixes are set, listed, shown and taken away, and decide below their prefix alone")
 def path_policies(world):
     guest, place = world.guest(), world.place()

@@ -1,0 +1,95 @@
+import Foundation
+import Glibc
+import RootKeys
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import KeyBroker
+
+@Suite("A broker's first start", .serialized)
+struct SetupTests {
+    private static let program = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        .appendingPathComponent("testudo-keybroker").path
+    private static let module = "/usr/lib/softhsm/libsofthsm2.so"
+
+    /// Every file of a folder with what it holds.
+    private func contents(_ folder: String) throws -> [String: Data] {
+        var found: [String: Data] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            found[name] = try Data(contentsOf: URL(filePath: "\(folder)/\(name)"))
+        }
+        return found
+    }
+
+    @Test func `a counter in another place is made with the store, and nothing is made twice`() async throws {
+        let scratch = try ScratchFolder()
+        let folder = "\(scratch.path)/broker"
+        try FileManager.default.createDirectory(atPath: "\(scratch.path)/elsewhere", withIntermediateDirectories: false)
+        let arguments = [
+            "init", "--dir", folder, "--listen", "127.0.0.1:0", "--counter", "file", "--counter-file",
+            "\(scratch.path)/elsewhere/counter",
+        ]
+        try run(Self.program, arguments)
+        let before = try contents(folder)
+        #expect(throws: ProgramFailure.self) { try run(Self.program, arguments) }
+        #expect(try contents(folder) == before)
+        let broker = try await KeyBroker(configuration: try BrokerConfiguration(file: "\(folder)/config.json"))
+        let ready = await broker.respond(to: BrokerRequest(method: "GET", path: ["readyz"]))
+        #expect(try JSONValue.parse(ready.body)["rollback"] == "detected-by-file")
+        await broker.shutdown()
+        let leaving = await broker.respond(to: BrokerRequest(method: "GET", path: ["readyz"]))
+        try expectRefusal(leaving, 503, "StorageBackendUnavailable")
+    }
+
+    @Test(.enabled(if: areInstalled("softhsm2-util") && FileManager.default.fileExists(atPath: module)))
+    func `a root key on a token opens the store`() async throws {
+        let scratch = try ScratchFolder()
+        try FileManager.default.createDirectory(atPath: "\(scratch.path)/tokens", withIntermediateDirectories: false)
+        let settings = try scratch.write(
+            "softhsm2.conf", Array("directories.tokendir = \(scratch.path)/tokens\nobjectstore.backend = file\n".utf8))
+        let environment = ["SOFTHSM2_CONF": settings]
+        try run(
+            "softhsm2-util", ["--init-token", "--free", "--label", "broker", "--pin", "1234", "--so-pin", "5678"],
+            environment: environment)
+        let pin = try scratch.write("pin", Array("1234\n".utf8))
+        chmod(pin, 0o600)
+        let folder = "\(scratch.path)/broker"
+        try run(
+            Self.program,
+            [
+                "init", "--dir", folder, "--listen", "127.0.0.1:0", "--root-key", "pkcs11", "--pkcs11-module",
+                Self.module,
+                "--pkcs11-token", "broker", "--pin-file", pin,
+            ], environment: environment)
+        #expect(!FileManager.default.fileExists(atPath: "\(folder)/root.key"))
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: Self.program)
+        process.arguments = ["serve", "--config", "\(folder)/config.json"]
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardOutput = output
+        try process.run()
+        let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        kill(process.processIdentifier, SIGTERM)
+        process.waitUntilExit()
+        #expect(said.hasPrefix("listening https://127.0.0.1:"))
+        #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+    }
+
+    @Test(arguments: [
+        ["--root-key", "pkcs11"], ["--counter", "file"], ["--counter-file", "x"], ["--root-key", "tpm", "--pcrs", "7"],
+        ["--root-key", "tpm", "--tcti", "device:/nowhere"],
+        [
+            "--root-key", "pkcs11", "--pkcs11-module", "/nowhere.so", "--pkcs11-token", "t", "--pin-file", "/nowhere",
+        ],
+    ])
+    func `what cannot be made leaves no configuration behind`(options: [String]) throws {
+        let scratch = try ScratchFolder()
+        #expect(throws: ProgramFailure.self) {
+            try run(Self.program, ["init", "--dir", "\(scratch.path)/broker"] + options)
+        }
+        let made = (try? FileManager.default.contentsOfDirectory(atPath: "\(scratch.path)/broker")) ?? []
+        #expect(made.isEmpty, "\(made)")
+    }
+}
