@@ -191,7 +191,8 @@ struct ReferenceValueTests {
                 })
         #expect(same.named.source.value(named: "snp_launch_measurement") != nil)
         (configuration.releaseKeys, configuration.referenceKeys) = ([], [])
-        let other = try await KeyBroker(configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+        let other = try await KeyBroker(
+            configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
         #expect(other.named.all.map(\.name) == ["a"] && other.released.values == .none)
     }
 

@@ -10,28 +10,31 @@ extension BrokerConfiguration {
     ///
     /// - Parameter acceptingRollback: Whether to go on with a store that is older than its counter says.
     public func openStore(acceptingRollback: Bool = false) async throws(BrokerError) -> BrokerStore {
-        let key: any RootKey
-        do {
-            key = try await rootKey.open()
-        } catch {
-            throw BrokerError(.failed, check: "root-key", error.description)
-        }
-        let settings = try etcd?.configuration()
-        let backend: any StoreBackend
-        do throws(StoreFailure) {
-            if let settings {
-                backend = try EtcdBackend(settings)
-            } else {
-                backend = try SQLiteBackend(path: database)
-            }
-        } catch {
-            throw BrokerError(.failed, check: "storage", error.description)
-        }
+        let key = try await openRootKey()
+        let backend = try openBackend()
         do {
             return BrokerStore(
                 try await SealedStore(
                     backend, rootKey: key, counter: counter.map { CounterAccess($0) },
                     replica: replica, acceptingRollback: acceptingRollback))
+        } catch {
+            throw BrokerError(.failed, check: "storage", error.description)
+        }
+    }
+
+    func openRootKey() async throws(BrokerError) -> any RootKey {
+        do {
+            return try await rootKey.open()
+        } catch {
+            throw BrokerError(.failed, check: "root-key", error.description)
+        }
+    }
+
+    func openBackend() throws(BrokerError) -> any StoreBackend {
+        let settings = try etcd?.configuration()
+        do throws(StoreFailure) {
+            if let settings { return try EtcdBackend(settings) }
+            return try SQLiteBackend(path: database)
         } catch {
             throw BrokerError(.failed, check: "storage", error.description)
         }

@@ -26,11 +26,39 @@ final class BrokerMetrics: Sendable {
         case limitedCalls = "testudo_limited_calls_total"
     }
 
-    private struct State {
-        var counts: [Counter: Int] = [:]
+    /// What the broker decides upon, each with a histogram of its own.
+    enum Decision: String, CaseIterable {
+        case attest, release, certificate
+    }
+
+    private struct Histogram {
         var buckets = [Int](repeating: 0, count: BrokerMetrics.bounds.count)
         var seconds = 0.0
         var observed = 0
+
+        mutating func observe(_ value: Double) {
+            seconds += value
+            observed += 1
+            for (index, bound) in BrokerMetrics.bounds.enumerated() where value <= bound { buckets[index] += 1 }
+        }
+
+        func lines(_ name: String, _ label: String) -> [String] {
+            let comma = label.isEmpty ? "" : ","
+            let own = label.isEmpty ? "" : "{\(label)}"
+            var lines = BrokerMetrics.bounds.enumerated().map { index, bound in
+                "\(name)_bucket{\(label)\(comma)le=\"\(bound)\"} \(buckets[index])"
+            }
+            lines.append("\(name)_bucket{\(label)\(comma)le=\"+Inf\"} \(observed)")
+            lines.append("\(name)_sum\(own) \(seconds)")
+            lines.append("\(name)_count\(own) \(observed)")
+            return lines
+        }
+    }
+
+    private struct State {
+        var counts: [Counter: Int] = [:]
+        var requests = Histogram()
+        var decisions: [Decision: Histogram] = [:]
     }
 
     private static let bounds = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.5, 1.0]
@@ -40,12 +68,17 @@ final class BrokerMetrics: Sendable {
     func count(_ counter: Counter) { state.withLock { $0.counts[counter, default: 0] += 1 } }
 
     /// Records how long a request took.
-    func observe(seconds: Double) {
-        state.withLock { state in
-            state.seconds += seconds
-            state.observed += 1
-            for (index, bound) in Self.bounds.enumerated() where seconds <= bound { state.buckets[index] += 1 }
+    func observe(seconds: Double) { state.withLock { $0.requests.observe(seconds) } }
+
+    /// Runs `body` and records how long the decision took, whatever it was.
+    func timing<R, E: Error>(_ decision: Decision, _ body: () async throws(E) -> R) async throws(E) -> R {
+        let start = ContinuousClock.now
+        defer {
+            let elapsed = start.duration(to: .now).components
+            let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+            state.withLock { $0.decisions[decision, default: Histogram()].observe(seconds) }
         }
+        return try await body()
     }
 
     /// The page for a scraper.
@@ -56,14 +89,14 @@ final class BrokerMetrics: Sendable {
                 lines.append("# TYPE \(counter.rawValue) counter")
                 lines.append("\(counter.rawValue) \(state.counts[counter] ?? 0)")
             }
-            let name = "kbs_http_request_duration_seconds"
-            lines.append("# TYPE \(name) histogram")
-            for (index, bound) in Self.bounds.enumerated() {
-                lines.append("\(name)_bucket{le=\"\(bound)\"} \(state.buckets[index])")
+            let requests = "kbs_http_request_duration_seconds"
+            lines += ["# TYPE \(requests) histogram"] + state.requests.lines(requests, "")
+            let decisions = "testudo_decision_duration_seconds"
+            lines.append("# TYPE \(decisions) histogram")
+            for decision in Decision.allCases {
+                lines += (state.decisions[decision] ?? Histogram()).lines(
+                    decisions, "decision=\"\(decision.rawValue)\"")
             }
-            lines.append("\(name)_bucket{le=\"+Inf\"} \(state.observed)")
-            lines.append("\(name)_sum \(state.seconds)")
-            lines.append("\(name)_count \(state.observed)")
             return lines.joined(separator: "\n") + "\n"
         }
     }

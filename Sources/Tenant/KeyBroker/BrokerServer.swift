@@ -20,6 +20,8 @@ public struct BrokerServer: Service {
 
     /// The largest body: 2 MiB, as clients of the protocol expect.
     static let bodyLimit = 2 << 20
+    /// The largest body of an administrator who stores a resource: 16 MiB.
+    static let uploadLimit = StoredResource.sizeLimit
     /// The largest head: 128 KiB, so that tokens of large machines fit.
     static let headLimit = 128 << 10
     /// How long clients may take.
@@ -147,7 +149,6 @@ public struct BrokerServer: Service {
         let start = ContinuousClock.now
         let response: BrokerResponse
         do {
-            let body = try await body(of: request, within: bodyTimeout)
             var translated = BrokerRequest(
                 method: request.method.rawValue,
                 path: request.uri.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(
@@ -155,10 +156,11 @@ public struct BrokerServer: Service {
             for (name, value) in request.uri.queryParameters { translated.query[String(name)] = String(value) }
             translated.authorization = request.headers[.authorization]
             translated.cookie = request.headers[.cookie]
-            translated.body = body
             translated.address = caller.address
             translated.isFromAdminListener = caller.certificate != nil
             translated.clientCertificate = caller.certificate ?? ""
+            let limit = await broker.mayUpload(translated) ? uploadLimit : bodyLimit
+            translated.body = try await body(of: request, upTo: limit, within: bodyTimeout)
             response = await withTaskExecutorPreference(executor) { [translated] in
                 await broker.respond(to: translated)
             }
@@ -171,13 +173,15 @@ public struct BrokerServer: Service {
     }
 
     /// Collects the body within its limits of size and time.
-    private static func body(of request: Request, within bodyTimeout: Duration) async throws(BrokerError) -> [UInt8] {
+    private static func body(
+        of request: Request, upTo limit: Int, within bodyTimeout: Duration
+    ) async throws(BrokerError) -> [UInt8] {
         let isChunked = request.headers[.transferEncoding] != nil
         if !isChunked, request.headers[.contentLength].flatMap({ Int($0) }) ?? 0 == 0 { return [] }
         do {
             return try await withThrowingTaskGroup(of: [UInt8].self) { group in
                 group.addTask {
-                    let buffer = try await request.body.collect(upTo: bodyLimit)
+                    let buffer = try await request.body.collect(upTo: limit)
                     return Array(buffer.readableBytesView)
                 }
                 group.addTask {
@@ -190,7 +194,7 @@ public struct BrokerServer: Service {
         } catch let error as BrokerError {
             throw error
         } catch is NIOTooManyBytesError {
-            throw BrokerError(.tooLarge, check: "body-size", "the body is larger than \(bodyLimit) bytes")
+            throw BrokerError(.tooLarge, check: "body-size", "the body is larger than \(limit) bytes")
         } catch {
             throw BrokerError(.malformed, check: "body", "the body did not arrive whole")
         }

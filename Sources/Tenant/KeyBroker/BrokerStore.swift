@@ -48,6 +48,15 @@ public final class BrokerStore: Sendable {
         }
     }
 
+    /// Ends what was interrupted and sweeps what nobody refers to.
+    func maintain() async throws(BrokerError) {
+        do {
+            try await sealed.maintain()
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
     /// Reads a setting; nil when it was never written.
     func setting(_ name: String) async throws(BrokerError) -> [UInt8]? {
         try await read(EntryFamily.setting[name])?.value

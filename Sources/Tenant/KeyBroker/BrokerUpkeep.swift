@@ -33,6 +33,7 @@ struct BrokerUpkeep: Service {
                     try await broker.noteAuditHead()
                     if round % Self.roundsBetweenSweeps == 0 {
                         try await broker.store.sweepNonces(now: broker.clock.seconds)
+                        try await broker.store.maintain()
                     }
                     if trouble != nil { logger.info("the store answers again") }
                     trouble = nil

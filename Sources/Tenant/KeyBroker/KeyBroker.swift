@@ -143,9 +143,19 @@ public final class KeyBroker: Sendable {
             guard let root = TenantCA.Root(rawValue: values[0]) else { throw Self.unknownPath }
             return .text(authority.certificate(root), type: "application/x-pem-file")
         case .openSession: return try openSession(request)
-        case .attest: return try await attest(request)
-        case .resource: return try await release(request, try Self.resourcePath(values))
-        case .certificate: return try await certificate(request)
+        case .attest:
+            return try await metrics.timing(.attest) { () throws(BrokerError) in
+                try await attest(request)
+            }
+        case .resource:
+            let path = try Self.resourcePath(values)
+            return try await metrics.timing(.release) { () throws(BrokerError) in
+                try await release(request, path)
+            }
+        case .certificate:
+            return try await metrics.timing(.certificate) { () throws(BrokerError) in
+                try await certificate(request)
+            }
         case .useKey: return try await useKey(request, values)
         case .issuingAuthority: return try await issuingAuthority(values)
         case .revocationList: return try await revocationList(values)

@@ -12,6 +12,14 @@ extension KeyBroker {
         return try gate.admit(request)
     }
 
+    /// Whether a body may be as large as a resource: it is to be one, and an administrator's token came before it.
+    func mayUpload(_ request: BrokerRequest) async -> Bool {
+        guard case .route(.putResource, _) = BrokerRoute.resolve(method: request.method, path: request.path) else {
+            return false
+        }
+        return (try? await admit(request)) != nil
+    }
+
     /// The tenant whom a call is about: also what administrators of the broker do to its secrets is its business.
     func concerned(_ caller: Administrator, _ route: BrokerRoute, _ values: [String]) async -> String {
         if let tenant = caller.tenant { return tenant.name }

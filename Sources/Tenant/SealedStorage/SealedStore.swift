@@ -79,7 +79,6 @@ public actor SealedStore {
     /// The revision of the newest commit that is known here.
     public var revision: UInt64 { index.head?.revision ?? 0 }
 
-
     /// What the database is.
     public nonisolated var backendKind: String { backend.kind }
 

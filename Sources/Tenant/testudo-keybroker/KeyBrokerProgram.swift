@@ -10,7 +10,7 @@ import WireFormat
 struct KeyBrokerProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "testudo-keybroker", abstract: "Releases a tenant's secrets to attested guests.",
-        subcommands: [Serve.self, Initialise.self, OfflineRootProgram.self])
+        subcommands: [Serve.self, Initialise.self, OfflineRootProgram.self, StoreProgram.self])
 }
 
 struct Serve: AsyncParsableCommand {
@@ -18,6 +18,8 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: "The configuration file.") var config: String
     @Flag(help: "Print what happens as JSON lines.") var json = false
+    @Flag(help: "Go on with a store that is older than its counter says, or that was restored: once, after a restore.")
+    var acceptRollback = false
 
     func run() async throws {
         // Files of the database and the logs are the owner's alone.
@@ -26,7 +28,7 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "testudo-keybroker")
         do {
             let configuration = try BrokerConfiguration(file: config)
-            let broker = try await KeyBroker(configuration: configuration)
+            let broker = try await KeyBroker(configuration: configuration, acceptingRollback: acceptRollback)
             let (host, json) = (configuration.host, json)
             let adminHost = configuration.adminListener?.host ?? ""
             let server = BrokerServer(

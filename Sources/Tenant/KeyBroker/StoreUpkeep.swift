@@ -1,0 +1,75 @@
+import RootKeys
+import SealedStorage
+
+/// What an operator does with a broker's store from outside the broker. Each call opens the store and closes it again.
+public struct StoreUpkeep: Sendable {
+    private let configuration: BrokerConfiguration
+
+    /// Works on the store of a configuration.
+    public init(_ configuration: BrokerConfiguration) { self.configuration = configuration }
+
+    /// Opens everything that is stored; answers what there is in one line.
+    public func verify() async throws(BrokerError) -> String {
+        try await with { (store) throws(StoreFailure) in "whole: \(Self.text(try await store.verify()))" }
+    }
+
+    /// Writes a backup into a new file.
+    public func backup(to path: String) async throws(BrokerError) -> String {
+        try await with { (store) throws(StoreFailure) in
+            "\(path): \(Self.text(try await store.backup(to: path)))"
+        }
+    }
+
+    /// Writes a backup into the configuration's database, which is empty.
+    public func restore(from path: String) async throws(BrokerError) -> String {
+        let key = try await configuration.openRootKey()
+        let backend = try configuration.openBackend()
+        do throws(StoreFailure) {
+            let inventory = try await SealedStore.restore(from: path, into: backend, rootKey: key)
+            await backend.shutdown()
+            return "restored: \(Self.text(inventory)); start the broker once with --accept-rollback"
+        } catch {
+            await backend.shutdown()
+            throw BrokerError(.failed, check: "storage", error.description)
+        }
+    }
+
+    /// Seals everything under a new data key.
+    public func rotateDataKey() async throws(BrokerError) -> String {
+        try await with { (store) throws(StoreFailure) in
+            try await store.rotateDataKey()
+            return "everything is sealed under a new data key"
+        }
+    }
+
+    /// Exchanges the root key for that of another configuration.
+    public func rotateRootKey(to other: BrokerConfiguration) async throws(BrokerError) -> String {
+        let key = try await other.openRootKey()
+        return try await with { (store) throws(StoreFailure) in
+            try await store.rotateRootKey(to: key)
+            return "the store opens with the new root key (\(key.kind)) alone; put it into the configuration"
+        }
+    }
+
+    private func with(
+        _ body: (SealedStore) async throws(StoreFailure) -> String
+    ) async throws(BrokerError) -> String {
+        // The counter stays out of it: it is the running broker's, and its checkpoints are not advanced from two places.
+        let key = try await configuration.openRootKey()
+        let backend = try configuration.openBackend()
+        do throws(StoreFailure) {
+            let store = try await SealedStore(
+                backend, rootKey: key, replica: "\(configuration.replica)/upkeep", acceptingRollback: false)
+            let text = try await body(store)
+            await store.shutdown()
+            return text
+        } catch {
+            await backend.shutdown()
+            throw BrokerError(.failed, check: "storage", error.description)
+        }
+    }
+
+    private static func text(_ inventory: StoreInventory) -> String {
+        "\(inventory.entries) entries, \(inventory.bytes) bytes, revision \(inventory.revision)"
+    }
+}
