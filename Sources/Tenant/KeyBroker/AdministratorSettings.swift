@@ -84,7 +84,7 @@ public struct AccessRule: Sendable, Equatable {
     public var methods: Set<String>
     private let patterns: [RegularExpression]
 
-    /// Two rules are the same when they say the same.
+    /// Whether both allow the same by the same words.
     public static func == (one: AccessRule, other: AccessRule) -> Bool {
         (one.role, one.endpoints, one.methods) == (other.role, other.endpoints, other.methods)
     }

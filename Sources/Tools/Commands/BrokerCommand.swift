@@ -6,7 +6,10 @@ import WireFormat
 struct BrokerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broker", abstract: "The key broker: its keys and authorities, and why it decides as it does.",
-        subcommands: [BrokerExplain.self, BrokerKeys.self, BrokerAuthority.self])
+        subcommands: [
+            BrokerInit.self, BrokerExplain.self, BrokerKeys.self, BrokerAuthority.self, BrokerTenants.self,
+            BrokerAudit.self,
+        ])
 }
 
 /// `testudo broker explain`: would this token get this resource, and why not?

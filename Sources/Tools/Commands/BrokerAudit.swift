@@ -1,0 +1,92 @@
+import ArgumentParser
+import AuditTrail
+import Foundation
+import WireFormat
+
+/// `testudo broker audit`: the audit log's own proof.
+struct BrokerAudit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "The key broker's audit log as its files hold it.",
+        subcommands: [AuditVerify.self])
+}
+
+/// `testudo broker audit verify`: whether a line was removed, changed, added or reordered.
+struct AuditVerify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check the chain of the audit log's files against the last line that the broker's store knows.")
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The files, the oldest first; those of the local broker when none is named.") var files: [String] =
+        []
+    @Option(help: "A line that was noted elsewhere, NUMBER:HASH; may be given several times.") var head: [String] = []
+    @Flag(help: "Do not ask the broker for the last line that its store knows.") var offline = false
+    @Option(help: "The replica whose log it is.") var replica = "single"
+
+    func run() async throws {
+        var heads: [AuditHead] = []
+        for text in head {
+            guard let known = AuditHead(text) else {
+                throw CommandFailure("--head takes NUMBER:HASH, not \(ShownText.line(text))")
+            }
+            heads.append(known)
+        }
+        if !offline {
+            let known = try await BrokerTenants.admin(common).json("GET", "/kbs/v0/testudo/audit/head")
+            guard let text = known[replica]?.stringValue, let noted = AuditHead(text) else {
+                throw CommandFailure(
+                    "the key broker's store knows no line of replica \(ShownText.line(replica))",
+                    hint: "name another one with --replica, or check the chain alone with --offline")
+            }
+            heads.append(noted)
+        }
+        // The head was noted before the files are read, so that they hold it already.
+        let paths = files.isEmpty ? try Self.files("\(common.folder.broker)/audit.jsonl") : files
+        let check = try Self.check(paths, heads: heads)
+        common.show(Self.json(check, paths), text: Self.text(check, paths))
+        guard check.breaks.isEmpty else { throw ExitCode(1) }
+    }
+
+    /// The full files by their numbers, then the one that is written.
+    static func files(_ path: String) throws -> [String] {
+        let folder = (path as NSString).deletingLastPathComponent
+        let name = (path as NSString).lastPathComponent + "."
+        let numbers = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasPrefix(name) }
+            .compactMap { Int($0.dropFirst(name.count)) }
+        return numbers.sorted().map { "\(path).\($0)" } + [path]
+    }
+
+    /// Reads files in their order.
+    static func check(_ paths: [String], heads: [AuditHead]) throws -> AuditCheck {
+        var check = AuditCheck(heads: heads)
+        for path in paths {
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw CommandFailure(
+                    "\(ShownText.line(path)) cannot be read", hint: "the log is readable by the broker's account only")
+            }
+            check.read(text: [UInt8](data))
+        }
+        check.finish()
+        return check
+    }
+
+    static func json(_ check: AuditCheck, _ paths: [String]) -> JSONValue {
+        [
+            "whole": .bool(check.breaks.isEmpty), "files": .array(paths.map { .string($0) }),
+            "lines": .integer(Int64(check.lines)), "fragments": .integer(Int64(check.fragments)),
+            "first": check.first.map { .string($0.text) } ?? .null,
+            "last": check.last.map { .string($0.text) } ?? .null,
+            "breaks": .array(
+                check.breaks.map { ["line": .integer(Int64($0.place)), "reason": .string($0.reason)] }),
+        ]
+    }
+
+    static func text(_ check: AuditCheck, _ paths: [String]) -> String {
+        var lines = check.breaks.map { "line \($0.place): \($0.reason)" }
+        let count = "\(check.lines) lines in \(paths.count) files"
+        lines.append(
+            check.breaks.isEmpty ? "whole: \(count), the last is \(check.last?.text ?? "none")" : "broken: \(count)")
+        if check.fragments > 0 { lines.append("\(check.fragments) lines were cut short by a crash") }
+        return lines.joined(separator: "\n")
+    }
+}
