@@ -14,7 +14,7 @@ differential: setup
 	scripts/differential 100000
 
 # What is measured of Rego and evidence needs neither the programs nor the guest.
-bench: $(if $(filter rego% measure% verify%,$(ONLY)),,core guest)
+bench: $(if $(filter rego% measure% verify% broker%,$(ONLY)),,core guest)
 	scripts/bench $(ONLY)
 
 fuzz: setup

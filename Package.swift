@@ -208,6 +208,13 @@ let suites: [Target] = [
         name: "evidence-bench",
         dependencies: ["CAllocations", "Evidence", "Verifier", "WireFormat", crypto, cryptoExtras],
         path: "Benchmarks/EvidenceBench", swiftSettings: strict),
+    .executableTarget(
+        name: "broker-bench",
+        dependencies: [
+            "KeyBroker", "SoftTEE", "HTTPExchange", "Evidence", "Envelope", "WireFormat", crypto, cryptoExtras,
+            nioPosix,
+        ],
+        path: "Benchmarks/BrokerBench", swiftSettings: strict),
     tests("WireFormatTests", ["WireFormat"]),
     tests("CLinuxTests", ["CLinux"]),
     tests("EnvelopeTests", ["Envelope", "Unsealing", "WireFormat", crypto, cryptoExtras]),

@@ -44,6 +44,8 @@ struct ResourceVersionTests {
         #expect(try await opened(bench, guest, cookie, [:]) == nil)
         #expect(try await opened(bench, guest, cookie, ["version": "1"]) == "secret one")
         #expect(try await put(bench, "late", ["expires": "soon"]) == 400)
+        // A misspelt parameter changes nothing rather than something else.
+        #expect(try await put(bench, "late", ["expiry": "1"]) == 400)
         let listed = try JSONValue.parse(
             try await bench.administer("GET", "testudo/resources/default/key/one").body)
         #expect(listed["versions"]?.arrayValue?.map { $0["version"]?.integerValue } == [1, 2])
@@ -58,14 +60,14 @@ struct ResourceVersionTests {
             #expect(try await store.putResource(name, SecretBytes([UInt8(number)]), now: 0) == Int64(number))
         }
         #expect(try await store.storedResource(name)?.versions.map(\.number) == Array(5...20))
-        #expect(await store.sealed.count(.formerResource) == 15)
+        #expect(await store.sealed.count(.resourceBytes) == 16)
         #expect(try await store.resource(name, version: 4, now: 0) == nil)
         #expect(try await store.resource(name, version: 5, now: 0)?.copyBytes() == [5])
         #expect(try await store.deleteResource(name, version: 5))
         #expect(try await store.resource(name, version: 5, now: 0) == nil)
         await #expect(throws: BrokerError.self) { try await store.deleteResource(name, version: 20) }
         #expect(try await store.deleteResource(name))
-        #expect(await store.sealed.count(.formerResource) == 0)
+        #expect(await store.sealed.count(.resourceBytes) == 0)
         #expect(try await store.putResource(name, SecretBytes([1]), now: 0) == 21)
     }
 }

@@ -1,5 +1,6 @@
 import AuditTrail
 import Envelope
+import Foundation
 import SealedStorage
 import Testing
 import WireFormat
@@ -47,7 +48,10 @@ struct RevocationTests {
             await bench.send("GET", "kbs/v0/resource/default/key/one", bearer: token),
         ] { try expectRefusal(response, 401, "TokenVerifierError") }
         #expect(bench.broker.revocations.snapshot.distrust.productLines.count == 1)
-        bench.time.advance(1)
+        // Other replicas may not know yet: what they issue in these seconds counts as old.
+        let (early, _) = try await bench.attest(guest)
+        #expect(await read(bench, early) == 401)
+        bench.time.advance(Revocations.spread + 1)
         let (later, _) = try await bench.attest(guest)
         #expect(await read(bench, later) == 200)
     }
@@ -112,5 +116,55 @@ struct RevocationTests {
         check.read(text: bench.broker.audit.lines(since: 0))
         check.finish()
         #expect(check.breaks == [] && noted.sequence >= 1)
+    }
+
+    @Test func `a nonce that was forgotten while a clock was ahead is not good again`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let session = try await bench.challenge()
+        let body = guest.attestation(session.nonce).canonicalBytes
+        #expect(await bench.send("POST", "kbs/v0/attest", body: body, cookie: session.cookie).status == 200)
+        try await bench.broker.store.sweepNonces(now: bench.time.now)
+        try await bench.broker.store.sweepNonces(now: bench.time.now + 86_400)
+        #expect(await bench.send("POST", "kbs/v0/attest", body: body, cookie: session.cookie).status == 401)
+    }
+
+    @Test func `an audit log that is changed, cut or replaced under the broker stops it`() async throws {
+        for change in 0..<3 {
+            let bench = try await BrokerBench()
+            let path = bench.folder + "/audit.jsonl"
+            for _ in 0..<3 { #expect(try await bench.administer("GET", "resource").status == 200) }
+            try await bench.broker.noteAuditHead()
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            let file = try #require(FileHandle(forWritingAtPath: path))
+            switch change {
+            case 0: try file.truncate(atOffset: UInt64(text.utf8.count / 2))
+            case 1:
+                try file.seek(toOffset: UInt64(text.utf8.count - 40))
+                try file.write(contentsOf: Data([UInt8](repeating: 65, count: 60)))
+            default: try text.write(toFile: path, atomically: true, encoding: .utf8)
+            }
+            try file.close()
+            let response = try await bench.administer("GET", "resource")
+            #expect(response.status == 500, "change \(change)")
+        }
+    }
+
+    @Test func `lines that go missing between two starts stay noted`() async throws {
+        let bench = try await BrokerBench()
+        for _ in 0..<5 { #expect(try await bench.administer("GET", "resource").status == 200) }
+        try await bench.broker.noteAuditHead()
+        let path = bench.folder + "/audit.jsonl"
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        try (lines.prefix(2).joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        let again = try await KeyBroker(
+            configuration: try BrokerConfiguration(file: bench.folder + "/config.json"), appraiser: FakeAppraiser(),
+            clock: bench.time.clock)
+        var request = BrokerRequest(method: "GET", path: ["kbs", "v0", "testudo", "audit", "head"])
+        request.authorization = "Bearer \(try bench.adminToken())"
+        for _ in 0..<3 { #expect(await again.respond(to: request).status == 200) }
+        let heads = try JSONValue.parse(await again.respond(to: request).body)
+        #expect(heads["single#1"]?.stringValue?.hasPrefix("5:") == true, "\(heads.canonicalText)")
     }
 }

@@ -314,6 +314,8 @@ struct TenantTests {
         for (call, status) in [
             ("DELETE testudo/tenants/acme", 409), ("DELETE resource/acme/key/one", 200),
             ("DELETE testudo/tenants/acme", 409), ("DELETE testudo/manifests/\(TwoTenants.digest)", 200),
+            // Its policy would decide on the next owner's secrets.
+            ("DELETE testudo/tenants/acme", 409), ("DELETE testudo/resource-policies/acme-policy", 200),
             ("DELETE testudo/tenants/acme", 200), ("DELETE testudo/tenants/acme", 404),
             ("GET testudo/tenants/acme", 404),
         ] {

@@ -22,6 +22,8 @@ public struct BrokerConfiguration: Sendable, Equatable {
     public var etcd: EtcdSettings?
     /// The root key: a file of 64 hexadecimal digits, a TPM or a PKCS #11 token.
     public var rootKey: RootKeyConfiguration
+    /// Root keys of before, which may still have to open the store while replicas change over.
+    public var formerRootKeys: [RootKeyConfiguration]
     /// What notices that the whole store was put back; nil for nothing.
     public var counter: CounterConfiguration?
     /// The name of this broker among those that share a store.
@@ -91,6 +93,9 @@ public struct BrokerConfiguration: Sendable, Equatable {
             throw fields.refusal("database", "either database, a SQLite file, or etcd must be there")
         }
         rootKey = try RootKeyConfiguration(try fields.value("rootKey"), absolute: absolute)
+        formerRootKeys = try fields.optionalArray("formerRootKeys").map { (value) throws(WireError) in
+            try RootKeyConfiguration(value, path: "formerRootKeys", absolute: absolute)
+        }
         counter = try fields.optionalValue("rollbackCounter").map { (value) throws(WireError) in
             try CounterConfiguration(value, absolute: absolute)
         }

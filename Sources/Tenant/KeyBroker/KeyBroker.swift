@@ -34,7 +34,7 @@ public final class KeyBroker: Sendable {
     let metrics = BrokerMetrics()
     let clock: BrokerClock
     let revocations: Revocations
-    let followed = FollowedRevision()
+    let followed = FollowedGenerations()
     /// Whether other replicas may share the store, and so the cookies.
     let sharesCookies: Bool
     /// The name of this broker among those that share a store.
@@ -98,9 +98,16 @@ public final class KeyBroker: Sendable {
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
             revocations: revocations, policies: policies, tokens: tokens, appraiser: judge, clock: clock)
-        if sharesCookies { try await shareCookieKeys() }
         // What was issued after the copy that was put back says nothing any more (R13).
-        if await store.sealed.wasRolledBack { _ = try await tokens.replaceAll() }
+        let wasRolledBack = await store.sealed.wasRolledBack
+        if sharesCookies { try await shareCookieKeys(isNew: wasRolledBack) }
+        if wasRolledBack {
+            _ = try await tokens.replaceAll()
+            try audit.append(
+                AuditRecord(
+                    kind: .audit, allowed: true, check: "rollback",
+                    reason: "a store that was put back was accepted; tokens and sessions of before have ended"))
+        }
     }
 
     /// Answers one request; errors become problem documents, never anything else.
@@ -145,18 +152,23 @@ public final class KeyBroker: Sendable {
         case .openSession: return try openSession(request)
         case .attest:
             return try await metrics.timing(.attest) { () throws(BrokerError) in
-                try await attest(request)
+                try await requireFresh()
+                return try await attest(request)
             }
         case .resource:
             let path = try Self.resourcePath(values)
             return try await metrics.timing(.release) { () throws(BrokerError) in
-                try await release(request, path)
+                try await requireFresh()
+                return try await release(request, path)
             }
         case .certificate:
             return try await metrics.timing(.certificate) { () throws(BrokerError) in
-                try await certificate(request)
+                try await requireFresh()
+                return try await certificate(request)
             }
-        case .useKey: return try await useKey(request, values)
+        case .useKey:
+            try await requireFresh()
+            return try await useKey(request, values)
         case .issuingAuthority: return try await issuingAuthority(values)
         case .revocationList: return try await revocationList(values)
         default: return try await administer(route, values, request)

@@ -16,6 +16,8 @@ struct CommitPlan {
     var keyring: StoreKeyring?
     /// Whether the head itself says something new.
     var isNeeded = false
+    /// Whether it has changes that must not be rolled back unseen.
+    var wantsCheckpoint = false
     /// Whether the counter follows.
     var isCheckpoint = false
     var done: [PendingTransaction] = []

@@ -6,17 +6,17 @@ public struct CounterAccess: Sendable {
     /// What the readiness page and errors call the counter.
     public let kind: String
     private let opening: @Sendable (SecretBytes) async throws(RootKeyFailure) -> any RollbackCounter
-    private let creating: @Sendable (SecretBytes) async throws(RootKeyFailure) -> Void
+    private let creating: (@Sendable (SecretBytes) async throws(RootKeyFailure) -> Void)?
 
     /// Describes a counter.
     ///
     /// - Parameters:
     ///   - kind: Its name.
     ///   - open: Opens it with the store's key for it.
-    ///   - create: Makes it for a new store.
+    ///   - create: Makes it for a new store; nil for one that belongs to whatever store is opened with it.
     public init(
         kind: String, open: @escaping @Sendable (SecretBytes) async throws(RootKeyFailure) -> any RollbackCounter,
-        create: @escaping @Sendable (SecretBytes) async throws(RootKeyFailure) -> Void = { _ in }
+        create: (@Sendable (SecretBytes) async throws(RootKeyFailure) -> Void)? = nil
     ) {
         self.kind = kind
         opening = open
@@ -35,16 +35,21 @@ public struct CounterAccess: Sendable {
             create: { (key) throws(RootKeyFailure) in try await configuration.create(key: key) })
     }
 
-    func open(for keyring: StoreKeyring, isNew: Bool) async throws(RootKeyFailure) -> any RollbackCounter {
+    /// Opens the counter, or makes it for a new store; says whether it was made now.
+    ///
+    /// A counter that is there already counted for another store: one that was taken away as a whole, perhaps.
+    func open(
+        for keyring: StoreKeyring, isNew: Bool
+    ) async throws(RootKeyFailure) -> (counter: any RollbackCounter, isMade: Bool) {
         let key = keyring.counterKey
-        if isNew {
-            do {
-                try await creating(key)
-            } catch {
-                // One that was made for this store before, or by another replica.
-                guard error.code == .exists else { throw error }
-            }
+        guard isNew else { return (try await opening(key), false) }
+        guard let creating else { return (try await opening(key), true) }
+        do {
+            try await creating(key)
+        } catch {
+            guard error.code == .exists else { throw error }
+            return (try await opening(key), false)
         }
-        return try await opening(key)
+        return (try await opening(key), true)
     }
 }

@@ -52,23 +52,33 @@ public final class SQLiteBackend: StoreBackend {
         try await attempt("reading changes") { pool in
             try await pool.read { database in
                 let newest = try Int64.fetchOne(database, sql: "SELECT max(position) FROM entry") ?? 0
-                guard newest > Int64(position) else {
-                    return StoreChanges(position: UInt64(newest), sightings: [])
+                guard newest > Int64(clamping: position) else {
+                    return StoreChanges(position: try Self.position(newest), sightings: [])
                 }
                 var sightings: [StoreChanges.Sighting] = []
                 let rows = try Row.fetchCursor(
-                    database, sql: "SELECT name, blob FROM entry WHERE position > ?", arguments: [Int64(position)])
+                    database, sql: "SELECT name, blob FROM entry WHERE position > ?",
+                    arguments: [Int64(clamping: position)])
                 while let row = try rows.next() {
-                    sightings.append(Self.sighting(row))
+                    sightings.append(try Self.sighting(row))
                 }
-                return StoreChanges(position: UInt64(newest), sightings: sightings)
+                return StoreChanges(position: try Self.position(newest), sightings: sightings)
             }
         }
     }
 
-    private static func sighting(_ row: Row) -> StoreChanges.Sighting {
-        let name: Data = row["name"]
-        let blob: Data = row["blob"]
+    /// A position as it lies in the file, where anybody may have written another.
+    private static func position(_ number: Int64) throws(StoreFailure) -> UInt64 {
+        guard let position = UInt64(exactly: number) else {
+            throw StoreFailure(.tampered, "the database holds a commit with a negative number")
+        }
+        return position
+    }
+
+    private static func sighting(_ row: Row) throws(StoreFailure) -> StoreChanges.Sighting {
+        guard let name = row["name"] as? Data, let blob = row["blob"] as? Data else {
+            throw StoreFailure(.tampered, "the database holds an entry that is no entry")
+        }
         return StoreChanges.Sighting(name: Array(name), blob: Array(blob))
     }
 
@@ -109,7 +119,7 @@ public final class SQLiteBackend: StoreBackend {
         try await attempt("writing") { pool in
             try await pool.write { database in
                 let newest = try Int64.fetchOne(database, sql: "SELECT max(position) FROM entry") ?? 0
-                guard newest == Int64(position) else { return nil }
+                guard newest == Int64(clamping: position), newest < .max else { return nil }
                 let put = try database.cachedStatement(sql: "INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
                 let remove = try database.cachedStatement(sql: "DELETE FROM entry WHERE name = ?")
                 for change in changes {
@@ -119,7 +129,7 @@ public final class SQLiteBackend: StoreBackend {
                         try remove.execute(arguments: [Data(change.name)])
                     }
                 }
-                return UInt64(newest + 1)
+                return try Self.position(newest + 1)
             }
         }
     }

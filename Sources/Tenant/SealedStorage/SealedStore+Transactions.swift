@@ -5,6 +5,8 @@ import Synchronization
 struct PendingTransaction: Sendable {
     let keys: [EntryKey]
     let families: [EntryFamily]
+    /// Whether its roll-back would undo no decision of an administrator, so that it needs no checkpoint of its own.
+    let isRoutine: Bool
     /// Runs the body; answers its writes, or nil when it refused. The outcome is kept by whoever queued it.
     let run: @Sendable (StoreTransaction) -> [EntryKey: [UInt8]?]?
     /// Called once: with nil after the commit (or a refusal of the body), else with the store's failure.
@@ -17,16 +19,18 @@ extension SealedStore {
     /// - Parameters:
     ///   - keys: The entries that `body` reads.
     ///   - families: The families that `body` lists.
+    ///   - isRoutine: Whether it comes so often that a counter which wears must not follow each time. Where the counter does
+    ///     not answer, only such transactions go on.
     ///   - body: Reads and writes; runs again when somebody else was first. What it throws comes out and nothing is written.
     public func transact<R: Sendable, E: Error>(
-        _ keys: [EntryKey], listing families: [EntryFamily] = [],
+        _ keys: [EntryKey], listing families: [EntryFamily] = [], isRoutine: Bool = false,
         _ body: @escaping @Sendable (inout StoreTransaction) throws(E) -> R
     ) async throws -> R {
         let outcome = Outcome<R, E>()
         let failure = await withCheckedContinuation { (continuation: CheckedContinuation<StoreFailure?, Never>) in
             queue.append(
                 PendingTransaction(
-                    keys: keys, families: families,
+                    keys: keys, families: families, isRoutine: isRoutine,
                     run: { view in
                         var transaction = view
                         do throws(E) {
@@ -155,6 +159,7 @@ extension SealedStore {
 
     /// Runs the transactions on one state of the store; nil when that state is not the newest any more.
     private func plan(_ batch: [PendingTransaction]) async throws(StoreFailure) -> CommitPlan? {
+        if counterFailure != nil { await askCounter() }
         guard var entries = try await load(batch), var plan = emptyPlan() else { return nil }
         let revision = plan.head.revision
         var bytes = 0
@@ -170,10 +175,11 @@ extension SealedStore {
                 continue
             }
             let size = writes.reduce(0) { $0 + ($1.value?.count ?? 0) + 256 }
-            if let failure = limitFailure(writes) {
+            if let failure = limitFailure(writes) ?? (transaction.isRoutine || writes.isEmpty ? nil : uncounted) {
                 plan.failed.append((transaction, failure))
                 continue
             }
+            if !transaction.isRoutine, !writes.isEmpty { plan.wantsCheckpoint = true }
             let isFull =
                 bytes + size > backend.bytesLimit || plan.writes.count + writes.count + 6 > backend.changesLimit
             if isFull, !plan.writes.isEmpty {
@@ -200,10 +206,26 @@ extension SealedStore {
 
     private func addCheckpoint(_ plan: inout CommitPlan) {
         guard let counter, plan.isNeeded || !plan.writes.isEmpty || !plan.changes.isEmpty,
-            commitsSinceCheckpoint >= (counter.wears ? Self.commitsBetweenCheckpoints : 1)
+            plan.wantsCheckpoint || commitsSinceCheckpoint >= (counter.wears ? Self.commitsBetweenCheckpoints : 1)
         else { return }
         plan.writes[EntryFamily.checkpoint[replica]] = Self.bytes(counted + 1)
         plan.isCheckpoint = true
+    }
+
+    /// Why nothing may change that the counter would have to follow; nil when it answers.
+    private var uncounted: StoreFailure? {
+        counterFailure.map { StoreFailure(.unreachable, "the roll-back counter does not follow: \($0)") }
+    }
+
+    /// Asks whether a counter that failed answers again. The next commit is a checkpoint in any case.
+    private func askCounter() async {
+        guard let counter else { return }
+        do throws(RootKeyFailure) {
+            counted = try await counter.value()
+            counterFailure = nil
+        } catch {
+            counterFailure = error
+        }
     }
 
     private func limitFailure(_ writes: [EntryKey: [UInt8]?]) -> StoreFailure? {

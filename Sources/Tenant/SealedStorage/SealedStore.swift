@@ -68,7 +68,7 @@ public actor SealedStore {
         }
         try await rescan()
         do {
-            self.counter = try await counter?.open(for: keyring, isNew: isNew)
+            (self.counter, isNew) = try await counter?.open(for: keyring, isNew: isNew) ?? (nil, isNew)
         } catch {
             throw StoreFailure(.rootKey, error.description)
         }
@@ -110,6 +110,14 @@ public actor SealedStore {
     /// How many entries a family has, as far as is known here.
     public func count(_ family: EntryFamily) -> Int { index.marks(prefix: keyring.prefix(family)).count }
 
+    /// Numbers that are others as soon as anything in these families is, as far as is known here.
+    public func generation(_ families: [EntryFamily]) -> [UInt64] {
+        families.flatMap { family in
+            let marks = index.marks(prefix: keyring.prefix(family))
+            return [UInt64(marks.count), marks.values.reduce(0) { max($0, $1.version) }]
+        }
+    }
+
     /// Asks the database whether it is there and whole, and takes in what others wrote.
     public func refresh() async throws(StoreFailure) {
         let changes = try await backend.changes(after: index.position)
@@ -150,6 +158,10 @@ public actor SealedStore {
 
     /// Closes the database; queued transactions fail.
     public func shutdown() async {
+        // What came since the last checkpoint is not to be taken back either.
+        if counter != nil, commitsSinceCheckpoint > 0, commitsSinceCheckpoint != .max {
+            try? await put(EntryFamily.checkpoint["\(replica)/end"], Self.bytes(revision))
+        }
         await backend.shutdown()
     }
 
@@ -202,6 +214,8 @@ public actor SealedStore {
     }
 
     /// Holds the store's last checkpoint against the counter.
+    ///
+    /// - Parameter isNew: Whether the counter was made for this store a moment ago.
     private func checkCounter(accepting: Bool, isNew: Bool) async throws(StoreFailure) {
         guard let counter else { return }
         let found = try await read(EntryFamily.checkpoint[replica]).flatMap { Self.number($0.value) } ?? 0

@@ -39,6 +39,10 @@ struct AuditVerify: AsyncParsableCommand {
                     hint: "name another one with --replica, or check the chain alone with --offline")
             }
             heads.append(noted)
+            // Lines that were noted once and that the broker itself has missed since.
+            for (name, value) in known.objectValue ?? [:] where name.hasPrefix("\(replica)#") {
+                if let missing = value.stringValue.flatMap({ AuditHead($0) }) { heads.append(missing) }
+            }
         }
         // The head was noted before the files are read, so that they hold it already.
         let paths = files.isEmpty ? try Self.files("\(common.folder.broker)/audit.jsonl") : files

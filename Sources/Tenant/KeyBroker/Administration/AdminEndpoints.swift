@@ -15,6 +15,7 @@ extension KeyBroker {
             let caller = try await admit(request)
             record.subject = caller.name
             record.tenant = await concerned(caller, route, values)
+            try Self.checkQuery(route, request)
             let response: BrokerResponse
             if let tenant = caller.tenant {
                 response = try await perform(route, values, request, for: tenant)
@@ -125,6 +126,22 @@ extension KeyBroker {
                 members["path"] = .string(resource.path)
                 return .object(members)
             })
+    }
+
+    /// Refuses a parameter that a change does not know: one that is misspelt would change something else.
+    private static func checkQuery(_ route: BrokerRoute, _ request: BrokerRequest) throws(BrokerError) {
+        guard request.method != "GET" else { return }
+        let known: Set<String> =
+            switch route {
+            case .putResource: ["expires"]
+            case .deleteResource: ["version"]
+            case .publishRelease: ["allow-rollback"]
+            case .destroyKey: ["newest"]
+            default: []
+            }
+        guard let unknown = request.query.keys.sorted().first(where: { !known.contains($0) }) else { return }
+        throw BrokerError(
+            .malformed, check: "query", "\(ShownText.cut(unknown, bytes: 64)) is no parameter of this call")
     }
 
     private static let noResource = BrokerError(.notFound, check: "resource", "the resource does not exist")

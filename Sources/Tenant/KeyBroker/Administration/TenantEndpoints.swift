@@ -12,12 +12,18 @@ extension KeyBroker {
         return try gate.admit(request)
     }
 
-    /// Whether a body may be as large as a resource: it is to be one, and an administrator's token came before it.
-    func mayUpload(_ request: BrokerRequest) async -> Bool {
-        guard case .route(.putResource, _) = BrokerRoute.resolve(method: request.method, path: request.path) else {
-            return false
+    /// How large a body may be, which is known before it is read: a stranger's is small, and only an administrator's may be as large
+    /// as a resource.
+    func bodyLimit(_ request: BrokerRequest) async -> Int {
+        guard case .route(let route, _) = BrokerRoute.resolve(method: request.method, path: request.path) else {
+            return BrokerServer.strangerLimit
         }
-        return (try? await admit(request)) != nil
+        switch route {
+        case .openSession: return BrokerServer.strangerLimit
+        case .attest: return BrokerServer.bodyLimit
+        case .putResource where (try? await admit(request)) != nil: return BrokerServer.uploadLimit
+        default: return request.authorization == nil ? BrokerServer.strangerLimit : BrokerServer.bodyLimit
+        }
     }
 
     /// The tenant whom a call is about: also what administrators of the broker do to its secrets is its business.

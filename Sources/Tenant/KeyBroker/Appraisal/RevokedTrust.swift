@@ -99,7 +99,13 @@ final class Revocations: Sendable {
         fileprivate(set) var hardwareSince: Int64?
         fileprivate(set) var instances: Set<String> = []
         fileprivate(set) var measurements: Set<String> = []
+        /// The store's revision that this is of.
+        fileprivate(set) var revision: UInt64 = 0
     }
+
+    /// For how many seconds after a revocation of hardware tokens are refused that other replicas may have issued without
+    /// knowing of it.
+    static let spread: Int64 = 15
 
     private let store: BrokerStore
     private let known = Mutex(Snapshot())
@@ -116,7 +122,11 @@ final class Revocations: Sendable {
     func reload() async throws(BrokerError) {
         var next = Snapshot()
         var distrusted: [String] = []
-        for entry in try await store.list(.revocation) {
+        let (entries, revision) = try await store.transact([], listing: [.revocation]) {
+            (transaction) throws(BrokerError) in (try transaction.entries(.revocation), transaction.revision)
+        }
+        next.revision = revision
+        for entry in entries {
             let revocation = try RevokedTrust(stored: entry)
             next.all.append(revocation)
             switch revocation.kind {
@@ -132,7 +142,7 @@ final class Revocations: Sendable {
         } catch {
             throw BrokerError(.failed, check: "storage", "the stored revocations cannot be read")
         }
-        known.withLock { $0 = next }
+        known.withLock { if next.revision >= $0.revision { $0 = next } }
     }
 
     /// Puts a revocation into force.
@@ -171,10 +181,14 @@ final class Revocations: Sendable {
     /// - Parameter issued: When the session began or the token was issued, in seconds since 1970.
     func check(_ guest: AttestedGuest, issued: Int64) throws(BrokerError) {
         try check(guest)
-        if let since = snapshot.hardwareSince, issued <= since, !guest.simulated {
-            throw BrokerError(
-                .tokenInvalid, check: "revoked-hardware", "hardware was revoked since the guest attested; attest again")
-        }
+        if !guest.simulated { try checkHardware(issued: issued) }
+    }
+
+    /// Refuses what was issued before the newest revocation of hardware, or so soon after it that who issued it may not have known.
+    func checkHardware(issued: Int64) throws(BrokerError) {
+        guard let since = snapshot.hardwareSince, issued <= since || issued - since <= Self.spread else { return }
+        throw BrokerError(
+            .tokenInvalid, check: "revoked-hardware", "hardware was revoked since the guest attested; attest again")
     }
 }
 

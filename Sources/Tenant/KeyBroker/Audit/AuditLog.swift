@@ -16,6 +16,8 @@ public final class AuditLog: Sendable {
         var size: Int
         /// The link of the line that comes next.
         var link: AuditLink
+        /// Where the last line that was written here begins, and that line.
+        var last: (offset: Int, line: [UInt8])?
         /// Whether the last line was cut short because the disk was full.
         var isTorn = false
         var lastNumber = 0
@@ -99,6 +101,24 @@ public final class AuditLog: Sendable {
         }
     }
 
+    private static let tampered = BrokerError(
+        .failed, check: "audit-tampered",
+        "the audit log was changed, cut or replaced under the broker; nothing is decided until its owner has looked")
+
+    /// Whether a line that was noted is still there, unchanged.
+    func holds(_ head: AuditHead) -> Bool {
+        if head == self.head { return true }
+        for name in [path] + numbers.reversed().map({ "\(path).\($0)" }) {
+            guard let data = FileManager.default.contents(atPath: name) else { continue }
+            for line in [UInt8](data).split(separator: UInt8(ascii: "\n")).reversed() {
+                guard let link = AuditLink(line: line) else { continue }
+                if link.sequence == head.sequence { return AuditLink.hash(line) == head.hash }
+                if link.sequence < head.sequence { return false }
+            }
+        }
+        return false
+    }
+
     /// How many full files lie there, and what to do when they are many; nil while they are few.
     var warning: String? {
         let count = numbers.count
@@ -162,7 +182,17 @@ public final class AuditLog: Sendable {
 
     /// Takes up the chain where another process has gone on with the same file.
     private func follow(_ state: inout State) throws(BrokerError) {
-        guard lseek(state.file, 0, SEEK_END) != off_t(state.size) else { return }
+        var (ours, there) = (stat(), stat())
+        guard fstat(state.file, &ours) == 0, ours.st_nlink > 0 else { throw Self.tampered }
+        let isPlace = stat(path, &there) == 0 && there.st_ino == ours.st_ino
+        if isPlace, ours.st_size == off_t(state.size) { return }
+        // Another process may have gone on with the file. Nobody may have changed what was written here.
+        if let (offset, line) = state.last {
+            var found = [UInt8](repeating: 0, count: line.count)
+            guard pread(state.file, &found, line.count, off_t(offset)) == line.count, found == line else {
+                throw Self.tampered
+            }
+        }
         let (lastNumber, isStuck, budget, file) = (state.lastNumber, state.isStuck, state.budget, state.file)
         state = try Self.open(path)
         close(file)
@@ -179,6 +209,7 @@ public final class AuditLog: Sendable {
             throw BrokerError(.failed, check: "audit", "the audit log cannot be written")
         }
         state.isTorn = false
+        state.last = (state.size - line.count - 1, line)
         state.link = state.link.next(after: line)
     }
 

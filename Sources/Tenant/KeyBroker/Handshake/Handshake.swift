@@ -76,6 +76,7 @@ struct Handshake: Sendable {
             additionalEvidence: message.additionalEvidence ?? "", initDataDigest: outcome.manifest)
         let manifest = document.flatMap { (try? InitData(parsing: $0))?.manifest }
         let wantsDebug = manifest?.debug ?? false
+        let distrusted = revocations.snapshot.distrust
         let evidence = try await appraise(message, session, initData?.digest ?? digest, initData, manifest)
         outcome.measurement = evidence.measurement
         outcome.simulated = evidence.simulated
@@ -91,6 +92,10 @@ struct Handshake: Sendable {
             evidence: evidence, bound: bound, debug: evidence.debug || wantsDebug,
             encryptionKey: message.teePublicKey)
         try revocations.check(guest)
+        // Appraisal may have waited for a vendor while hardware was revoked.
+        guard revocations.snapshot.distrust == distrusted else {
+            throw BrokerError(.attestation, check: "revocation", "hardware was revoked meanwhile; attest again")
+        }
         try await checkStanding(guest, manifest, &outcome)
         try await store.consume(
             nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)

@@ -20,6 +20,8 @@ public struct BrokerServer: Service {
 
     /// The largest body: 2 MiB, as clients of the protocol expect.
     static let bodyLimit = 2 << 20
+    /// The largest body of a call that needs none, or comes without credentials: 64 KiB.
+    static let strangerLimit = 64 << 10
     /// The largest body of an administrator who stores a resource: 16 MiB.
     static let uploadLimit = StoredResource.sizeLimit
     /// The largest head: 128 KiB, so that tokens of large machines fit.
@@ -159,7 +161,7 @@ public struct BrokerServer: Service {
             translated.address = caller.address
             translated.isFromAdminListener = caller.certificate != nil
             translated.clientCertificate = caller.certificate ?? ""
-            let limit = await broker.mayUpload(translated) ? uploadLimit : bodyLimit
+            let limit = await broker.bodyLimit(translated)
             translated.body = try await body(of: request, upTo: limit, within: bodyTimeout)
             response = await withTaskExecutorPreference(executor) { [translated] in
                 await broker.respond(to: translated)

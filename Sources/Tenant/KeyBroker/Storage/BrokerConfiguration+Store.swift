@@ -11,15 +11,28 @@ extension BrokerConfiguration {
     /// - Parameter acceptingRollback: Whether to go on with a store that is older than its counter says.
     public func openStore(acceptingRollback: Bool = false) async throws(BrokerError) -> BrokerStore {
         let key = try await openRootKey()
+        let former = try await openFormerRootKeys()
         let backend = try openBackend()
         do {
             return BrokerStore(
                 try await SealedStore(
-                    backend, rootKey: key, counter: counter.map { CounterAccess($0) },
+                    backend, rootKey: key, formerRootKeys: former, counter: counter.map { CounterAccess($0) },
                     replica: replica, acceptingRollback: acceptingRollback))
         } catch {
             throw BrokerError(.failed, check: "storage", error.description)
         }
+    }
+
+    func openFormerRootKeys() async throws(BrokerError) -> [any RootKey] {
+        var keys: [any RootKey] = []
+        for former in formerRootKeys {
+            do {
+                keys.append(try await former.open())
+            } catch {
+                throw BrokerError(.failed, check: "root-key", error.description)
+            }
+        }
+        return keys
     }
 
     func openRootKey() async throws(BrokerError) -> any RootKey {

@@ -32,13 +32,15 @@ public final class BrokerStore: Sendable {
     }
 
     /// Runs `body` on the entries that it names; what it wrote is durable when this returns.
+    ///
+    /// - Parameter isRoutine: Whether it is one of the writes of each handshake, which need no checkpoint of their own.
     @discardableResult
     func transact<R: Sendable>(
-        _ keys: [EntryKey], listing families: [EntryFamily] = [],
+        _ keys: [EntryKey], listing families: [EntryFamily] = [], isRoutine: Bool = false,
         _ body: @escaping @Sendable (inout StoreTransaction) throws(BrokerError) -> R
     ) async throws(BrokerError) -> R {
         do {
-            return try await sealed.transact(keys, listing: families, body)
+            return try await sealed.transact(keys, listing: families, isRoutine: isRoutine, body)
         } catch let error as BrokerError {
             throw error
         } catch let failure as StoreFailure {

@@ -49,6 +49,14 @@ struct BrokerUpkeep: Service {
 }
 
 extension KeyBroker {
+    /// Refuses to decide on what may be out of date: when the store was not looked at for a while it is now, and must answer.
+    func requireFresh() async throws(BrokerError) {
+        if followed.age > Self.stale { try await followReplicas() }
+    }
+
+    /// How old what is in memory may be when a decision rests on it.
+    private static let stale: Duration = .seconds(20)
+
     /// Takes in what changed in the store: reference values, policies, keys and revocations.
     func followReplicas() async throws(BrokerError) {
         do {
@@ -56,26 +64,41 @@ extension KeyBroker {
         } catch {
             throw BrokerError(error)
         }
-        let revision = await store.sealed.revision
-        guard followed.advance(to: revision) else { return }
-        try await revocations.reload()
-        try await named.reload()
-        try await policies.reload()
-        try await tenants.reload()
+        try await follow("revocations", [.revocation]) { () throws(BrokerError) in try await revocations.reload() }
+        try await follow("references", [.referenceValue, .referenceMark, .release]) { () throws(BrokerError) in
+            try await named.reload()
+        }
+        try await follow("policies", [.resourcePolicy]) { () throws(BrokerError) in try await policies.reload() }
         try await tokens.reload()
         if sharesCookies { try await shareCookieKeys() }
+        followed.mark()
+    }
+
+    private func follow(
+        _ name: String, _ families: [EntryFamily], _ reload: () async throws(BrokerError) -> Void
+    ) async throws(BrokerError) {
+        guard followed.isNews(name, await store.sealed.generation(families)) else { return }
+        do {
+            try await reload()
+        } catch {
+            followed.forget(name)
+            throw error
+        }
     }
 
     /// Takes the cookie keys that all replicas have, and makes new ones when they are an hour old.
-    func shareCookieKeys() async throws(BrokerError) {
+    ///
+    /// - Parameter isNew: Whether the present ones must not be used any more.
+    func shareCookieKeys(isNew: Bool = false) async throws(BrokerError) {
         let key = EntryFamily.setting["cookie-keys"]
         let now = clock.seconds
         let keys = try await store.transact([key]) { (transaction) throws(BrokerError) in
             let known = try transaction.entry(key).map { (entry) throws(BrokerError) in
                 try StoredCookieKeys(stored: entry.value)
             }
-            if let known, now - known.since < StoredCookieKeys.life { return known }
-            let next = StoredCookieKeys(current: SecretBytes(random: 32), previous: known?.current, since: now)
+            if let known, !isNew, now - known.since < StoredCookieKeys.life { return known }
+            let next = StoredCookieKeys(
+                current: SecretBytes(random: 32), previous: isNew ? nil : known?.current, since: now)
             transaction.put(key, next.bytes)
             return next
         }
@@ -83,21 +106,39 @@ extension KeyBroker {
     }
 
     /// Notes the last line of the audit log in the store, which whoever has the log's file cannot change.
+    ///
+    /// A line that was noted before and is not in the log any more stays noted, so that every check of the log misses it.
     func noteAuditHead() async throws(BrokerError) {
         guard let head = audit.head else { return }
         let key = EntryFamily.setting["audit-head/\(replica)"]
-        try await store.transact([key]) { (transaction) throws(BrokerError) in
-            let text = Array(head.text.utf8)
-            if try transaction.entry(key)?.value != text { transaction.put(key, text) }
+        let noted = try await read(notedHeads: key)
+        if noted.last == head { return }
+        var next = noted
+        // What was moved away by its owner is not missing: heads are compared with lines that should still be here.
+        if let last = noted.last, head.sequence > last.sequence, audit.holds(last) { next.removeLast() }
+        next = Array((next + [head]).suffix(Self.headLimit))
+        let text = Array(next.map(\.text).joined(separator: "\n").utf8)
+        try await store.transact([], isRoutine: true) { (transaction) throws(BrokerError) in transaction.put(key, text)
         }
     }
 
-    /// The last line that was noted for each replica's log.
+    private static let headLimit = 64
+
+    private func read(notedHeads key: EntryKey) async throws(BrokerError) -> [AuditHead] {
+        let text = try await store.read(key).map { String(decoding: $0.value, as: UTF8.self) } ?? ""
+        return text.split(separator: "\n").compactMap { AuditHead(String($0)) }
+    }
+
+    /// The last line that was noted for each replica's log, and before it, as `NAME#1` and so on, those that went missing.
     func auditHeads() async throws(BrokerError) -> JSONValue {
         var heads: [String: JSONValue] = [:]
         for entry in try await store.list(.setting) where entry.name.hasPrefix("audit-head/") {
-            heads[String(entry.name.dropFirst("audit-head/".count))] = .string(
-                String(decoding: entry.value, as: UTF8.self))
+            let name = String(entry.name.dropFirst("audit-head/".count))
+            let noted = String(decoding: entry.value, as: UTF8.self).split(separator: "\n").map(String.init)
+            for (number, missing) in noted.dropLast().enumerated() {
+                heads["\(name)#\(number + 1)"] = .string(missing)
+            }
+            heads[name] = noted.last.map { .string($0) }
         }
         return .object(heads)
     }

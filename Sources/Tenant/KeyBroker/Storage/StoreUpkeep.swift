@@ -1,3 +1,4 @@
+import Foundation
 import RootKeys
 import SealedStorage
 
@@ -10,7 +11,11 @@ public struct StoreUpkeep: Sendable {
 
     /// Opens everything that is stored; answers what there is in one line.
     public func verify() async throws(BrokerError) -> String {
-        try await with { (store) throws(StoreFailure) in "whole: \(Self.text(try await store.verify()))" }
+        // A roll-back of all of it is for the counter to tell, and that is the broker's.
+        let counted = configuration.counter == nil ? "" : "; the roll-back counter was not asked"
+        return try await with { (store) throws(StoreFailure) in
+            "whole: \(Self.text(try await store.verify()))\(counted)"
+        }
     }
 
     /// Writes a backup into a new file.
@@ -55,11 +60,17 @@ public struct StoreUpkeep: Sendable {
         _ body: (SealedStore) async throws(StoreFailure) -> String
     ) async throws(BrokerError) -> String {
         // The counter stays out of it: it is the running broker's, and its checkpoints are not advanced from two places.
+        let database = configuration.database
+        guard database.isEmpty || FileManager.default.fileExists(atPath: database) else {
+            throw BrokerError(.failed, check: "storage", "there is no store at \(database)")
+        }
         let key = try await configuration.openRootKey()
+        let former = try await configuration.openFormerRootKeys()
         let backend = try configuration.openBackend()
         do throws(StoreFailure) {
             let store = try await SealedStore(
-                backend, rootKey: key, replica: "\(configuration.replica)/upkeep", acceptingRollback: false)
+                backend, rootKey: key, formerRootKeys: former, replica: "\(configuration.replica)/upkeep",
+                acceptingRollback: false)
             let text = try await body(store)
             await store.shutdown()
             return text

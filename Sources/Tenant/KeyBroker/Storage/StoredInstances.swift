@@ -94,8 +94,12 @@ extension BrokerStore {
     func consume(nonce: String, issued: Int64, guest: AttestedGuest, now: Int64) async throws(BrokerError) {
         let mark = EntryFamily.nonces(minute: issued / 60)[Hex.encode(SHA256.hash(data: Data(nonce.utf8)))]
         let instance = guest.instance.isEmpty ? nil : EntryFamily.instance[guest.instance]
-        try await transact([mark] + [instance].compactMap(\.self)) { (transaction) throws(BrokerError) in
-            guard try transaction.entry(mark) == nil else {
+        let swept = EntryFamily.setting["nonces-swept"]
+        try await transact([mark, swept] + [instance].compactMap(\.self), isRoutine: true) {
+            (transaction) throws(BrokerError) in
+            // A clock that went ahead and came back must not bring back what was forgotten meanwhile.
+            let forgotten = try transaction.entry(swept).flatMap { Int64(String(decoding: $0.value, as: UTF8.self)) }
+            guard issued / 60 >= forgotten ?? .min, try transaction.entry(mark) == nil else {
                 throw BrokerError(.attestation, check: "nonce", "the nonce was used before")
             }
             transaction.put(mark, [])
@@ -117,6 +121,11 @@ extension BrokerStore {
         let text = try await read(key).map { String(decoding: $0.value, as: UTF8.self) }
         let start = text.flatMap { Int64($0) } ?? end - 1
         guard start < end else { return }
+        // Before anything is forgotten: what is older than this is refused from now on, at every replica.
+        try await transact([key], isRoutine: true) { (transaction) throws(BrokerError) in
+            let known = try transaction.entry(key).flatMap { Int64(String(decoding: $0.value, as: UTF8.self)) }
+            if known ?? .min < end { transaction.put(key, Array("\(end)".utf8)) }
+        }
         // A broker that slept for a month asks for no more minutes than it can have used.
         for minute in max(start, end - 50_000)..<end {
             let family = EntryFamily.nonces(minute: minute)
@@ -125,14 +134,10 @@ extension BrokerStore {
             while !names.isEmpty {
                 let some = Array(names.prefix(100))
                 names.removeFirst(some.count)
-                try await transact([]) { (transaction) throws(BrokerError) in
+                try await transact([], isRoutine: true) { (transaction) throws(BrokerError) in
                     for name in some { transaction.remove(family[name]) }
                 }
             }
-        }
-        try await transact([key]) { (transaction) throws(BrokerError) in
-            let known = try transaction.entry(key).flatMap { Int64(String(decoding: $0.value, as: UTF8.self)) }
-            if known ?? .min < end { transaction.put(key, Array("\(end)".utf8)) }
         }
     }
 

@@ -3,15 +3,13 @@ import SealedStorage
 import WireFormat
 
 extension EntryFamily {
-    /// The secrets of tenants, by path: the present version with the list of all.
+    /// The secrets of tenants, by path: the list of their versions.
     static let resource = EntryFamily(rawValue: "resource")
-    /// Their former versions, by path and number.
-    static let formerResource = EntryFamily(rawValue: "resource-version")
+    /// Their bytes, by path and number.
+    static let resourceBytes = EntryFamily(rawValue: "resource-bytes")
 }
 
-/// A secret with its versions, as it is stored.
-///
-/// Layout: length of the list (4 bytes, big-endian), the list as JSON, the present version's bytes.
+/// A secret's versions, as they are stored; the bytes of each are an entry of their own.
 struct StoredResource: Equatable, Sendable {
     /// One version of a secret.
     struct Version: Equatable, Sendable {
@@ -27,26 +25,18 @@ struct StoredResource: Equatable, Sendable {
 
     /// The versions, oldest first; the last one is the present one.
     var versions: [Version]
-    /// The present version's bytes.
-    var present: SecretBytes
 
     /// How many versions are kept; the oldest gives way.
     static let versionLimit = 16
     /// The most bytes of a secret.
     static let sizeLimit = 16 << 20
 
-    init(_ versions: [Version], present: SecretBytes) {
-        self.versions = versions
-        self.present = present
-    }
+    init(_ versions: [Version]) { self.versions = versions }
 
     init(stored bytes: [UInt8]) throws(BrokerError) {
         do {
-            var reader = ByteReader(bytes)
-            let list = try JSONValue.parse(try reader.bytes(Int(try reader.u32BE("length")), "versions"))
             versions = []
-            for element in list.arrayValue ?? [] { versions.append(try Version(json: element)) }
-            present = SecretBytes(reader.rest())
+            for element in try JSONValue.parse(bytes).arrayValue ?? [] { versions.append(try Version(json: element)) }
             guard !versions.isEmpty else { throw WireError(field: "versions", reason: "are none") }
         } catch {
             throw BrokerError(.failed, check: "storage", "a stored resource cannot be read")
@@ -56,14 +46,7 @@ struct StoredResource: Equatable, Sendable {
     /// The bytes of all kept versions.
     var size: Int64 { versions.reduce(0) { $0 + $1.size } }
 
-    var bytes: [UInt8] {
-        let list = JSONValue.array(versions.map(\.json)).canonicalBytes
-        var writer = ByteWriter()
-        writer.u32BE(UInt32(list.count))
-        writer.append(list)
-        writer.append(present.copyBytes())
-        return writer.bytes
-    }
+    var bytes: [UInt8] { JSONValue.array(versions.map(\.json)).canonicalBytes }
 }
 
 extension StoredResource.Version {
@@ -109,16 +92,14 @@ extension BrokerStore {
             let used = try transaction.entry(mark).flatMap { Int64(String(decoding: $0.value, as: UTF8.self)) }
             let number = max(known?.versions.last?.number ?? 0, used ?? 0) + 1
             var versions = known?.versions ?? []
-            if let known, let last = versions.last {
-                transaction.put(Self.former(path, last.number), known.present.copyBytes())
-            }
             versions.append(
                 StoredResource.Version(number: number, created: now, expires: expires, size: Int64(secret.count)))
             while versions.count > StoredResource.versionLimit {
-                transaction.remove(Self.former(path, versions.removeFirst().number))
+                transaction.remove(Self.bytes(path, versions.removeFirst().number))
             }
-            let stored = StoredResource(versions, present: secret)
+            let stored = StoredResource(versions)
             transaction.put(key, stored.bytes)
+            transaction.put(Self.bytes(path, number), secret.copyBytes())
             try transaction.count(
                 path, resources: known == nil ? 1 : 0, bytes: stored.size - (known?.size ?? 0), for: tenant)
             return number
@@ -134,8 +115,7 @@ extension BrokerStore {
             let found = stored.versions.first(where: { $0.number == wanted }),
             found.expires.map({ now < $0 }) ?? true
         else { return nil }
-        if found == stored.versions.last { return stored.present }
-        return try await read(Self.former(path, wanted)).map { SecretBytes($0.value) }
+        return try await read(Self.bytes(path, wanted)).map { SecretBytes($0.value) }
     }
 
     /// The secret under `path` with all its versions; nil when there is none.
@@ -156,7 +136,7 @@ extension BrokerStore {
             if let version, version != stored.versions.last?.number {
                 guard let place = stored.versions.firstIndex(where: { $0.number == version }) else { return false }
                 stored.versions.remove(at: place)
-                transaction.remove(Self.former(path, version))
+                transaction.remove(Self.bytes(path, version))
                 transaction.put(key, stored.bytes)
                 try transaction.count(path, resources: 0, bytes: stored.size - size, for: nil)
                 return true
@@ -165,7 +145,7 @@ extension BrokerStore {
                 throw BrokerError(
                     .conflict, check: "resource", "this is the present version; store another one first, or delete all")
             }
-            for former in stored.versions.dropLast() { transaction.remove(Self.former(path, former.number)) }
+            for version in stored.versions { transaction.remove(Self.bytes(path, version.number)) }
             transaction.put(Self.numberKey(path), Array("\(stored.versions.last?.number ?? 0)".utf8))
             transaction.remove(key)
             try transaction.count(path, resources: -1, bytes: -size, for: nil)
@@ -182,8 +162,8 @@ extension BrokerStore {
         return found
     }
 
-    private static func former(_ path: ResourcePath, _ number: Int64) -> EntryKey {
-        EntryFamily.formerResource["\(path)@\(number)"]
+    private static func bytes(_ path: ResourcePath, _ number: Int64) -> EntryKey {
+        EntryFamily.resourceBytes["\(path)@\(number)"]
     }
 
     /// Where the last number of a deleted secret is kept.

@@ -47,7 +47,15 @@ extension BrokerStore {
     ///
     /// What its repositories hold already is counted anew.
     func putTenant(_ tenant: Tenant) async throws(BrokerError) {
-        try await transact([], listing: [.tenant, .resource]) { (transaction) throws(BrokerError) in
+        try await transact([], listing: [.tenant, .resource, .resourcePolicy, .repositoryUse]) {
+            (transaction) throws(BrokerError) in
+            if let former = try transaction.entries(.tenant).first(where: { $0.name == tenant.name }) {
+                // What lies there would be the next one's.
+                for repository in try Tenant(stored: former).repositories
+                where !tenant.repositories.contains(repository) {
+                    try transaction.checkEmpty(repository)
+                }
+            }
             for entry in try transaction.entries(.tenant) where entry.name != tenant.name {
                 let other = try Tenant(stored: entry)
                 guard let shared = tenant.overlap(with: other) else { continue }
@@ -72,7 +80,7 @@ extension BrokerStore {
     /// What it leaves behind would be the next one's who gets its repositories and namespaces.
     func deleteTenant(_ name: String, now: Int64) async throws(BrokerError) -> Bool {
         let key = EntryFamily.tenant[name]
-        return try await transact([key], listing: [.repositoryUse, .registration]) {
+        return try await transact([key], listing: [.repositoryUse, .registration, .resource, .resourcePolicy]) {
             (transaction) throws(BrokerError) in
             guard let entry = try transaction.entry(key) else { return false }
             let tenant = try Tenant(stored: entry)
@@ -83,6 +91,7 @@ extension BrokerStore {
                     .conflict, check: "tenant",
                     "tenant \(name) still has \(use.resources) resources and \(manifests) active manifests")
             }
+            for repository in tenant.repositories { try transaction.checkEmpty(repository) }
             transaction.remove(key)
             return true
         }
@@ -195,5 +204,22 @@ extension Tenant {
     /// The refusal of what is another one's.
     static func notYours(_ what: String) -> BrokerError {
         BrokerError(.adminAccess, check: "tenant", "Role \(AdministratorSettings.tenantRole) not allowed", note: what)
+    }
+}
+
+extension StoreTransaction {
+    /// Refuses to give up a repository that has secrets, or policies that would decide on the next owner's.
+    fileprivate func checkEmpty(_ repository: String) throws(BrokerError) {
+        let count = try entries(.resource).count { $0.name.hasPrefix("\(repository)/") }
+        guard count == 0 else {
+            throw BrokerError(.conflict, check: "tenant", "repository \(repository) still has \(count) resources")
+        }
+        for entry in try entries(.resourcePolicy) {
+            guard let policy = try? PathPolicy(id: entry.name, document: entry.value), policy.prefix.first == repository
+            else { continue }
+            throw BrokerError(
+                .conflict, check: "tenant",
+                "policy \(policy.id) still decides on repository \(repository); delete it first")
+        }
     }
 }

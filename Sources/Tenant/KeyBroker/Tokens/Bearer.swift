@@ -51,6 +51,9 @@ extension KeyBroker {
         let bearer = try await bearer(ofToken: token)
         if let guest = bearer.guest {
             try revocations.check(guest, issued: bearer.claims["iat"]?.integerValue ?? 0)
+        } else {
+            // What another service vouches for may rest on the hardware that was revoked here.
+            try revocations.checkHardware(issued: bearer.claims["iat"]?.integerValue ?? 0)
         }
         return Bearer(bearer)
     }

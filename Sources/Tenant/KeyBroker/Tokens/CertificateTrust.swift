@@ -9,7 +9,7 @@ struct CertificateTrust: Sendable {
     private let roots: CertificateStore
     private let others: [Certificate]
 
-    private static let chainLimit = 10
+    private static let chainLimit = 5
     private static let certificateBytes = 16 << 10
 
     /// Reads a PEM file: what is self-signed is a root.
@@ -56,10 +56,28 @@ struct CertificateTrust: Sendable {
         else { throw WireError(field: "jwk.x5c[0]", reason: "is the certificate of another key") }
         var verifier = Verifier(rootCertificates: roots) { RFC5280Policy(fixedExpiryValidationTime: now) }
         let result = await verifier.validate(
-            leaf: chain[0], intermediates: CertificateStore(chain.dropFirst() + others))
+            leaf: chain[0], intermediates: CertificateStore(Self.path(chain).dropFirst() + others))
         guard case .validCertificate = result else {
             throw WireError(field: "jwk.x5c", reason: "does not lead to a pinned root, or is not valid now")
         }
         return key
+    }
+
+    /// The certificates that lead on from the first one, each issued by the next.
+    ///
+    /// A search among certificates that a stranger chose takes as long as they have permutations. This one never goes back: at most
+    /// one check for each pair, and no subject twice.
+    private static func path(_ chain: [Certificate]) -> [Certificate] {
+        var path = Array(chain.prefix(1))
+        var left = Array(chain.dropFirst())
+        while let last = path.last, last.subject != last.issuer,
+            let place = left.firstIndex(where: { issuer in
+                issuer.subject == last.issuer && !path.contains { $0.subject == issuer.subject }
+                    && issuer.publicKey.isValidSignature(last.signature, for: last)
+            })
+        {
+            path.append(left.remove(at: place))
+        }
+        return path
     }
 }

@@ -137,30 +137,68 @@ extension CertificateAuthorities {
     ) async throws(KeyFailure) -> Int {
         let now = keys.now()
         let prefix = namespace.map { "\($0)/" } ?? ""
-        return try await keys.transact([], listing: [.issuedLeaf, .revocationList]) {
-            (transaction) throws(KeyFailure) in
-            var count = 0
-            for (entry, leaf) in try Self.leaves(transaction, prefix: prefix) {
-                guard leaf.notAfter > now, leaf.revoked == nil, Self.matches(revocation, entry, leaf) else { continue }
-                var revoked = leaf
-                revoked.revoked = now
-                revoked.reason = reason
-                transaction.put(EntryFamily.issuedLeaf[entry], revoked.json.canonicalBytes)
-                count += 1
-            }
-            switch revocation {
-            case .serial:
-                guard count > 0 else {
-                    throw KeyFailure(.notFound, "serial", "is of no leaf that is in force, or is revoked already")
+        // First nobody gets another leaf; then those that are out are marked, as many in a commit as every database takes.
+        if namespace != nil {
+            try await keys.transact([]) { (transaction) throws(KeyFailure) in
+                switch revocation {
+                case .serial: break
+                case .instance(let instance): Self.bar("\(prefix)instance/\(instance)", now, &transaction)
+                case .manifest(let manifest): Self.bar("\(prefix)manifest/\(manifest)", now, &transaction)
                 }
-            case .instance(let instance):
-                if namespace != nil { Self.bar("\(prefix)instance/\(instance)", now, &transaction) }
-            case .manifest(let manifest):
-                if namespace != nil { Self.bar("\(prefix)manifest/\(manifest)", now, &transaction) }
             }
-            if count > 0 { try Self.age(&transaction, prefix: prefix) }
-            return count
         }
+        var names: [String] = []
+        for (entry, leaf) in try await leaves(prefix: prefix)
+        where leaf.notAfter > now && leaf.revoked == nil && Self.matches(revocation, entry, leaf) {
+            names.append(entry)
+        }
+        if case .serial = revocation, names.isEmpty {
+            throw KeyFailure(.notFound, "serial", "is of no leaf that is in force, or is revoked already")
+        }
+        var count = 0
+        while !names.isEmpty {
+            let some = names.prefix(Self.batch).map { EntryFamily.issuedLeaf[$0] }
+            names.removeFirst(some.count)
+            count += try await keys.transact(some) { (transaction) throws(KeyFailure) in
+                var count = 0
+                for key in some {
+                    guard let entry = try KeyStore.read(key, in: transaction) else { continue }
+                    var leaf = try Self.leaf(entry.value)
+                    guard leaf.revoked == nil else { continue }
+                    leaf.revoked = now
+                    leaf.reason = reason
+                    transaction.put(key, leaf.json.canonicalBytes)
+                    count += 1
+                }
+                return count
+            }
+        }
+        if count > 0 {
+            try await keys.transact([], listing: [.revocationList]) { (transaction) throws(KeyFailure) in
+                try Self.age(&transaction, prefix: prefix)
+            }
+        }
+        return count
+    }
+
+    private static func leaf(_ bytes: [UInt8]) throws(KeyFailure) -> IssuedLeaf {
+        do {
+            return try IssuedLeaf(bytes)
+        } catch {
+            throw KeyFailure(.failed, "leaves", "an issued leaf cannot be read")
+        }
+    }
+
+    /// How many leaves one commit marks or forgets: etcd takes about a hundred changes.
+    static let batch = 50
+
+    private func leaves(prefix: String) async throws(KeyFailure) -> [(name: String, leaf: IssuedLeaf)] {
+        let entries = try await KeyFailure.wrapping { try await self.keys.store.list(.issuedLeaf) }
+        var found: [(name: String, leaf: IssuedLeaf)] = []
+        for entry in entries where entry.name.hasPrefix(prefix) {
+            found.append((entry.name, try Self.leaf(entry.value)))
+        }
+        return found
     }
 
     private static func bar(_ name: String, _ now: Int64, _ transaction: inout StoreTransaction) {

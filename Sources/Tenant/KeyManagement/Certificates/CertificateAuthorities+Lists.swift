@@ -61,8 +61,12 @@ extension CertificateAuthorities {
             let last = try KeyStore.read(key, in: transaction).flatMap { PublishedList($0.value) }
             if let last, last.made <= now, now - last.made < Self.listAge { return last.der }
             var entries: [RevocationListWriter.Entry] = []
+            var forgotten = 0
             for (entry, leaf) in try Self.leaves(transaction, prefix: "\(name)/") {
                 if leaf.notAfter + Self.listLife < now {
+                    // The others go with later lists.
+                    guard forgotten < Self.batch else { continue }
+                    forgotten += 1
                     transaction.remove(EntryFamily.issuedLeaf[entry])
                 } else if let time = leaf.revoked, leaf.version == generation.version {
                     guard let serial = try? Hex.decode(String(entry.split(separator: "/").last ?? ""), field: "serial")
