@@ -67,17 +67,14 @@ struct BrokerBench {
     static func run(
         _ broker: Broker, _ count: Int, _ body: @escaping @Sendable (HTTPExchanger) async throws -> Void
     ) async throws -> Run {
-        let left = Mutex(count)
+        let left = Countdown(count)
         let before = try broker.usedSeconds()
         let times = try await withThrowingTaskGroup(of: [Double].self) { group in
             for _ in 0..<clients {
                 let client = try broker.client()
                 group.addTask {
                     var times: [Double] = []
-                    while left.withLock({ left in
-                        left -= 1
-                        return left >= 0
-                    }) {
+                    while left.next() {
                         let start = ContinuousClock.now
                         try await body(client)
                         times.append(start.duration(to: .now) / .milliseconds(1))
@@ -88,6 +85,20 @@ struct BrokerBench {
             return try await group.reduce(into: []) { $0 += $1 }
         }
         return Run(perSecond: Double(count) / (try broker.usedSeconds() - before), milliseconds: times)
+    }
+
+    /// Hands out as many turns as there are.
+    private final class Countdown: Sendable {
+        private let left: Mutex<Int>
+
+        init(_ count: Int) { left = Mutex(count) }
+
+        func next() -> Bool {
+            left.withLock { left in
+                left -= 1
+                return left >= 0
+            }
+        }
     }
 
     static func challengeRequest() throws -> [UInt8] {
