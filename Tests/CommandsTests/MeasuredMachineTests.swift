@@ -78,7 +78,7 @@ struct MeasuredMachineTests {
     /// `testudo evidence verify` of a quote that the TPM signed, against values for its registers.
     private func verify(_ quote: (evidence: JSONValue, key: [UInt8]), _ values: PCRBanks) async throws -> PolicyReport {
         let words = [
-            "--offline", "--cache", stage.path + "/cache", "--tee", "tpm",
+            "--offline", "--cache", stage.path, "--tee", "tpm",
             try stage.write("quote", quote.evidence.canonicalBytes),
             "--attestation-key", try stage.write("key", quote.key), "--report-data", Self.nonce, "--registers",
             try stage.write("values", values.json.canonicalBytes),
