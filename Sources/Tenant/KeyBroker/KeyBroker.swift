@@ -19,6 +19,9 @@ public final class KeyBroker: Sendable {
     let foreignTokens: ForeignTokens
     let handshake: Handshake
     let policies: ResourcePolicies
+    let attestationPolicies: StoredAttestationPolicies
+    /// What judges evidence, where that is the project's verifier.
+    let reloadedAppraiser: ReloadedAppraiser?
     let tenants: TenantTable
     let decisionMaker: ReleaseDecision
     let authority: TenantCA
@@ -84,16 +87,21 @@ public final class KeyBroker: Sendable {
         gate = try AdminGate(
             keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
+        let stored = try await StoredAttestationPolicies(store: store)
+        attestationPolicies = stored
         let judge: any EvidenceAppraiser
         if let appraiser {
             judge = appraiser
+            reloadedAppraiser = nil
         } else {
             let references = named.source
-            judge = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
+            let reloaded = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
                 try configuration.attestation.appraiser(
                     softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
-                    fetching: configuration.endorsements, references: references, clock: clock)
+                    fetching: configuration.endorsements, references: references, stored: stored.source, clock: clock)
             }
+            judge = reloaded
+            reloadedAppraiser = reloaded
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
