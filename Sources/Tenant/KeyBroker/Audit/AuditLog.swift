@@ -95,8 +95,8 @@ public final class AuditLog: Sendable {
     func appendRefusal(ofStranger record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
             try writeSummary(&state)
-            let bytes = record.line(at: clock.now, state.link).count + 1
-            guard state.budget.admit(record.check, bytes: bytes, now: clock.seconds) else { return }
+            let line = record.line(at: clock.now, state.link)
+            guard state.budget.admit(record.check, bytes: line.count + 1, now: clock.seconds) else { return }
             try write(record, &state)
         }
     }
@@ -175,9 +175,14 @@ public final class AuditLog: Sendable {
 
     private func write(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
         try follow(&state)
-        let count = record.line(at: clock.now, state.link).count + 1
-        if state.size + count > limit, state.size > 0 { try rotate(&state, for: count) }
-        try put(record, &state)
+        let line = record.line(at: clock.now, state.link)
+        if state.size + line.count + 1 > limit, state.size > 0 {
+            // A note about full files may come before it.
+            try rotate(&state, for: line.count + 1)
+            try put(record.line(at: clock.now, state.link), &state)
+        } else {
+            try put(line, &state)
+        }
     }
 
     /// Takes up the chain where another process has gone on with the same file.
@@ -199,8 +204,7 @@ public final class AuditLog: Sendable {
         (state.lastNumber, state.isStuck, state.budget) = (lastNumber, isStuck, budget)
     }
 
-    private func put(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
-        let line = record.line(at: clock.now, state.link)
+    private func put(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
         let bytes = (state.isTorn ? [UInt8(ascii: "\n")] : []) + line + [UInt8(ascii: "\n")]
         let count = bytes.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
         state.size += max(count, 0)
@@ -238,7 +242,8 @@ public final class AuditLog: Sendable {
         (state.file, state.size, state.lastNumber, state.isStuck) = (file, 0, number, false)
         guard let warning else { return }
         warn(warning)
-        try put(AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning), &state)
+        let note = AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning)
+        try put(note.line(at: clock.now, state.link), &state)
     }
 
     /// Moves the file to `full` and a new one in its place; nil when that cannot be, and then all is as it was.
