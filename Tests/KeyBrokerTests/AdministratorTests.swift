@@ -94,7 +94,7 @@ struct AdministratorTests {
             if isAllowed {
                 #expect(response.status == 200, "\(role) \(call): \(detail(response))")
             } else {
-                try expectRefusal(response, 401, "AdminAuthAccess")
+                try expectRefusal(response, 403, "AdminAuthAccess")
                 #expect(detail(response) == "Role \(role) not allowed", "\(role) \(call)")
             }
         }
@@ -111,7 +111,7 @@ struct AdministratorTests {
         ] {
             var request = BrokerRequest(method: "GET", path: ["kbs", "v0", "testudo", "audit"], query: query)
             request.authorization = "Bearer \(try provider.token("reader", bench))"
-            #expect(await bench.broker.respond(to: request).status == (isAllowed ? 200 : 401), "\(query)")
+            #expect(await bench.broker.respond(to: request).status == (isAllowed ? 200 : 403), "\(query)")
         }
     }
 
@@ -125,7 +125,7 @@ struct AdministratorTests {
         let bench = try await provider.bench()
         var request = BrokerRequest(method: "DELETE", path: ["kbs", "v0", "reference-value", segment])
         request.authorization = "Bearer \(try provider.token("writer", bench))"
-        try expectRefusal(await bench.broker.respond(to: request), 401, "AdminAuthAccess")
+        try expectRefusal(await bench.broker.respond(to: request), 403, "AdminAuthAccess")
         request.path[3] = "acme%c3%a9"
         // The role may; there is no such value.
         try expectRefusal(await bench.broker.respond(to: request), 404, "RvpsError")
@@ -194,7 +194,7 @@ struct AdministratorTests {
         try expectRefusal(
             await open.send(
                 "POST", "kbs/v0/resource/acme/a/b", body: [1], bearer: try open.adminToken(["role": "writer"])),
-            401, "AdminAuthAccess")
+            403, "AdminAuthAccess")
     }
 
     @Test func `keys that change are in force, and those that are broken or gone are not, nor what they replaced`()

@@ -258,6 +258,23 @@ struct ResourcePolicyTests {
         #expect(try await set(bench, nil, Self.allowAll, ["registration": "not-needed"]).status == 200)
         answer = try await explain(["claims": ["owner": "Alice"], "resource": path, "query": ["a": "b"]])
         #expect(answer["allowed"] == true && checks(answer).first == "claims")
+        func reason(_ answer: JSONValue) -> String {
+            answer["decisions"]?.arrayValue?.last?["reason"]?.stringValue ?? ""
+        }
+        let late = try ResourcePath(parsing: "default/key/late")
+        try await bench.broker.store.putResource(late, SecretBytes([1]), now: bench.time.now)
+        try await bench.broker.store.putResource(
+            late, SecretBytes([2]), expires: bench.time.now + 60, now: bench.time.now)
+        let asked: [String: JSONValue] = ["claims": ["owner": "Alice"], "resource": "default/key/late"]
+        #expect(try await explain(asked)["allowed"] == true)
+        bench.time.advance(60)
+        answer = try await explain(asked)
+        #expect(answer["allowed"] == false && reason(answer).hasPrefix("version 2 of the resource expired at 20"))
+        #expect(try await explain(asked.merging(["query": ["version": "1"]]) { $1 })["allowed"] == true)
+        answer = try await explain(asked.merging(["query": ["version": "3"]]) { $1 })
+        #expect(reason(answer) == "the resource has no version 3")
+        answer = try await explain(["claims": [:], "resource": "default/key/none"])
+        #expect(reason(answer) == "the resource does not exist")
         for bad in [#"{}"#, #"{"token":"a","claims":{},"resource":"a/b/c"}"#, #"{"claims":{},"resource":"a"}"#, "["] {
             let response = try await bench.administer("POST", "testudo/explain", Array(bad.utf8))
             try expectRefusal(response, 400, "SerdeError")

@@ -76,7 +76,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
         do {
             try self.init(parsing: bytes, folder: (absolute as NSString).deletingLastPathComponent)
         } catch {
-            throw BrokerError(.failed, check: "configuration", "\(path): \(error.field): \(error.reason)")
+            throw BrokerError(.failed, check: "configuration", "\(path): \(Self.explained(error))")
         }
     }
 

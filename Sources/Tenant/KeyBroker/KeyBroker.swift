@@ -20,6 +20,9 @@ public final class KeyBroker: Sendable {
     let foreignTokens: ForeignTokens
     let handshake: Handshake
     let policies: ResourcePolicies
+    let attestationPolicies: StoredAttestationPolicies
+    /// What judges evidence, where that is the project's verifier.
+    let reloadedAppraiser: ReloadedAppraiser?
     let tenants: TenantTable
     let decisionMaker: ReleaseDecision
     /// Who may evaluate policies when.
@@ -99,16 +102,21 @@ public final class KeyBroker: Sendable {
             // What is not trusted any more is not, whether that can be written or not.
             try? audit.append(AuditRecord(kind: .audit, allowed: true, check: "trusted-keys", reason: text))
         }
+        let stored = try await StoredAttestationPolicies(store: store)
+        attestationPolicies = stored
         let judge: any EvidenceAppraiser
         if let appraiser {
             judge = appraiser
+            reloadedAppraiser = nil
         } else {
             let references = named.source
-            judge = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
+            let reloaded = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
                 try configuration.attestation.appraiser(
                     softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
-                    fetching: configuration.endorsements, references: references, clock: clock)
+                    fetching: configuration.endorsements, references: references, stored: stored.source, clock: clock)
             }
+            judge = reloaded
+            reloadedAppraiser = reloaded
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,

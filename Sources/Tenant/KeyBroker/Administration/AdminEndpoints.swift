@@ -26,10 +26,10 @@ extension KeyBroker {
             try audit.append(record)
             return response
         } catch {
-            if error.kind == .adminAccess { metrics.count(.adminRefusals) }
+            if error.isOfAdministrators { metrics.count(.adminRefusals) }
             if error != KeyBroker.unknownPath {
                 record.conclude(error.check, error.detail, allowed: false)
-                if error.kind == .adminAccess {
+                if error.isOfAdministrators {
                     try audit.appendRefusal(ofStranger: record)
                 } else {
                     try audit.append(record)
@@ -101,6 +101,8 @@ extension KeyBroker {
             return try await administerAuthorities(route, values, request)
         case .setGlobalPolicy, .listPolicyNames, .listPolicies, .policy, .putPolicy, .deletePolicy, .explain:
             return try await administerPolicies(route, values, request)
+        case .setAttestationPolicy, .listAttestationPolicies, .attestationPolicy, .deleteAttestationPolicy:
+            return try await administerAttestationPolicies(route, values, request)
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
             .certificate, .useKey, .issuingAuthority, .revocationList:
             throw KeyBroker.unknownPath

@@ -148,7 +148,7 @@ struct AdminGate: Sendable {
 
     static func notAllowed(_ role: String, note: String = "") -> BrokerError {
         BrokerError(
-            .adminAccess, check: "admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed", note: note)
+            .adminDenied, check: "admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed", note: note)
     }
 
     static func refusal(_ check: String, _ detail: String) -> BrokerError {

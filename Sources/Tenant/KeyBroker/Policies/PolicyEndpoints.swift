@@ -1,4 +1,5 @@
 import Envelope
+import Foundation
 import Verifier
 import WireFormat
 
@@ -70,8 +71,8 @@ extension KeyBroker {
         }
         let known = claims
         decisions += try await decisionMaker.decide(asked.question, guest: guest) { () throws(BrokerError) in known }
-        if decisions.allSatisfy(\.allowed), try await store.storedResource(asked.question.path) == nil {
-            decisions.append(.deny("resource", "the resource does not exist"))
+        if decisions.allSatisfy(\.allowed), let missing = try await missing(asked.question) {
+            decisions.append(missing)
         }
         guard let policy = try await policies.policy(for: asked.question.segments) else {
             return Self.explained(decisions)
@@ -89,6 +90,19 @@ extension KeyBroker {
             try? policy.policy.explain(claims: known, data: asked.question.data)
         }
         return Self.explained(decisions, trace: trace)
+    }
+
+    /// Why a guest gets nothing though it may: there is no such resource or version, or it has expired.
+    private func missing(_ question: ReleaseQuestion) async throws(BrokerError) -> PolicyDecision? {
+        let wanted = try Self.version(question.query)
+        let versions = try await store.storedResource(question.path)?.versions ?? []
+        guard !versions.isEmpty else { return .deny("resource", "the resource does not exist") }
+        guard let found = wanted.map({ number in versions.first { $0.number == number } }) ?? versions.last else {
+            return .deny("resource", "the resource has no version \(wanted ?? 0)")
+        }
+        guard let expires = found.expires, expires <= clock.seconds else { return nil }
+        let time = Timestamp.text(Date(timeIntervalSince1970: TimeInterval(expires)))
+        return .deny("resource", "version \(found.number) of the resource expired at \(time)")
     }
 
     private static func explained(_ decisions: [PolicyDecision], trace: String? = nil) -> BrokerResponse {

@@ -65,7 +65,7 @@ struct BrokerResponse: Sendable {
     /// tenant to the line in the audit log that says more.
     static func problem(_ error: BrokerError, trace: String) -> BrokerResponse {
         let body: JSONValue = .object([
-            "type": .string("https://github.com/confidential-containers/kbs/errors/\(error.kind.rawValue)"),
+            "type": .string("https://github.com/confidential-containers/kbs/errors/\(error.kind.name)"),
             "detail": .string(error.detail), "trace_id": .string(trace),
         ])
         var response = BrokerResponse.json(body)

@@ -54,11 +54,19 @@ public struct BrokerServer: Service {
     /// configuration allows.
     public func run() async throws {
         let upkeep = BrokerUpkeep(broker: broker, logger: logger)
-        var listeners = [try listener(configuration.host, configuration.port, nil, connections(), onListening)]
+        var listeners = [
+            (
+                try listener(configuration.host, configuration.port, nil, connections(), onListening),
+                ListenerPlace(member: "listen", host: configuration.host, port: configuration.port)
+            )
+        ]
         if let admin = configuration.adminListener {
             listeners.append(
-                try listener(
-                    admin.host, admin.port, admin.clientAuthority, Self.adminConnectionLimit, onAdminListening))
+                (
+                    try listener(
+                        admin.host, admin.port, admin.clientAuthority, Self.adminConnectionLimit, onAdminListening),
+                    ListenerPlace(member: "adminListen", host: admin.host, port: admin.port)
+                ))
         }
         try await withThrowingTaskGroup(of: Part.self) { group in
             group.addTask {
@@ -66,9 +74,9 @@ public struct BrokerServer: Service {
                 return .upkeep
             }
             group.addTask { await untilDrained() }
-            for listener in listeners {
+            for (listener, place) in listeners {
                 group.addTask {
-                    try await listener.run()
+                    do { try await listener.run() } catch { throw place.explained(error) }
                     return .listener
                 }
             }

@@ -50,6 +50,9 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
         return state.withLock { $0.contents }
     }
 
+    /// Reads the files now, whether they changed or not: something beside them did.
+    func readAgain() { refresh(atOnce: true, evenUnchanged: true) }
+
     /// Looks for changes, at most once a second unless asked to do so `atOnce`.
     @discardableResult
     private func refresh(atOnce: Bool, evenUnchanged: Bool) -> String? {

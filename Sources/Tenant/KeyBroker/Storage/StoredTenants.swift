@@ -228,7 +228,7 @@ extension Tenant {
 
     /// The refusal of what is another one's.
     static func notYours(_ what: String) -> BrokerError {
-        BrokerError(.adminAccess, check: "tenant", "Role \(AdministratorSettings.tenantRole) not allowed", note: what)
+        BrokerError(.adminDenied, check: "tenant", "Role \(AdministratorSettings.tenantRole) not allowed", note: what)
     }
 }
 
