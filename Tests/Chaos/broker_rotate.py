@@ -105,6 +105,8 @@ class BrokerRotation:
                 kept = body(lines, choose, kept)
             except Exception as error:  # Whatever fails is the finding.
                 with self.guard:
+                    if not self.faults:
+                        print(f"chaos: {name}: {error}", file=sys.stderr)
                     self.faults.append(f"{name}: {type(error).__name__} {error}")
                     self.calls[f"{name} failed"] += 1
                 kept = None
@@ -123,7 +125,7 @@ class BrokerRotation:
         return visit
 
     def anywhere(self, visit, choose):
-        visit.at(choose.randrange(len(self.replicas)))
+        visit.elsewhere()
         return visit
 
     def read_fresh(self, lines, choose, _):
@@ -260,16 +262,19 @@ class BrokerRotation:
         begin = time.monotonic()
         for thread in threads:
             thread.start()
-        kinds = ["token key", "cookie key", "data key", "root key", "KMS key", "authority", "administrator", "listener"]
-        for number in range(self.options.rotations):
+        kinds = ["token key", "cookie key", "data key", "KMS key", "authority", "administrator", "listener"]
+        for number in range(self.options.rotations + 1):
             self.choose.shuffle(kinds)
-            for kind in kinds:
+            # After the root key's come starts of the brokers, and no data key before that.
+            for kind in kinds if number < self.options.rotations else ["root key"] * number:
                 # Sessions live on under two keys: the third one has to wait until they have ended.
                 if kind == "cookie key" and number:
                     continue
                 time.sleep(self.options.rotation_pause)
+                print(f"chaos: {kind} after {time.monotonic() - begin:.1f} s", file=sys.stderr)
                 try:
                     self.change(kind)
+                    self.upkeep("verify")
                 except Exception as error:
                     with self.guard:
                         self.faults.append(f"{kind}: {type(error).__name__} {error}")
@@ -285,14 +290,17 @@ class BrokerRotation:
 
     def finish(self):
         """With the newest root key alone the brokers start again, and what was there is there."""
-        for replica in self.replicas:
-            replica.end()
-            replica.write(formerRootKeys=[])
-            replica.start()
-        visit = self.visit(guests.Lines(self.replicas, 30), self.choose)
-        if visit.read("claimed/key/one") != b"one":
-            self.faults.append("the resource is lost")
-        self.upkeep("verify")
+        try:
+            self.upkeep("verify")
+            for replica in self.replicas:
+                replica.end()
+                replica.write(formerRootKeys=[])
+                replica.start()
+            visit = self.visit(guests.Lines(self.replicas, 30), self.choose)
+            assert visit.read("claimed/key/one") == b"one"
+            self.upkeep("verify")
+        except Exception as error:
+            self.faults.append(f"afterwards: {type(error).__name__} {error}")
 
     def stop(self):
         for replica in self.replicas:

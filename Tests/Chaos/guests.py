@@ -72,6 +72,8 @@ class Visit:
         self.place = choose.randrange(len(lines.lines))
         self.retries = 0
         self.failures = []
+        # Replicas that did not answer: nobody asks them again soon.
+        self.avoided = set()
         # What was sent to /attest: nonce, cookie, message, instance, whether it was accepted.
         self.sent = []
 
@@ -79,12 +81,18 @@ class Visit:
         self.place = place
         self.guest.connection = self.lines.lines[place]
 
+    def elsewhere(self):
+        """Goes on at any replica that did not fail."""
+        places = [place for place in range(len(self.lines.lines)) if place not in self.avoided]
+        self.at(self.choose.choice(places or range(len(self.lines.lines))))
+
     def again(self, step, failure):
         self.retries += 1
+        self.avoided.add(self.place)
         self.failures.append(f"{step} at {self.lines.replicas[self.place].name}: {failure}")
         if self.retries > 5:
             raise failure
-        self.at(self.choose.choice(self.lines.others(self.place)))
+        self.elsewhere()
 
     def attest(self):
         """Until a token is there. A message whose answer was lost may have used up its nonce: a new session begins."""
