@@ -43,8 +43,9 @@ public final class KeyBroker: Sendable {
     let clock: BrokerClock
     let revocations: Revocations
     let followed = FollowedGenerations()
-    /// Whether other replicas may share the store, and so the cookies.
-    let sharesCookies: Bool
+    let keyRefresh = KeyRefresh()
+    /// Whether other replicas may share the store, and so the sessions: keys of cookies, and claims that policies ask for.
+    let sharesSessions: Bool
     /// The name of this broker among those that share a store.
     let replica: String
 
@@ -57,15 +58,16 @@ public final class KeyBroker: Sendable {
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     ///   - acceptingRollback: Whether to go on with a store that is older than its counter says, after a restore.
+    ///   - sharesSessions: Whether other replicas may share the store; nil for what the kind of store says.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
         policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
-        clock: BrokerClock = .system, acceptingRollback: Bool = false
+        clock: BrokerClock = .system, acceptingRollback: Bool = false, sharesSessions: Bool? = nil
     ) async throws(BrokerError) {
         let store = try await configuration.openStore(acceptingRollback: acceptingRollback)
         self.store = store
         replica = configuration.replica
-        sharesCookies = configuration.hasReplicas
+        self.sharesSessions = sharesSessions ?? configuration.hasReplicas
         revocations = try await Revocations(store: store)
         self.clock = clock
         hasAdminListener = configuration.adminListener != nil
@@ -78,7 +80,8 @@ public final class KeyBroker: Sendable {
         released = ReleasedMeasurements(named: named, clock: clock)
         tokens = try await TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
-            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
+            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer,
+            overlap: self.sharesSessions ? Self.staleSeconds + SessionCookie.skew : 0, clock: clock)
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
         policies = ResourcePolicies(storage: StoredPolicies(store: store))
         tenants = TenantTable(store: store)
@@ -121,10 +124,10 @@ public final class KeyBroker: Sendable {
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
             revocations: revocations, policies: policies, tenants: tenants, tokens: tokens, appraiser: judge,
-            clock: clock)
+            clock: clock, sharesSessions: self.sharesSessions)
         // What was issued after the copy that was put back says nothing any more (R13).
         let wasRolledBack = await store.sealed.wasRolledBack
-        if sharesCookies { try await shareCookieKeys(isNew: wasRolledBack) }
+        if self.sharesSessions { try await shareCookieKeys(isNew: wasRolledBack) }
         if wasRolledBack {
             _ = try await tokens.replaceAll()
             try audit.append(

@@ -59,6 +59,9 @@ extension KeyBroker {
             return .empty
         case .makeKey: return try await makeKey(request.body, try Self.resourcePath(values))
         case .rotateTokenKey: return .json(["kid": .string(try await tokens.rotate())])
+        case .rotateCookieKey:
+            try await rotateCookieKey()
+            return .empty
         case .listReferenceValues: return .json(listedReferenceValues)
         case .takeReferenceValues: return try await takeReferenceValues(request.body, administrator)
         case .referenceValue: return .json(try referenceValue(values))

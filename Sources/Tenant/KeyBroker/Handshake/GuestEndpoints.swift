@@ -24,6 +24,7 @@ extension KeyBroker {
         var outcome = Handshake.Outcome()
         do throws(BrokerError) {
             try limits.admitAttest(request.address)
+            try await learnKey(ofCookie: request.sessionCookie)
             let accepted = try await handshake.attest(
                 cookie: request.sessionCookie, body: request.body, outcome: &outcome)
             try await remember(accepted)
@@ -186,6 +187,7 @@ extension Handshake.Outcome {
         record.manifest = manifest
         record.measurement = measurement
         record.simulated = simulated
+        record.nonce = nonce
         return record
     }
 }

@@ -19,6 +19,8 @@ struct Handshake: Sendable {
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
     let clock: BrokerClock
+    /// Whether other replicas may be asked about sessions that began here.
+    let sharesSessions: Bool
 
     /// What `/attest` learned, as far as it came; the audit line is made from it in either case.
     struct Outcome: Sendable {
@@ -28,12 +30,16 @@ struct Handshake: Sendable {
         var technology = ""
         /// The namespace of the manifest's registration; nil before it is known.
         var namespace: String?
+        /// SHA-256 of the challenge, empty before it is known.
+        var nonce = ""
     }
 
     /// What an accepted `/attest` gives.
     struct Accepted: Sendable {
         /// The token for the guest. One that nobody registered may have one that is good nowhere, see ``TokenAuthority``.
         var token: String
+        /// What the token says.
+        var claims: KeptClaims?
         /// The cookie that stands for the attested session.
         var cookie: String
         /// When the session ends, in seconds since 1970.
@@ -57,12 +63,13 @@ struct Handshake: Sendable {
         )
     }
 
-    /// Answers `/attest`: appraises the evidence, consumes the nonce and issues the token, in this order (R13).
+    /// Answers `/attest`: appraises the evidence, consumes the nonce and hands out the token, in this order (R13).
     func attest(
         cookie: String?, body: [UInt8], outcome: inout Outcome
     ) async throws(BrokerError) -> Accepted {
         let session = try challengedSession(cookie)
         outcome.technology = session.technology
+        outcome.nonce = BrokerStore.mark(session.nonce)
         let message = try Self.parse("attestation") { () throws(WireError) in
             try AttestationMessage(body, version: session.version)
         }
@@ -98,10 +105,19 @@ struct Handshake: Sendable {
             throw BrokerError(.attestation, check: "revocation", "hardware was revoked meanwhile; attest again")
         }
         let reach = try await checkStanding(guest, manifest, &outcome)
-        try await store.consume(
-            nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)
+        // What the token says is kept in the transaction that consumes the nonce; nobody has the token before that.
         let token = try await tokens.issue(guest: guest, submodule: evidence.submodule, reach)
-        return try accepted(token, guest, session)
+        let claims = KeptClaims(token: token)
+        try await store.consume(
+            nonce: session.nonce, issued: session.issued, guest: guest,
+            claims: try await mayBeAsked() ? claims : nil, now: clock.seconds)
+        return try accepted(token, claims, guest, session)
+    }
+
+    /// Whether another replica may need the claims of a session: only policies in Rego ask for them.
+    private func mayBeAsked() async throws(BrokerError) -> Bool {
+        guard sharesSessions else { return false }
+        return try await !policies.all().isEmpty
     }
 
     private func challengedSession(_ cookie: String?) throws(BrokerError) -> SessionCookie.Challenged {
@@ -116,15 +132,15 @@ struct Handshake: Sendable {
     }
 
     private func accepted(
-        _ token: String, _ guest: AttestedGuest, _ session: SessionCookie.Challenged
+        _ token: String, _ claims: KeptClaims?, _ guest: AttestedGuest, _ session: SessionCookie.Challenged
     ) throws(BrokerError) -> Accepted {
         let kept = SessionCookie.attested(
             SessionCookie.Attested(
                 issued: session.issued, tokenHash: Array(SHA256.hash(data: Array(token.utf8))),
                 guest: try guest.withPlainKey()))
         return Accepted(
-            token: token, cookie: try kept.sealed(cookies), expires: session.issued + SessionCookie.lifetime,
-            guest: guest)
+            token: token, claims: claims, cookie: try kept.sealed(cookies),
+            expires: session.issued + SessionCookie.lifetime, guest: guest)
     }
 
     private func appraise(

@@ -68,6 +68,14 @@ enum SessionCookie: Sendable {
         return value
     }
 
+    /// The name of the key that a cookie's value says it is under; nil when it is no cookie of ours.
+    static func keyName(_ value: String) -> [UInt8]? {
+        guard value.utf8.count <= maximumBytes, let bytes = try? Base64.decodeURL(value, field: "cookie"),
+            bytes.count > 5 + saltBytes + 16, bytes[0] == format
+        else { return nil }
+        return Array(bytes[1..<5])
+    }
+
     /// Opens a cookie's value; nil when it is expired, changed, cut or of a key that is not known any more.
     init?(opening value: String, _ keys: CookieKeys, now: Int64) {
         let headBytes = 5 + Self.saltBytes
