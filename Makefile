@@ -20,7 +20,7 @@ bench: $(if $(filter rego% measure% verify% broker%,$(ONLY)),,core guest)
 fuzz: setup
 	scripts/fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(ONLY)
 
-# Kills and stops processes of the store while clients write; takes half an hour.
+# Kills and stops processes of store and brokers while clients go on, and changes all keys; takes an hour and a half.
 chaos: setup
 	scripts/chaos all
 

@@ -197,7 +197,9 @@ struct AdministratorTests {
             403, "AdminAuthAccess")
     }
 
-    @Test func `keys that change are in force, and broken ones are not`() async throws {
+    @Test func `keys that change are in force, and those that are broken or gone are not, nor what they replaced`()
+        async throws
+    {
         let provider = try Provider()
         let bench = try await provider.bench()
         let successor = Curve25519.Signing.PrivateKey()
@@ -214,13 +216,27 @@ struct AdministratorTests {
         #expect(try await (status(provider.ed25519), status(successor)) == (200, 401))
         try write("broken")
         #expect(try await readiness() == "unreadable: identity provider's keys")
-        #expect(try await (status(provider.ed25519), status(successor)) == (200, 401))
+        // Whoever breaks or removes a file takes trust away. The provider's other keys are in force.
+        #expect(try await (status(provider.ed25519), status(successor)) == (401, 401))
+        let other = try JWS.signES256(claims: provider.claims("writer", bench), key: provider.p256)
+        #expect(await bench.send("POST", "kbs/v0/resource/acme/a/b", body: [1], bearer: other).status == 200)
         try write(successor.publicKey.pemRepresentation)
         #expect(try await readiness() == "current")
         #expect(try await (status(provider.ed25519), status(successor)) == (401, 200))
-        try FileManager.default.removeItem(atPath: bench.folder + "/admin.pub")
+        let owner = URL(filePath: bench.folder + "/admin.pub")
+        let key = try Data(contentsOf: owner)
+        try FileManager.default.removeItem(at: owner)
         #expect(try await readiness() == "unreadable: administrators' keys")
+        #expect(try await bench.administer("GET", "resource").status == 401)
+        try key.write(to: owner)
+        #expect(try await readiness() == "current")
         #expect(try await bench.administer("GET", "resource").status == 200)
+        let said = try await bench.audit().filter { $0["check"] == "trusted-keys" }.compactMap {
+            $0["reason"]?.stringValue
+        }
+        #expect(said.contains { $0.hasPrefix("not in force any more") && $0.contains("admin.pub") })
+        #expect(said.contains { $0.hasPrefix("not in force any more") && $0.contains("ed25519.pem") })
+        #expect(said.last.map { $0.contains("admin.pub") && $0.hasSuffix("is in force") } == true, "\(said)")
     }
 
     @Test(arguments: [

@@ -52,7 +52,9 @@ final class BrokerBench {
     let admin: Curve25519.Signing.PrivateKey
     let release: Curve25519.Signing.PrivateKey
 
-    init(cookies: CookieKeys = CookieKeys(), limits: CallLimits = .generous) async throws {
+    init(
+        cookies: CookieKeys = CookieKeys(), limits: CallLimits = .generous, sharesSessions: Bool? = nil
+    ) async throws {
         let folder = NSTemporaryDirectory() + "testudo-broker-" + UUID().uuidString
         self.folder = folder
         try Self.setUp(folder)
@@ -60,7 +62,8 @@ final class BrokerBench {
         configuration.limits = limits
         configuration.protocolVersions = Set(ProtocolVersion.allCases)
         broker = try await KeyBroker(
-            configuration: configuration, appraiser: FakeAppraiser(), cookies: cookies, clock: time.clock)
+            configuration: configuration, appraiser: FakeAppraiser(), cookies: cookies, clock: time.clock,
+            sharesSessions: sharesSessions)
         (admin, release) = try Self.keys(folder)
     }
 

@@ -8,7 +8,7 @@ import WireFormat
 @testable import KeyBroker
 
 /// A broker with two tenants, `acme` and `other`, each with an administrator, a repository and a namespace of its name.
-private struct TwoTenants {
+struct TwoTenants {
     static let digest = String(repeating: "0b", count: 32)
     static let policy = Base64.encodeURL(Array("package policy\nimport rego.v1\ndefault allow := true\n".utf8))
 

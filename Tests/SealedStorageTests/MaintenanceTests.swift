@@ -45,6 +45,38 @@ struct MaintenanceTests {
     }
 
     @Test(arguments: StoreKind.here)
+    func `a replica that cannot open the new data key writes nothing that is lost with the old one`(
+        kind: StoreKind
+    ) async throws {
+        let bench = try await StoreBench(kind)
+        let one = try await bench.open()
+        let two = try await bench.open()
+        for number in 0..<200 { try await one.put(EntryFamily.fruit["\(number)"], [1]) }
+        let newer = PickyKey()
+        try await one.rotateRootKey(to: newer)
+        // The other replica has the old root key only. It writes for as long as it can, and says what it wrote.
+        let writer = Task {
+            var written: [String] = []
+            for number in 0... {
+                do {
+                    try await two.put(EntryFamily.fruit["two-\(number)"], [2])
+                    written.append("two-\(number)")
+                } catch {
+                    break
+                }
+            }
+            return written
+        }
+        while try await one.read(EntryFamily.fruit["two-0"]) == nil { await Task.yield() }
+        try await one.rotateDataKey()
+        let written = await writer.value
+        #expect(!written.isEmpty)
+        let later = try await SealedStore(try bench.backend(), rootKey: newer)
+        #expect(try await later.verify().entries == 200 + written.count)
+        for name in written { #expect(try await later.read(EntryFamily.fruit[name])?.value == [2]) }
+    }
+
+    @Test(arguments: StoreKind.here)
     func `a data key is exchanged under load without a failed read, and the old one is gone`(
         kind: StoreKind
     ) async throws {

@@ -1,6 +1,7 @@
 import Envelope
 import Foundation
 import KeyManagement
+import SealedStorage
 import Verifier
 import WireFormat
 
@@ -24,6 +25,10 @@ public final class KeyBroker: Sendable {
     let reloadedAppraiser: ReloadedAppraiser?
     let tenants: TenantTable
     let decisionMaker: ReleaseDecision
+    /// Who may evaluate policies when.
+    let turns: FairTurns
+    /// Who may search the audit log when.
+    let searches = FairTurns.searches
     let authority: TenantCA
     let keys: KeyStore
     let authorities: CertificateAuthorities
@@ -38,8 +43,9 @@ public final class KeyBroker: Sendable {
     let clock: BrokerClock
     let revocations: Revocations
     let followed = FollowedGenerations()
-    /// Whether other replicas may share the store, and so the cookies.
-    let sharesCookies: Bool
+    let keyRefresh = KeyRefresh()
+    /// Whether other replicas may share the store, and so the sessions: keys of cookies, and claims that policies ask for.
+    let sharesSessions: Bool
     /// The name of this broker among those that share a store.
     let replica: String
 
@@ -52,15 +58,16 @@ public final class KeyBroker: Sendable {
     ///   - cookies: What seals sessions; replicas of one store share it.
     ///   - clock: Where the time comes from.
     ///   - acceptingRollback: Whether to go on with a store that is older than its counter says, after a restore.
+    ///   - sharesSessions: Whether other replicas may share the store; nil for what the kind of store says.
     public init(
         configuration: BrokerConfiguration, appraiser: (any EvidenceAppraiser)? = nil,
         policy: any ResourcePolicy = RegistrationPolicy(), cookies: CookieKeys = CookieKeys(),
-        clock: BrokerClock = .system, acceptingRollback: Bool = false
+        clock: BrokerClock = .system, acceptingRollback: Bool = false, sharesSessions: Bool? = nil
     ) async throws(BrokerError) {
         let store = try await configuration.openStore(acceptingRollback: acceptingRollback)
         self.store = store
         replica = configuration.replica
-        sharesCookies = configuration.hasReplicas
+        self.sharesSessions = sharesSessions ?? configuration.hasReplicas
         revocations = try await Revocations(store: store)
         self.clock = clock
         hasAdminListener = configuration.adminListener != nil
@@ -73,20 +80,31 @@ public final class KeyBroker: Sendable {
         released = ReleasedMeasurements(named: named, clock: clock)
         tokens = try await TokenAuthority(
             store: store, minutes: configuration.tokenMinutes, algorithm: configuration.tokenAlgorithm,
-            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer, clock: clock)
+            keyDays: configuration.tokenKeyDays, issuer: configuration.tokenIssuer,
+            overlap: self.sharesSessions ? Self.staleSeconds + SessionCookie.skew : 0, clock: clock)
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
         policies = ResourcePolicies(storage: StoredPolicies(store: store))
         tenants = TenantTable(store: store)
+        let turns = FairTurns.evaluations
+        self.turns = turns
         decisionMaker = ReleaseDecision(
-            store: store, tenants: tenants, released: released, policies: policies, registration: policy, clock: clock)
+            store: store, tenants: tenants, released: released, policies: policies, registration: policy, turns: turns,
+            clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         keys = KeyStore(
-            store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
+            store.sealed,
+            policy: KeyReleasePolicy(store: store, policies: policies, tenants: tenants, turns: turns, clock: clock),
             now: { clock.seconds })
         authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
         gate = try AdminGate(
             keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
+        let auditFolder = (configuration.auditLog as NSString).deletingLastPathComponent
+        try PrivateFile.checkWriters(auditFolder.isEmpty ? "." : auditFolder, what: "audit log's folder")
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
+        files.noteTrust { [audit] text in
+            // What is not trusted any more is not, whether that can be written or not.
+            try? audit.append(AuditRecord(kind: .audit, allowed: true, check: "trusted-keys", reason: text))
+        }
         let stored = try await StoredAttestationPolicies(store: store)
         attestationPolicies = stored
         let judge: any EvidenceAppraiser
@@ -105,16 +123,19 @@ public final class KeyBroker: Sendable {
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            revocations: revocations, policies: policies, tokens: tokens, appraiser: judge, clock: clock)
+            revocations: revocations, policies: policies, tenants: tenants, tokens: tokens, appraiser: judge,
+            clock: clock, sharesSessions: self.sharesSessions)
         // What was issued after the copy that was put back says nothing any more (R13).
         let wasRolledBack = await store.sealed.wasRolledBack
-        if sharesCookies { try await shareCookieKeys(isNew: wasRolledBack) }
+        if self.sharesSessions { try await shareCookieKeys(isNew: wasRolledBack) }
         if wasRolledBack {
             _ = try await tokens.replaceAll()
             try audit.append(
                 AuditRecord(
                     kind: .audit, allowed: true, check: "rollback",
                     reason: "a store that was put back was accepted; tokens and sessions of before have ended"))
+            // Only now: a broker that was killed before does all of this at its next start.
+            do throws(StoreFailure) { try await store.sealed.settleRollback() } catch { throw BrokerError(error) }
         }
     }
 

@@ -295,10 +295,13 @@ extension SealedStore {
         }
         plan.head.sum = index.sum(after: plan.marks, keys: keyring)
         plan.head.writer = .random(in: .min ... .max)
+        // Under the keys that the commit brings: a replica that cannot open them cannot write on top of it, under a key that is
+        // going to be forgotten.
+        let keys = plan.keyring ?? keyring
         plan.changes.append(
             StoreChange(
                 name: StoredName.head,
-                blob: try keyring.seal(record: plan.head.bytes, name: StoredName.head, version: revision)))
+                blob: try keys.seal(record: plan.head.bytes, name: StoredName.head, version: revision)))
     }
 
     /// Writes the plan; false when somebody else was first.

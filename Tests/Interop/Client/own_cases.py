@@ -154,6 +154,19 @@ def keys(world):
     expect(jose.read_jwt(guest.token)[0]["kid"] == new, "new tokens have the new key")
 
 
+@case("the key of cookies is changed while sessions of before go on, and not again before they have ended")
+def cookie_key(world):
+    path = world.place() + "/one"
+    world.admin.set_resource(path, b"secret")
+    guest = world.guest(path)
+    guest.handshake()
+    expect(world.admin.call("POST", "testudo/cookie-key").body == b"", "the reply is empty")
+    expect(guest.resource(path) == b"secret", "a session of before")
+    guest.handshake()
+    expect(guest.resource(path) == b"secret", "a session of after")
+    refused(lambda: world.admin.call("POST", "testudo/cookie-key"), 409)
+
+
 @case("a tenant is made, shown, listed and taken away, and nothing is two tenants' own")
 def tenants(world):
     name, place = "t" + uuid.uuid4().hex, "r" + uuid.uuid4().hex

@@ -59,6 +59,9 @@ extension KeyBroker {
             return .empty
         case .makeKey: return try await makeKey(request.body, try Self.resourcePath(values))
         case .rotateTokenKey: return .json(["kid": .string(try await tokens.rotate())])
+        case .rotateCookieKey:
+            try await rotateCookieKey()
+            return .empty
         case .listReferenceValues: return .json(listedReferenceValues)
         case .takeReferenceValues: return try await takeReferenceValues(request.body, administrator)
         case .referenceValue: return .json(try referenceValue(values))
@@ -93,7 +96,7 @@ extension KeyBroker {
         case .auditHead:
             try await noteAuditHead()
             return .json(try await auditHeads())
-        case .audit: return try auditLines(request.query)
+        case .audit: return try await auditLines(request.query)
         case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
         case .listKeys, .describeKey, .createKey, .manageKey, .destroyKey:
             return try await administerKeys(route, values, request)
@@ -213,15 +216,17 @@ extension KeyBroker {
         }
     }
 
-    func auditLines(_ query: [String: String], tenant: String? = nil) throws(BrokerError) -> BrokerResponse {
+    func auditLines(_ query: [String: String], tenant: String? = nil) async throws(BrokerError) -> BrokerResponse {
         guard let start = Timestamp.seconds(parsing: query["since"] ?? "0") else {
             throw BrokerError(.malformed, check: "audit", "since must be seconds since 1970 or an RFC 3339 time")
         }
         guard let last = Int(query["last"] ?? "\(Int.max)"), last > 0 else {
             throw BrokerError(.malformed, check: "audit", "last must be a number of lines")
         }
-        return BrokerResponse(
-            contentType: "application/jsonl", body: audit.lines(since: start, last: last, tenant: tenant))
+        let lines = try await searches.run(owner: tenant ?? "", caller: "") { () throws(BrokerError) in
+            audit.lines(since: start, last: last, tenant: tenant)
+        }
+        return BrokerResponse(contentType: "application/jsonl", body: lines)
     }
 
     static func listed(_ registration: Registration) -> JSONValue {

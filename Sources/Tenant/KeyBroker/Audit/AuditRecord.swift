@@ -43,8 +43,14 @@ public struct AuditRecord: Sendable, Equatable {
     public var tenant: String = ""
     /// SHA-256 of the administrator's certificate; empty where none is needed.
     public var certificate: String = ""
+    /// SHA-256 of the challenge that evidence was made for, so that the logs of all replicas show a nonce that was accepted
+    /// twice; empty where there was none.
+    public var nonce: String = ""
     /// The `trace_id` of the answer; empty for what is no answer to a call.
     public var trace: String = ""
+
+    /// The guest whose lines are bounded; nil for decisions that have a line in any case.
+    var guest: AuditedGuest?
 
     /// Creates a record.
     public init(kind: Kind, allowed: Bool, check: String, reason: String) {
@@ -76,6 +82,7 @@ public struct AuditRecord: Sendable, Equatable {
             "trace": short(trace),
         ]
         if !certificate.isEmpty { members["certificate"] = short(certificate) }
+        if !nonce.isEmpty { members["nonce"] = short(nonce) }
         if !tenant.isEmpty { members["tenant"] = short(tenant) }
         return JSONValue.object(members.merging(link.members) { $1 }).canonicalBytes
     }

@@ -26,23 +26,45 @@ public final class CookieKeys: Sendable {
         }
     }
 
-    private let keys: Mutex<(current: Key, previous: Key?)>
+    private struct Pair {
+        var current: Key
+        var previous: Key?
+        /// When the current one took over, in seconds since 1970; nil for the first one.
+        var rotated: Int64?
+    }
+
+    private let keys: Mutex<Pair>
 
     /// Makes a key that nobody else has.
     public init() {
-        keys = Mutex((Key(SymmetricKey(size: .bits256)), nil))
+        keys = Mutex(Pair(current: Key(SymmetricKey(size: .bits256))))
     }
 
     /// Takes keys that replicas share, each of 32 bytes.
     public init(current: SecretBytes, previous: SecretBytes? = nil) throws(BrokerError) {
-        let taken = (try Self.key(current), try previous.map { (secret) throws(BrokerError) in try Self.key(secret) })
-        keys = Mutex(taken)
+        keys = Mutex(try Self.pair(current, previous))
     }
 
     /// Takes keys that replicas share in place of the present ones: cookies under any other key are refused from now on.
     public func replace(current: SecretBytes, previous: SecretBytes?) throws(BrokerError) {
-        let taken = (try Self.key(current), try previous.map { (secret) throws(BrokerError) in try Self.key(secret) })
+        let taken = try Self.pair(current, previous)
         keys.withLock { $0 = taken }
+    }
+
+    /// Lets a new key that nobody else has seal from now on; false when the present one took over less than `shortest` seconds
+    /// ago, so that cookies under the one before it may still be about.
+    func rotate(now: Int64, atLeast shortest: Int64) -> Bool {
+        keys.withLock { keys in
+            if let rotated = keys.rotated, now - rotated < shortest { return false }
+            keys = Pair(current: Key(SymmetricKey(size: .bits256)), previous: keys.current, rotated: now)
+            return true
+        }
+    }
+
+    private static func pair(_ current: SecretBytes, _ previous: SecretBytes?) throws(BrokerError) -> Pair {
+        Pair(
+            current: try key(current),
+            previous: try previous.map { (secret) throws(BrokerError) in try key(secret) })
     }
 
     private static func key(_ secret: SecretBytes) throws(BrokerError) -> Key {

@@ -15,9 +15,12 @@ struct Handshake: Sendable {
     let released: ReleasedMeasurements
     let revocations: Revocations
     let policies: ResourcePolicies
+    let tenants: TenantTable
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
     let clock: BrokerClock
+    /// Whether other replicas may be asked about sessions that began here.
+    let sharesSessions: Bool
 
     /// What `/attest` learned, as far as it came; the audit line is made from it in either case.
     struct Outcome: Sendable {
@@ -27,12 +30,16 @@ struct Handshake: Sendable {
         var technology = ""
         /// The namespace of the manifest's registration; nil before it is known.
         var namespace: String?
+        /// SHA-256 of the challenge, empty before it is known.
+        var nonce = ""
     }
 
     /// What an accepted `/attest` gives.
     struct Accepted: Sendable {
-        /// The token for the guest.
+        /// The token for the guest. One that nobody registered may have one that is good nowhere, see ``TokenAuthority``.
         var token: String
+        /// What the token says.
+        var claims: KeptClaims?
         /// The cookie that stands for the attested session.
         var cookie: String
         /// When the session ends, in seconds since 1970.
@@ -56,12 +63,13 @@ struct Handshake: Sendable {
         )
     }
 
-    /// Answers `/attest`: appraises the evidence, consumes the nonce and issues the token, in this order (R13).
+    /// Answers `/attest`: appraises the evidence, consumes the nonce and hands out the token, in this order (R13).
     func attest(
         cookie: String?, body: [UInt8], outcome: inout Outcome
     ) async throws(BrokerError) -> Accepted {
         let session = try challengedSession(cookie)
         outcome.technology = session.technology
+        outcome.nonce = BrokerStore.mark(session.nonce)
         let message = try Self.parse("attestation") { () throws(WireError) in
             try AttestationMessage(body, version: session.version)
         }
@@ -96,11 +104,20 @@ struct Handshake: Sendable {
         guard revocations.snapshot.distrust == distrusted else {
             throw BrokerError(.attestation, check: "revocation", "hardware was revoked meanwhile; attest again")
         }
-        try await checkStanding(guest, manifest, &outcome)
+        let reach = try await checkStanding(guest, manifest, &outcome)
+        // What the token says is kept in the transaction that consumes the nonce; nobody has the token before that.
+        let token = try await tokens.issue(guest: guest, submodule: evidence.submodule, reach)
+        let claims = KeptClaims(token: token)
         try await store.consume(
-            nonce: session.nonce, issued: session.issued, guest: guest, now: clock.seconds)
-        let token = try await tokens.issue(guest: guest, submodule: evidence.submodule)
-        return try accepted(token, guest, session)
+            nonce: session.nonce, issued: session.issued, guest: guest,
+            claims: try await mayBeAsked() ? claims : nil, now: clock.seconds)
+        return try accepted(token, claims, guest, session)
+    }
+
+    /// Whether another replica may need the claims of a session: only policies in Rego ask for them.
+    private func mayBeAsked() async throws(BrokerError) -> Bool {
+        guard sharesSessions else { return false }
+        return try await !policies.all().isEmpty
     }
 
     private func challengedSession(_ cookie: String?) throws(BrokerError) -> SessionCookie.Challenged {
@@ -115,15 +132,15 @@ struct Handshake: Sendable {
     }
 
     private func accepted(
-        _ token: String, _ guest: AttestedGuest, _ session: SessionCookie.Challenged
+        _ token: String, _ claims: KeptClaims?, _ guest: AttestedGuest, _ session: SessionCookie.Challenged
     ) throws(BrokerError) -> Accepted {
         let kept = SessionCookie.attested(
             SessionCookie.Attested(
                 issued: session.issued, tokenHash: Array(SHA256.hash(data: Array(token.utf8))),
                 guest: try guest.withPlainKey()))
         return Accepted(
-            token: token, cookie: try kept.sealed(cookies), expires: session.issued + SessionCookie.lifetime,
-            guest: guest)
+            token: token, claims: claims, cookie: try kept.sealed(cookies),
+            expires: session.issued + SessionCookie.lifetime, guest: guest)
     }
 
     private func appraise(
@@ -148,12 +165,24 @@ struct Handshake: Sendable {
 
     /// A token exists only for a registered, active manifest on a measurement of the version that it names, unless some
     /// resource policy serves guests that nobody registered.
+    ///
+    /// Where only tenants' policies do, such a guest gets a session here and nothing to show elsewhere: what a tenant says of
+    /// its own resources must not make tokens of this broker for anybody's guests.
     private func checkStanding(
         _ guest: AttestedGuest, _ manifest: PodManifest?, _ outcome: inout Outcome
-    ) async throws(BrokerError) {
+    ) async throws(BrokerError) -> TokenAuthority.Reach {
         let registration = try await store.registration(guest.manifest)
         outcome.namespace = registration?.namespace
-        if registration == nil, try await policies.servesUnregistered() { return }
+        if registration == nil {
+            let open = try await policies.openPrefixes()
+            if !open.isEmpty {
+                if let refusal = GuestStanding.refusal(unregistered: guest) {
+                    throw BrokerError(.policyDenied, check: refusal.check, refusal.reason)
+                }
+                for prefix in open where try await tenants.owner(ofPrefix: prefix) == nil { return .everywhere }
+                return .session
+            }
+        }
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)
@@ -161,7 +190,9 @@ struct Handshake: Sendable {
             throw BrokerError(.policyDenied, check: refusal.check, refusal.reason)
         }
         // The registration is what an administrator typed, the manifest is what was measured: both have to agree.
-        guard let manifest, let registration, manifest.guestVersion != registration.guestVersion else { return }
+        guard let manifest, let registration, manifest.guestVersion != registration.guestVersion else {
+            return .everywhere
+        }
         throw BrokerError(
             .policyDenied, check: "guest-version",
             "the manifest names guest \(manifest.guestVersion), its registration guest \(registration.guestVersion)")

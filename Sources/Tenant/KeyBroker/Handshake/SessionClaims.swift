@@ -3,7 +3,8 @@ import Synchronization
 /// Where the claims of attested sessions wait for their guests' reads by cookie.
 ///
 /// A cookie has no room for all claims of a token, and a policy in Rego may ask for any of them. Only attested guests put
-/// something here. What is not found makes a guest attest again.
+/// something here. What is not found here is looked for in the store where replicas share one (``KeptClaims``); what is not
+/// found there makes a guest attest again.
 protocol SessionClaims: Sendable {
     /// Keeps the payload of a token until `until`, in seconds since 1970.
     func remember(_ payload: [UInt8], tokenHash: [UInt8], until: Int64) async throws(BrokerError)

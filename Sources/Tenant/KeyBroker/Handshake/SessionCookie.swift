@@ -54,8 +54,7 @@ enum SessionCookie: Sendable {
 
     /// The cookie's value: letters, digits, `-` and `_`.
     func sealed(_ keys: CookieKeys) throws(BrokerError) -> String {
-        var generator = SystemRandomNumberGenerator()
-        let salt = (0..<Self.saltBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        let salt = SecretBytes(random: Self.saltBytes).copyBytes()
         let key = keys.current
         let head = [Self.format] + key.name + salt
         // The key is this cookie's alone: a constant nonce comes once.
@@ -67,6 +66,14 @@ enum SessionCookie: Sendable {
             throw BrokerError(.malformed, check: "cookie", "runtime-data.tee-pubkey: is too long for a session")
         }
         return value
+    }
+
+    /// The name of the key that a cookie's value says it is under; nil when it is no cookie of ours.
+    static func keyName(_ value: String) -> [UInt8]? {
+        guard value.utf8.count <= maximumBytes, let bytes = try? Base64.decodeURL(value, field: "cookie"),
+            bytes.count > 5 + saltBytes + 16, bytes[0] == format
+        else { return nil }
+        return Array(bytes[1..<5])
     }
 
     /// Opens a cookie's value; nil when it is expired, changed, cut or of a key that is not known any more.

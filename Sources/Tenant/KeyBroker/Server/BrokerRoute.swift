@@ -26,6 +26,7 @@ enum BrokerRoute: String, CaseIterable, Sendable {
     case resourceVersions = "GET /kbs/v0/testudo/resources/{repository}/{type}/{tag}"
     case makeKey = "POST /kbs/v0/testudo/keys/{repository}/{type}/{tag}"
     case rotateTokenKey = "POST /kbs/v0/testudo/token-key"
+    case rotateCookieKey = "POST /kbs/v0/testudo/cookie-key"
     case listReferenceValues = "GET /kbs/v0/reference-value"
     case takeReferenceValues = "POST /kbs/v0/reference-value"
     case referenceValue = "GET /kbs/v0/reference-value/{name...}"

@@ -32,6 +32,8 @@ public struct BrokerServer: Service {
     static let connectionLimit = 4096
     /// How many of them are administrators', on a listener of their own.
     static let adminConnectionLimit = 64
+    /// How many of these one address may have.
+    static let adminConnectionsPerAddress = 16
 
     /// Creates a server; `onListening` and `onAdminListening` learn the ports once they are bound.
     public init(
@@ -125,6 +127,10 @@ public struct BrokerServer: Service {
             httpDecoderConfiguration: decoder)
         let contexts = try ListenerTLS.contexts(configuration, clientAuthority: clientAuthority, watch: broker.files)
         let isForAdministrators = clientAuthority != nil
+        let perAddress = AddressConnections(
+            isForAdministrators
+                ? min(configuration.limits.connections, Self.adminConnectionsPerAddress)
+                : configuration.limits.connections)
         return Application(
             responder: CallbackResponder<BrokerRequestContext> { [broker, executor] request, context in
                 var caller = Caller(address: context.address)
@@ -135,7 +141,9 @@ public struct BrokerServer: Service {
                 return await Self.answer(request, caller, broker, executor, bodyTimeout: limits.body)
             },
             server: HTTPServerBuilder { responder in
-                ReloadingTLSChannel(base: HTTP1Channel(responder: responder, configuration: http), contexts: contexts)
+                ReloadingTLSChannel(
+                    base: HTTP1Channel(responder: responder, configuration: http), contexts: contexts,
+                    connections: perAddress)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), serverName: nil,

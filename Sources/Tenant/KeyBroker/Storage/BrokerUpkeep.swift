@@ -1,5 +1,4 @@
 import AuditTrail
-import Envelope
 import Foundation
 import Logging
 import SealedStorage
@@ -33,6 +32,7 @@ struct BrokerUpkeep: Service {
                     try await broker.noteAuditHead()
                     if round % Self.roundsBetweenSweeps == 0 {
                         try await broker.store.sweepNonces(now: broker.clock.seconds)
+                        try await broker.store.sweepSessionClaims(now: broker.clock.seconds)
                         try await broker.store.maintain()
                     }
                     if trouble != nil { logger.info("the store answers again") }
@@ -55,7 +55,8 @@ extension KeyBroker {
     }
 
     /// How old what is in memory may be when a decision rests on it.
-    private static let stale: Duration = .seconds(20)
+    private static let stale: Duration = .seconds(staleSeconds)
+    static let staleSeconds: Int64 = 20
 
     /// Takes in what changed in the store: reference values, policies, keys and revocations.
     func followReplicas() async throws(BrokerError) {
@@ -74,7 +75,7 @@ extension KeyBroker {
             applyAttestationPolicy()
         }
         try await tokens.reload()
-        if sharesCookies { try await shareCookieKeys() }
+        if sharesSessions { try await shareCookieKeys() }
         followed.mark()
     }
 
@@ -88,25 +89,6 @@ extension KeyBroker {
             followed.forget(name)
             throw error
         }
-    }
-
-    /// Takes the cookie keys that all replicas have, and makes new ones when they are an hour old.
-    ///
-    /// - Parameter isNew: Whether the present ones must not be used any more.
-    func shareCookieKeys(isNew: Bool = false) async throws(BrokerError) {
-        let key = EntryFamily.setting["cookie-keys"]
-        let now = clock.seconds
-        let keys = try await store.transact([key]) { (transaction) throws(BrokerError) in
-            let known = try transaction.entry(key).map { (entry) throws(BrokerError) in
-                try StoredCookieKeys(stored: entry.value)
-            }
-            if let known, !isNew, now - known.since < StoredCookieKeys.life { return known }
-            let next = StoredCookieKeys(
-                current: SecretBytes(random: 32), previous: isNew ? nil : known?.current, since: now)
-            transaction.put(key, next.bytes)
-            return next
-        }
-        try cookies.replace(current: keys.current, previous: keys.previous)
     }
 
     /// Notes the last line of the audit log in the store, which whoever has the log's file cannot change.
@@ -145,42 +127,5 @@ extension KeyBroker {
             heads[name] = noted.last.map { .string($0) }
         }
         return .object(heads)
-    }
-}
-
-/// The keys of session cookies that replicas share.
-struct StoredCookieKeys: Sendable {
-    var current: SecretBytes
-    var previous: SecretBytes?
-    /// When the current one was made, in seconds since 1970.
-    var since: Int64
-
-    /// How long a key seals, in seconds.
-    static let life: Int64 = 3600
-
-    init(current: SecretBytes, previous: SecretBytes?, since: Int64) {
-        self.current = current
-        self.previous = previous
-        self.since = since
-    }
-
-    init(stored bytes: [UInt8]) throws(BrokerError) {
-        do {
-            var reader = ByteReader(bytes)
-            since = Int64(bitPattern: try reader.u64BE("since"))
-            current = SecretBytes(try reader.bytes(32, "current"))
-            previous = reader.remaining > 0 ? SecretBytes(try reader.bytes(32, "previous")) : nil
-            try reader.finish()
-        } catch {
-            throw BrokerError(.failed, check: "storage", "the stored cookie keys cannot be read")
-        }
-    }
-
-    var bytes: [UInt8] {
-        var writer = ByteWriter()
-        writer.u64BE(UInt64(bitPattern: since))
-        writer.append(current.copyBytes())
-        if let previous { writer.append(previous.copyBytes()) }
-        return writer.bytes
     }
 }

@@ -78,6 +78,9 @@ struct StoredInstance: Equatable, Sendable {
 }
 
 extension BrokerStore {
+    /// What a nonce is known by where it is consumed and recorded: SHA-256 in hexadecimal.
+    static func mark(_ nonce: String) -> String { Hex.encode(SHA256.hash(data: Data(nonce.utf8))) }
+
     /// How long a consumed nonce is remembered, in minutes; its session is void long before.
     static var nonceMemory: Int64 { 60 }
 
@@ -90,19 +93,25 @@ extension BrokerStore {
     ///   - nonce: The challenge.
     ///   - issued: When it was issued, in seconds since 1970, as the session says.
     ///   - guest: Whose evidence was accepted.
+    ///   - claims: What other replicas may be asked about the session; nil where nobody asks.
     ///   - now: The present second since 1970.
-    func consume(nonce: String, issued: Int64, guest: AttestedGuest, now: Int64) async throws(BrokerError) {
-        let mark = EntryFamily.nonces(minute: issued / 60)[Hex.encode(SHA256.hash(data: Data(nonce.utf8)))]
+    func consume(
+        nonce: String, issued: Int64, guest: AttestedGuest, claims: KeptClaims? = nil, now: Int64
+    ) async throws(BrokerError) {
+        let minute = issued / 60
+        let mark = EntryFamily.nonces(minute: minute)[Self.mark(nonce)]
         let instance = guest.instance.isEmpty ? nil : EntryFamily.instance[guest.instance]
         let swept = EntryFamily.setting["nonces-swept"]
-        try await transact([mark, swept] + [instance].compactMap(\.self), isRoutine: true) {
+        let use = claims == nil ? nil : EntryFamily.sessionClaimsUse["\(minute)"]
+        try await transact([mark, swept] + [instance, use].compactMap(\.self), isRoutine: true) {
             (transaction) throws(BrokerError) in
             // A clock that went ahead and came back must not bring back what was forgotten meanwhile.
             let forgotten = try transaction.entry(swept).flatMap { Int64(String(decoding: $0.value, as: UTF8.self)) }
-            guard issued / 60 >= forgotten ?? .min, try transaction.entry(mark) == nil else {
+            guard minute >= forgotten ?? .min, try transaction.entry(mark) == nil else {
                 throw BrokerError(.attestation, check: "nonce", "the nonce was used before")
             }
             transaction.put(mark, [])
+            if let claims { try transaction.keep(claims, minute: minute) }
             guard let instance else { return }
             if let entry = try transaction.entry(instance) {
                 let known = try StoredInstance(stored: entry.value)
@@ -128,16 +137,7 @@ extension BrokerStore {
         }
         // A broker that slept for a month asks for no more minutes than it can have used.
         for minute in max(start, end - 50_000)..<end {
-            let family = EntryFamily.nonces(minute: minute)
-            guard await sealed.count(family) > 0 else { continue }
-            var names = try await list(family).map(\.name)
-            while !names.isEmpty {
-                let some = Array(names.prefix(100))
-                names.removeFirst(some.count)
-                try await transact([], isRoutine: true) { (transaction) throws(BrokerError) in
-                    for name in some { transaction.remove(family[name]) }
-                }
-            }
+            try await removeAll(EntryFamily.nonces(minute: minute))
         }
     }
 
@@ -146,11 +146,15 @@ extension BrokerStore {
 
     /// The log keys of guests with these manifests, newest first: what `testudo logs` compares records with, since the node
     /// that keeps them knows the key that they are sealed to (rule R22).
-    func logKeys(manifests: Set<String>) async throws(BrokerError) -> [JSONValue] {
+    ///
+    /// - Parameter since: Those that first attested before are another one's.
+    func logKeys(manifests: Set<String>, since: Int64 = .min) async throws(BrokerError) -> [JSONValue] {
         var found: [(time: Int64, json: JSONValue)] = []
         for entry in try await list(.instance) {
             let instance = try StoredInstance(stored: entry.value)
-            guard manifests.contains(instance.logManifest), !instance.logKey.isEmpty else { continue }
+            guard manifests.contains(instance.logManifest), !instance.logKey.isEmpty, instance.time >= since else {
+                continue
+            }
             found.append(
                 (
                     instance.time,
@@ -166,9 +170,17 @@ extension BrokerStore {
 
 extension KeyBroker {
     /// The log keys of a Service, `namespace/name`, under all its manifests, retired ones included.
-    func logKeys(_ service: String) async throws(BrokerError) -> JSONValue {
+    ///
+    /// - Parameter isForTenant: Whether the namespace's tenant asks, whose only what attested since he has it is.
+    func logKeys(_ service: String, isForTenant: Bool = false) async throws(BrokerError) -> JSONValue {
+        var since = Int64.min
+        if isForTenant, let namespace = service.split(separator: "/").first,
+            let entry = try await store.read(EntryFamily.namespaceSince[String(namespace)])
+        {
+            since = Int64(String(decoding: entry.value, as: UTF8.self)) ?? .max
+        }
         let registered = try await store.registrations()
         let manifests = registered.filter { "\($0.namespace)/\($0.name)" == service }.map(\.digest)
-        return .array(try await store.logKeys(manifests: Set(manifests)))
+        return .array(try await store.logKeys(manifests: Set(manifests), since: since))
     }
 }

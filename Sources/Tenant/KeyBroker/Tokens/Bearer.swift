@@ -1,4 +1,3 @@
-import Crypto
 import WireFormat
 
 /// Who asks: the owner of an attested session or of a token.
@@ -8,7 +7,9 @@ struct Bearer: Sendable {
         /// They came along.
         case known(JSONValue)
         /// They were put aside when the session attested, under the hash of its token.
-        case remembered(tokenHash: [UInt8])
+        ///
+        /// - Parameter issued: When the session began, in seconds since 1970.
+        case remembered(tokenHash: [UInt8], issued: Int64)
     }
 
     /// The guest, when this broker appraised its evidence.
@@ -24,7 +25,7 @@ struct Bearer: Sendable {
         guest = session.guest
         encryptionKey = session.guest.encryptionKey
         issuer = ""
-        claims = .remembered(tokenHash: session.tokenHash)
+        claims = .remembered(tokenHash: session.tokenHash, issued: session.issued)
     }
 
     /// The owner of a token.
@@ -39,6 +40,7 @@ struct Bearer: Sendable {
 extension KeyBroker {
     /// The session of the cookie if it is attested, else the bearer of a token of ours or of a service trusted here.
     func bearer(_ request: BrokerRequest) async throws(BrokerError) -> Bearer {
+        try await learnKey(ofCookie: request.sessionCookie)
         if let value = request.sessionCookie,
             case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
         {
@@ -60,21 +62,38 @@ extension KeyBroker {
 
     /// Checks a token.
     func bearer(ofToken token: String) async throws(BrokerError) -> BearerClaims {
+        var refusal: BrokerError
         do throws(BrokerError) {
             return try tokens.bearer(of: token)
         } catch {
             // Only what none of our keys signed can be another service's.
-            guard error.check == "token-signature", !foreignTokens.isEmpty else { throw error }
+            guard error.check == "token-signature" else { throw error }
+            refusal = error
         }
-        return try await foreignTokens.bearer(of: token, now: clock.now)
+        if !foreignTokens.isEmpty {
+            do throws(BrokerError) {
+                return try await foreignTokens.bearer(of: token, now: clock.now)
+            } catch {
+                refusal = error
+            }
+        }
+        // Another replica may have made the key a moment ago.
+        guard sharesSessions, !tokens.knowsKey(of: token) else { throw refusal }
+        try await learnKeys()
+        guard tokens.knowsKey(of: token) else { throw refusal }
+        return try tokens.bearer(of: token)
     }
 
     /// All claims of the bearer's token.
     func claims(of bearer: Bearer) async throws(BrokerError) -> JSONValue {
         switch bearer.claims {
         case .known(let claims): return claims
-        case .remembered(let hash):
-            let payload = try await sessionClaims.payload(tokenHash: hash, now: clock.seconds)
+        case .remembered(let hash, let issued):
+            var payload = try await sessionClaims.payload(tokenHash: hash, now: clock.seconds)
+            // The guest attested at another replica, or so long ago that there was no room for it here.
+            if payload == nil, sharesSessions {
+                payload = try await store.sessionClaims(tokenHash: hash, issued: issued)
+            }
             guard let payload, let claims = try? JSONValue.parse(payload) else {
                 throw BrokerError(
                     .tokenMissing, check: "session-claims", "the session's claims are not known here; attest again")
@@ -85,9 +104,7 @@ extension KeyBroker {
 
     /// Puts aside what policies may ask of a session that has only a cookie.
     func remember(_ accepted: Handshake.Accepted) async throws(BrokerError) {
-        let parts = accepted.token.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, let payload = try? Base64.decodeURL(String(parts[1]), field: "token") else { return }
-        try await sessionClaims.remember(
-            payload, tokenHash: Array(SHA256.hash(data: Array(accepted.token.utf8))), until: accepted.expires)
+        guard let claims = accepted.claims else { return }
+        try await sessionClaims.remember(claims.payload, tokenHash: claims.tokenHash, until: accepted.expires)
     }
 }

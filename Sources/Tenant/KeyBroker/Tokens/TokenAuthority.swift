@@ -19,6 +19,8 @@ final class TokenAuthority: Sendable {
     private let algorithm: TokenSigningKey.Algorithm
     /// How long one key signs, in seconds.
     private let keyLifetime: Int64
+    /// How long after a rotation the key of before may still sign, in seconds: at replicas that have not seen it yet.
+    private let overlap: Int64
 
     /// The `aud` of each token, and its `iss` where the configuration names no other.
     static let audience = "testudo-keybroker"
@@ -27,7 +29,7 @@ final class TokenAuthority: Sendable {
 
     init(
         store: BrokerStore, minutes: Int64, algorithm: TokenSigningKey.Algorithm = .es256, keyDays: Int64 = 30,
-        issuer name: String = TokenAuthority.audience, clock: BrokerClock
+        issuer name: String = TokenAuthority.audience, overlap: Int64 = 0, clock: BrokerClock
     ) async throws(BrokerError) {
         let keyring: TokenKeyring
         do {
@@ -44,6 +46,7 @@ final class TokenAuthority: Sendable {
         self.clock = clock
         self.algorithm = algorithm
         keyLifetime = keyDays * 86_400
+        self.overlap = overlap
         issuer = AttestationTokenIssuer(keyring: keyring, issuer: name, build: "testudo-keybroker 0.1.0")
         if keyring.current.algorithm != algorithm { _ = try await rotate() }
     }
@@ -73,13 +76,13 @@ final class TokenAuthority: Sendable {
     func rotate() async throws(BrokerError) -> String {
         let key = try Self.newKey(algorithm, clock)
         let entry = EntryFamily.setting[Self.setting]
-        let (now, lifetime) = (clock.seconds, issuer.keyring.lifetime)
+        let (now, lifetime, overlap) = (clock.seconds, issuer.keyring.lifetime, overlap)
         let form = try await store.transact([entry]) { (transaction) throws(BrokerError) in
             // From what is stored, since another replica may have rotated a moment ago.
             guard let stored = try transaction.entry(entry),
                 let keyring = try? TokenKeyring(restoring: try JSONValue.parse(stored.value), lifetime: lifetime)
             else { throw Self.damaged }
-            keyring.rotate(to: key, now: now)
+            keyring.rotate(to: key, now: now, overlap: overlap)
             transaction.put(entry, keyring.sealedForm.canonicalBytes)
             return keyring.sealedForm
         }
@@ -117,15 +120,42 @@ final class TokenAuthority: Sendable {
     /// The key set for those who check tokens elsewhere.
     var keySet: JSONValue { issuer.keyring.keySet(now: clock.seconds) }
 
+    /// Where a guest's token counts.
+    enum Reach: Sendable {
+        /// Wherever somebody trusts this broker's keys.
+        case everywhere
+        /// Nowhere: its guest has the session's cookie alone. Clients expect a token in the answer all the same; it is signed by
+        /// a key that is made for it and forgotten, and meant for nobody.
+        case session
+    }
+
+    /// The `aud` of tokens that count nowhere.
+    static let noAudience = "session-only"
+
+    /// Whether a token names one of the keys that are known here, or none.
+    func knowsKey(of token: String) -> Bool {
+        guard let name = (try? JWS.unverifiedHeader(token))?["kid"] else { return true }
+        return keySet["keys"]?.arrayValue?.contains { $0["kid"] == name } ?? false
+    }
+
     /// Issues a token for a guest whose evidence was accepted.
-    func issue(guest: AttestedGuest, submodule: JSONValue) async throws(BrokerError) -> String {
+    func issue(
+        guest: AttestedGuest, submodule: JSONValue, _ reach: Reach = .everywhere
+    ) async throws(BrokerError) -> String {
         let now = clock.seconds
         if now - issuer.keyring.since >= keyLifetime { _ = try await rotate() }
+        var issuer = issuer
+        if reach == .session {
+            let forgotten = TokenKeyring(TokenSigningKey(algorithm), since: now, lifetime: issuer.keyring.lifetime)
+            issuer = AttestationTokenIssuer(
+                keyring: forgotten, issuer: issuer.issuer, developer: issuer.developer, build: issuer.build)
+        }
+        let audience = reach == .session ? Self.noAudience : Self.audience
         do {
             return try issuer.issue(
                 submodules: .object(["cpu0": submodule]),
                 more: [
-                    "aud": .string(Self.audience), "cnf": .object(["jwk": guest.encryptionKey]),
+                    "aud": .string(audience), "cnf": .object(["jwk": guest.encryptionKey]),
                     "testudo": guest.claims,
                 ], now: now)
         } catch {

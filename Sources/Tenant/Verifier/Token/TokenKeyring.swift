@@ -64,9 +64,10 @@ public final class TokenKeyring: Sendable {
     /// - Parameters:
     ///   - key: The new key.
     ///   - now: The present, in seconds since 1970.
+    ///   - overlap: How much longer the former key may sign, in seconds: elsewhere, where the new one is not known yet.
     ///   - save: Stores ``sealedForm`` as it is going to be; when it throws, nothing changes.
     public func rotate<Failure: Error>(
-        to key: TokenSigningKey, now: Int64, saving save: (JSONValue) throws(Failure) -> Void
+        to key: TokenSigningKey, now: Int64, overlap: Int64 = 0, saving save: (JSONValue) throws(Failure) -> Void
     ) throws(Failure) {
         try keys.withLock { (keys) throws(Failure) in
             var next = keys
@@ -74,7 +75,8 @@ public final class TokenKeyring: Sendable {
                 keys.retired.filter { $0.until > now && $0.key.identifier != key.identifier }
                     .suffix(Self.retiredLimit - 1))
             if keys.current.identifier != key.identifier {
-                next.retired.append(Retired(key: keys.current, since: now, until: now + lifetime))
+                next.retired.append(
+                    Retired(key: keys.current, since: now + overlap, until: now + overlap + lifetime))
             }
             next.current = key
             next.since = now
@@ -84,7 +86,9 @@ public final class TokenKeyring: Sendable {
     }
 
     /// The same for keys that are stored nowhere.
-    public func rotate(to key: TokenSigningKey, now: Int64) { rotate(to: key, now: now) { _ in } }
+    public func rotate(to key: TokenSigningKey, now: Int64, overlap: Int64 = 0) {
+        rotate(to: key, now: now, overlap: overlap) { _ in }
+    }
 
     /// All keys whose tokens are still good, as a JWK set, the signing one first.
     public func keySet(now: Int64) -> JSONValue {
