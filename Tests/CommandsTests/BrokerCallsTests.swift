@@ -143,7 +143,9 @@ struct BrokerCallsTests {
         }
     }
 
-    @Test func `manifests are registered from a document, shown and retired; tokens get a new key`() async throws {
+    @Test func `manifests are registered from a document, shown and retired; tokens and sessions get new keys`()
+        async throws
+    {
         try await BrokerStage.run { stage in
             let folder = try ScratchFolder()
             let digest = String(repeating: "cd", count: 32)
@@ -171,6 +173,9 @@ struct BrokerCallsTests {
             let before = stage.broker.tokens.keySet
             try await BrokerStage.enter(["broker", "token-key", "rotate"] + stage.named)
             #expect(stage.broker.tokens.keySet != before)
+            try await BrokerStage.enter(["broker", "cookie-key", "rotate"] + stage.named)
+            let soon = try await BrokerStage.complaint(["broker", "cookie-key", "rotate"] + stage.named)
+            #expect(soon.what.contains("changed less than") && soon.hint == "try again later")
         }
     }
 }

@@ -15,7 +15,7 @@ struct BrokerCommand: AsyncParsableCommand {
             BrokerInit.self, BrokerAdministrators.self, BrokerResources.self, BrokerPolicies.self,
             BrokerAttestationPolicies.self, BrokerManifests.self, BrokerRevocations.self, BrokerExplain.self,
             BrokerKeys.self, BrokerAuthority.self,
-            BrokerTenants.self, BrokerTokenKey.self, BrokerAudit.self,
+            BrokerTenants.self, BrokerTokenKey.self, BrokerCookieKey.self, BrokerAudit.self,
         ])
 }
 

@@ -89,3 +89,23 @@ struct TokenKeyRotate: AsyncParsableCommand {
         common.show(answer, text: "tokens are signed with key \(answer["kid"]?.stringValue ?? "") from now on")
     }
 }
+
+/// `testudo broker cookie-key`: the key that seals sessions of guests.
+struct BrokerCookieKey: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cookie-key", abstract: "The key that seals the sessions of guests.",
+        subcommands: [CookieKeyRotate.self])
+}
+
+struct CookieKeyRotate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate",
+        abstract: "Seal sessions with a new key; those under the one before go on until they end.")
+
+    @OptionGroup var common: BrokerOptions
+
+    func run() async throws {
+        try await common.admin().call("POST", "/kbs/v0/testudo/cookie-key", hints: [409: "try again later"])
+        common.show(["rotated": true], text: "sessions are sealed with a new key from now on")
+    }
+}
