@@ -252,7 +252,7 @@ let suites: [Target] = [
         ]),
     tests(
         "KeyManagementTests",
-        ["KeyManagement", "SealedStorage", "RootKeys", "WireFormat", "Envelope", crypto, asn1, x509]),
+        ["KeyManagement", "SealedStorage", "EtcdStorage", "RootKeys", "WireFormat", "Envelope", crypto, asn1, x509]),
     tests("RootKeysTests", ["RootKeys", "WireFormat", "Envelope"]),
     tests(
         "KeyBrokerTests",
@@ -261,7 +261,7 @@ let suites: [Target] = [
             "AttestedChannel", "HTTPExchange", "Unsealing",
             "Envelope", "WireFormat", "Evidence", "PodManifest", "SealedStorage", "RootKeys", "AuditTrail",
             "KeyManagement",
-            crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioPosix, nioSSL,
+            crypto, cryptoExtras, asn1, x509, grdb, logging, lifecycle, nioCore, nioEmbedded, nioPosix, nioSSL,
         ]),
     // The wire as a client in another language sees it, and the description of the API.
     .testTarget(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import TestSupport
 import Testing
 import WireFormat
@@ -38,6 +39,26 @@ struct BrokerExplainTests {
             #expect(text.split(separator: "\n").count > 4)
             let token = try await answer(path, "--token", folder.path + "/token")
             #expect(BrokerExplain.text(token, trace: false).contains("  no  token-signature:"))
+        }
+    }
+
+    @Test func `the example of claims is a guest that the broker understands`() async throws {
+        try await BrokerStage.run { stage in
+            let admin = try stage.admin()
+            try await admin.call("POST", "/kbs/v0/resource/default/env/api-key", body: [1])
+            let file = URL(filePath: #filePath).appending(path: "../../../examples/explain/claims.json").standardized
+                .path
+            let question = try BrokerExplain.parse(["default/env/api-key", "--claims", file]).question()
+            func answer() async throws -> String {
+                BrokerExplain.text(
+                    try await admin.json("POST", "/kbs/v0/testudo/explain", question), trace: false)
+            }
+            #expect(try await answer().contains("no  manifest-unregistered:"))
+            let policy = "package policy\nallow if input.submods.cpu0[\"ear.status\"] == \"affirming\"\n"
+            _ = try await admin.json(
+                "POST", "/kbs/v0/resource-policy",
+                ["policy": .string(Base64.encodeURL(Array(policy.utf8))), "registration": "not-needed"])
+            #expect(try await answer().hasPrefix("allowed\n"))
         }
     }
 

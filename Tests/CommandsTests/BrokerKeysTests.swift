@@ -49,9 +49,9 @@ struct BrokerKeysTests {
             try await run(stage, "broker", "keys", "rewrap", "default/disk", file, "--associated", "disk")
             #expect(try StateFolder.read(file)[6] == 2)
             await #expect(throws: CommandFailure.self) {
-                try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "2")
+                try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "2", "--yes")
             }
-            try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "1")
+            try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "1", "--yes")
             #expect(try await versions(stage, "default/disk") == ["destroyed", "active"])
             try StateFolder.write([UInt8](0..<32), to: folder.path + "/raw")
             try await run(
@@ -94,6 +94,17 @@ struct BrokerKeysTests {
             #expect(try await vault.secret().content == .vault(name: "kbs:///default/env/key"))
             #expect(throws: (any Error).self) { try SecretSeal.parse(["--file", plain, "--signing-key", signing]) }
         }
+    }
+
+    @Test func `what is gone for good is asked for, and refused where nobody can be asked`() throws {
+        try Confirmation.check("x is gone.", "a/b/1", answer: " a/b/1 ")
+        for answer in ["", "y", "a/b/2"] {
+            #expect(throws: CommandFailure.self) { try Confirmation.check("x is gone.", "a/b/1", answer: answer) }
+        }
+        do {
+            try Confirmation.check("x is gone.", "a/b/1", answer: nil)
+            Issue.record("nobody was asked")
+        } catch let failure as CommandFailure { #expect(failure.hint?.contains("--yes") == true) }
     }
 
     private struct Everything: KeyPolicy {

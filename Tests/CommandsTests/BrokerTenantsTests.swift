@@ -30,6 +30,51 @@ struct BrokerTenantsTests {
         }
     }
 
+    @Test func `set changes what it names and says what a replacement takes away`() async throws {
+        try await BrokerStage.run { stage in
+            let folder = try ScratchFolder()
+            try await BrokerStage.enter(["broker", "admin", "keygen", folder.path + "/ann"])
+            try await BrokerStage.enter(["broker", "admin", "keygen", folder.path + "/bob"])
+            func set(_ words: String...) async throws {
+                try await BrokerStage.enter(["broker", "tenants", "set", "acme"] + words + stage.named)
+            }
+            func shown() async throws -> JSONValue { try await stage.admin().json("GET", "\(BrokerTenants.path)/acme") }
+            try await set(
+                "--admin", "ann=\(folder.path)/ann.pub", "--repository", "acme", "--namespace", "acme", "--resources",
+                "3",
+                "--bytes", "100")
+            try await set("--repository", "more", "--namespace", "other", "--manifests", "2", "--bytes", "none")
+            var tenant = try await shown()
+            #expect(tenant["repositories"] == ["acme", "more"] && tenant["namespaces"] == ["acme", "other"])
+            #expect(tenant["admins"]?[0]?["name"] == "ann" && tenant["quota"] == ["resources": 3, "manifests": 2])
+            // The usual domains follow the namespaces.
+            #expect(tenant["domains"]?.arrayValue?.contains("other.localhost") == true)
+            try await set(
+                "--domain", "acme.example", "--admin", "bob=\(folder.path)/bob.pub", "--remove-repository", "more")
+            tenant = try await shown()
+            #expect(tenant["domains"] == ["acme.example"] && tenant["repositories"] == ["acme"])
+            #expect(tenant["admins"]?.arrayValue?.count == 2)
+            try await set("--namespace", "third")
+            #expect(try await shown()["domains"] == ["acme.example"])
+            let missing = try await BrokerStage.complaint(
+                ["broker", "tenants", "set", "acme", "--remove-namespace", "nothing"] + stage.named)
+            #expect(missing.hint == "it has acme, other, third")
+            tenant = try await shown()
+            try await set("--admin", "bob=\(folder.path)/bob.pub", "--repository", "acme", "--replace")
+            let lost = TenantSet.lost(tenant, try await shown())
+            #expect(
+                lost == [
+                    "administrator ann", "namespace acme", "namespace other", "namespace third", "domain acme.example",
+                    "quota manifests 2", "quota resources 3",
+                ])
+            #expect(throws: (any Error).self) {
+                try TenantSet.parse(["acme", "--replace", "--remove-admin", "ann"])
+            }
+            try await BrokerStage.enter(["broker", "tenants", "delete", "acme"] + stage.named)
+            #expect(try await stage.admin().json("GET", BrokerTenants.path) == [])
+        }
+    }
+
     @Test(arguments: ["../x", "", "A", "a/b", "%61"])
     func `a name that cannot stand in a path is not sent`(name: String) {
         #expect(throws: CommandFailure.self) { try TenantSet.checked(name) }

@@ -59,6 +59,26 @@ struct APIDescriptionTests {
         }
     }
 
+    @Test(arguments: [
+        ("2027-01-31T00:00:00Z", true), ("2027-04-30T23:59:59Z", true), ("2028-02-29T00:00:00Z", true),
+        ("2027-12-29T00:00:00Z", true), ("1800000000", true), ("2027-04-31T00:00:00Z", false),
+        ("2027-02-29T00:00:00Z", false), ("2027-02-30T00:00:00Z", false), ("2027-00-10T00:00:00Z", false),
+        ("2027-01-32T00:00:00Z", false), ("2027-01-00T00:00:00Z", false),
+    ])
+    func `a time is any day that the calendar has, as the broker reads it`(time: String, isGood: Bool) throws {
+        let description = try APIDescription()
+        func schema(_ name: String, _ parameter: String) throws -> JSONValue {
+            let call = try #require(description.operations.first { $0.name == name })
+            let parameters = (call.definition["parameters"]?.arrayValue ?? []).compactMap { description.resolved($0) }
+            return try #require(parameters.first { $0["name"]?.stringValue == parameter }?["schema"])
+        }
+        for schema in [
+            try schema("GET /kbs/v0/testudo/audit", "since"),
+            try schema("POST /kbs/v0/resource/{repository}/{type}/{tag}", "expires"),
+        ] { #expect(try description.violations(of: schema, in: .string(time)).isEmpty == isGood) }
+        #expect((Timestamp.seconds(parsing: time) != nil) == isGood)
+    }
+
     @Test(.enabled(if: ForeignClient.python != nil, ForeignClient.missing))
     func `holds for all that was sent and answered`() throws {
         let description = try APIDescription()

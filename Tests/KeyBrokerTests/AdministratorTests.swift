@@ -94,7 +94,7 @@ struct AdministratorTests {
             if isAllowed {
                 #expect(response.status == 200, "\(role) \(call): \(detail(response))")
             } else {
-                try expectRefusal(response, 401, "AdminAuthAccess")
+                try expectRefusal(response, 403, "AdminAuthAccess")
                 #expect(detail(response) == "Role \(role) not allowed", "\(role) \(call)")
             }
         }
@@ -111,7 +111,7 @@ struct AdministratorTests {
         ] {
             var request = BrokerRequest(method: "GET", path: ["kbs", "v0", "testudo", "audit"], query: query)
             request.authorization = "Bearer \(try provider.token("reader", bench))"
-            #expect(await bench.broker.respond(to: request).status == (isAllowed ? 200 : 401), "\(query)")
+            #expect(await bench.broker.respond(to: request).status == (isAllowed ? 200 : 403), "\(query)")
         }
     }
 
@@ -125,7 +125,7 @@ struct AdministratorTests {
         let bench = try await provider.bench()
         var request = BrokerRequest(method: "DELETE", path: ["kbs", "v0", "reference-value", segment])
         request.authorization = "Bearer \(try provider.token("writer", bench))"
-        try expectRefusal(await bench.broker.respond(to: request), 401, "AdminAuthAccess")
+        try expectRefusal(await bench.broker.respond(to: request), 403, "AdminAuthAccess")
         request.path[3] = "acme%c3%a9"
         // The role may; there is no such value.
         try expectRefusal(await bench.broker.respond(to: request), 404, "RvpsError")
@@ -194,10 +194,12 @@ struct AdministratorTests {
         try expectRefusal(
             await open.send(
                 "POST", "kbs/v0/resource/acme/a/b", body: [1], bearer: try open.adminToken(["role": "writer"])),
-            401, "AdminAuthAccess")
+            403, "AdminAuthAccess")
     }
 
-    @Test func `keys that change are in force, and broken ones are not`() async throws {
+    @Test func `keys that change are in force, and those that are broken or gone are not, nor what they replaced`()
+        async throws
+    {
         let provider = try Provider()
         let bench = try await provider.bench()
         let successor = Curve25519.Signing.PrivateKey()
@@ -214,13 +216,27 @@ struct AdministratorTests {
         #expect(try await (status(provider.ed25519), status(successor)) == (200, 401))
         try write("broken")
         #expect(try await readiness() == "unreadable: identity provider's keys")
-        #expect(try await (status(provider.ed25519), status(successor)) == (200, 401))
+        // Whoever breaks or removes a file takes trust away. The provider's other keys are in force.
+        #expect(try await (status(provider.ed25519), status(successor)) == (401, 401))
+        let other = try JWS.signES256(claims: provider.claims("writer", bench), key: provider.p256)
+        #expect(await bench.send("POST", "kbs/v0/resource/acme/a/b", body: [1], bearer: other).status == 200)
         try write(successor.publicKey.pemRepresentation)
         #expect(try await readiness() == "current")
         #expect(try await (status(provider.ed25519), status(successor)) == (401, 200))
-        try FileManager.default.removeItem(atPath: bench.folder + "/admin.pub")
+        let owner = URL(filePath: bench.folder + "/admin.pub")
+        let key = try Data(contentsOf: owner)
+        try FileManager.default.removeItem(at: owner)
         #expect(try await readiness() == "unreadable: administrators' keys")
+        #expect(try await bench.administer("GET", "resource").status == 401)
+        try key.write(to: owner)
+        #expect(try await readiness() == "current")
         #expect(try await bench.administer("GET", "resource").status == 200)
+        let said = try await bench.audit().filter { $0["check"] == "trusted-keys" }.compactMap {
+            $0["reason"]?.stringValue
+        }
+        #expect(said.contains { $0.hasPrefix("not in force any more") && $0.contains("admin.pub") })
+        #expect(said.contains { $0.hasPrefix("not in force any more") && $0.contains("ed25519.pem") })
+        #expect(said.last.map { $0.contains("admin.pub") && $0.hasSuffix("is in force") } == true, "\(said)")
     }
 
     @Test(arguments: [

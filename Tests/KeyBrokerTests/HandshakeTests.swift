@@ -158,10 +158,34 @@ struct HandshakeTests {
     @Test(arguments: [
         #"{"version":"0.4.0","tee":"se","extra-params":""}"#, #"{"version":"0.4.0","tee":"sample"}"#,
         #"{"version":"0.4.0","tee":"snp","extra-params":{"supported-hash-algorithms":["sha256"]}}"#,
-        #"{"tee":"snp"}"#, #"{"version":"0.4.0","tee":"snp","x":1}"#, "[]", "",
+        #"{"tee":"snp"}"#, #"{"version":"0.4.0","x":1}"#, "[]", "",
     ])
     func `an unusable request is refused`(body: String) async throws {
         let bench = try await BrokerBench()
         try expectRefusal(await bench.send("POST", "kbs/v0/auth", body: Array(body.utf8)), 400, "SerdeError")
+    }
+
+    @Test func `what a later client says beside it is left alone, but not in what evidence binds`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let request = #"{"version":"0.4.0","tee":"snp","extra-params":{"id":"x"},"later":{"a":[1]},"hint":null}"#
+        #expect(await bench.send("POST", "kbs/v0/auth", body: Array(request.utf8)).status == 200)
+        let (cookie, nonce) = try await bench.challenge()
+        let message = guest.attestation(nonce)
+        func send(_ place: String) async throws -> BrokerResponse {
+            var members = message.objectValue ?? [:]
+            members[place] = .object((members[place]?.objectValue ?? [:]).merging(["later": 1]) { $1 })
+            return await bench.send(
+                "POST", "kbs/v0/attest", body: JSONValue.object(members).canonicalBytes, cookie: cookie)
+        }
+        for place in ["runtime-data", "init-data"] { try expectRefusal(try await send(place), 400, "SerdeError") }
+        // Evidence that says more of itself is evidence all the same.
+        #expect(try await send("tee-evidence").status == 200)
+        let (second, next) = try await bench.challenge()
+        var members = guest.attestation(next).objectValue ?? [:]
+        members["later"] = ["x": 1]
+        let body = JSONValue.object(members).canonicalBytes
+        #expect(await bench.send("POST", "kbs/v0/attest", body: body, cookie: second).status == 200)
     }
 }

@@ -6,6 +6,7 @@ import Foundation
 import Glibc
 import Logging
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
@@ -32,7 +33,8 @@ private final class RawClient: ChannelInboundHandler, Sendable {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func connect(
-        _ port: Int, overTLS: Bool = true, identity: String? = nil, newest: TLSVersion? = nil
+        _ port: Int, overTLS: Bool = true, identity: String? = nil, newest: TLSVersion? = nil,
+        from address: String = "127.0.0.1"
     ) async throws -> any Channel {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.certificateVerification = .none
@@ -50,15 +52,16 @@ private final class RawClient: ChannelInboundHandler, Sendable {
                 }
                 try channel.pipeline.syncOperations.addHandler(self)
             }
-        }.connect(host: "127.0.0.1", port: port).get()
+        }.bind(to: try SocketAddress(ipAddress: address, port: 0)).connect(host: "127.0.0.1", port: port).get()
     }
 
     /// Sends a text and answers what came until the other side closed; "" when it did not speak at all.
     static func exchange(
-        _ text: String, _ port: Int, identity: String? = nil, newest: TLSVersion? = nil
+        _ text: String, _ port: Int, identity: String? = nil, newest: TLSVersion? = nil,
+        from address: String = "127.0.0.1"
     ) async throws -> String {
         let client = RawClient()
-        let channel = try await client.connect(port, identity: identity, newest: newest)
+        let channel = try await client.connect(port, identity: identity, newest: newest, from: address)
         try? await channel.writeAndFlush(ByteBuffer(string: text)).get()
         try? await channel.closeFuture.get()
         return client.text
@@ -249,6 +252,57 @@ struct OperationTests {
                 }
             }
         }
+    }
+
+    @Test func `one address has so many connections and no more, others are served meanwhile`() async throws {
+        try await Running.serve { _, configuration in
+            configuration.limits.connections = 3
+        } _: { running in
+            var held: [any Channel] = []
+            for _ in 0..<3 { held.append(try await RawClient().connect(running.port, overTLS: false)) }
+            let health = RawClient.get("healthz")
+            func served(_ address: String) async -> Bool {
+                let answer = try? await RawClient.exchange(health, running.port, from: address)
+                return answer?.hasPrefix("HTTP/1.1 200") == true
+            }
+            #expect(await served("127.0.0.2"))
+            // What is one too many is closed at once, and takes nothing from those that are open.
+            for _ in 0..<20 { #expect(await !served("127.0.0.1")) }
+            #expect(held.allSatisfy { $0.isActive })
+            #expect(await served("127.0.0.2"))
+            try await held.removeFirst().close().get()
+            var isServed = false
+            for _ in 0..<200 where !isServed {
+                isServed = await served("127.0.0.1")
+                if !isServed { try await Task.sleep(for: .milliseconds(20)) }
+            }
+            #expect(isServed)
+            for channel in held { try await channel.close().get() }
+        }
+    }
+
+    @Test func `connections are counted by address, IPv6 by network, and none is remembered for ever`() throws {
+        func channel(_ address: String) throws -> EmbeddedChannel {
+            let channel = EmbeddedChannel()
+            try channel.connect(to: try SocketAddress(ipAddress: address, port: 1)).wait()
+            return channel
+        }
+        let connections = AddressConnections(2)
+        let open = try ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "10.0.0.1", "10.0.0.1"].map { address in
+            let channel = try channel(address)
+            #expect(connections.admit(channel), "\(address)")
+            return channel
+        }
+        for address in ["2001:db8::3", "::ffff:10.0.0.1"] {
+            let more = try channel(address)
+            #expect(!connections.admit(more) && !more.isActive, "\(address)")
+        }
+        #expect(connections.addresses == 3)
+        for channel in open {
+            try channel.close().wait()
+            channel.embeddedEventLoop.run()
+        }
+        #expect(connections.addresses == 0)
     }
 
     @Test func `SIGHUP changes nothing but what changed, SIGTERM lets requests in flight end`() async throws {

@@ -148,6 +148,9 @@ struct RevocationTests {
             try file.close()
             let response = try await bench.administer("GET", "resource")
             #expect(response.status == 500, "change \(change)")
+            // It says what to do.
+            let detail = try JSONValue.parse(response.body)["detail"]?.stringValue
+            #expect(detail?.contains("testudo broker audit verify") == true && detail?.contains("restart") == true)
         }
     }
 

@@ -55,4 +55,32 @@ struct RollbackTests {
         let later = try await KeyBroker(configuration: known, appraiser: FakeAppraiser(), clock: bench.time.clock)
         await later.shutdown()
     }
+
+    @Test func `a broker that was killed before it renewed its keys renews them at its next start`() async throws {
+        let bench = try await BrokerBench()
+        let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let (_, token) = try await bench.attest(guest)
+        let backup = bench.folder + "/backup"
+        _ = try await bench.broker.store.sealed.backup(to: backup)
+        await bench.broker.shutdown()
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: configuration.database + suffix)
+        }
+        _ = try await StoreUpkeep(configuration).restore(from: backup)
+        // Accepted, and killed before anything else.
+        let accepted = try await configuration.openStore(acceptingRollback: true)
+        await accepted.sealed.shutdown()
+        for isFirst in [true, false] {
+            let broker = try await KeyBroker(
+                configuration: configuration, appraiser: FakeAppraiser(), clock: bench.time.clock)
+            #expect(throws: BrokerError.self) { try broker.tokens.bearer(of: token) }
+            let said = String(decoding: broker.audit.lines(since: 0), as: UTF8.self)
+            #expect(said.split(separator: "\n").count { $0.contains("a store that was put back was accepted") } == 1)
+            // The second start has nothing to renew.
+            #expect(await broker.store.sealed.wasRolledBack == isFirst)
+            await broker.shutdown()
+        }
+    }
 }

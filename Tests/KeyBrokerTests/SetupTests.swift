@@ -92,4 +92,28 @@ struct SetupTests {
         let made = (try? FileManager.default.contentsOfDirectory(atPath: "\(scratch.path)/broker")) ?? []
         #expect(made.isEmpty, "\(made)")
     }
+
+    @Test func `what everybody may write decides nothing: configuration, keys and the log's folder`() async throws {
+        let folder = NSTemporaryDirectory() + "testudo-writers-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try BrokerSetup.run(folder: folder, listen: "127.0.0.1:0")
+        try FileManager.default.createDirectory(atPath: folder + "/log", withIntermediateDirectories: true)
+        func start() async throws {
+            var configuration = try BrokerConfiguration(file: folder + "/config.json")
+            configuration.auditLog = folder + "/log/audit.jsonl"
+            await (try KeyBroker(configuration: configuration)).shutdown()
+        }
+        for (name, usual) in [("config.json", 0o600), ("admin.pub", 0o644), ("release.pub", 0o644), ("log", 0o755)] {
+            func set(_ mode: Int) throws {
+                try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: "\(folder)/\(name)")
+            }
+            try set(usual | 0o002)
+            let refusal = await #expect(throws: BrokerError.self, "\(name)") { try await start() }
+            #expect(refusal?.detail.contains("\(folder)/\(name) can be written by everybody") == true, "\(name)")
+            // A volume's group is the broker's own.
+            try set(usual | 0o020)
+            try await start()
+            try set(usual)
+        }
+    }
 }

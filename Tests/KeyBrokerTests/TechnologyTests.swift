@@ -114,6 +114,52 @@ struct TechnologyTests {
         }
     }
 
+    @Test
+    func `an administrator's attestation policy judges under its name alone, outlives the broker and is taken away`()
+        async throws
+    {
+        let guest = FakeGuest(technology: "tpm", initData: Self.initData)
+        let tpm = SoftwareTPM(initData: Self.initData)
+        let bench = try await Self.bench(tpm)
+        try await Self.register(bench, guest, tpm)
+        let policy = "package policy\nimport rego.v1\ntrust_claims := {\"executables\": 96}\n"
+        func set(_ id: String, _ policy: String, _ members: [String: JSONValue] = [:]) async throws -> BrokerResponse {
+            let body: [String: JSONValue] = [
+                "policy_id": .string(id), "policy": .string(Base64.encodeURL(Array(policy.utf8))), "type": "rego",
+            ]
+            return try await bench.administer(
+                "POST", "attestation-policy", JSONValue.object(body.merging(members) { $1 }).canonicalBytes)
+        }
+        #expect(try await set("another", policy).status == 200)
+        #expect(try await Self.attest(bench, tpm, guest).status == 200)
+        #expect(try await set("default_cpu", policy).status == 200)
+        #expect(Self.refusal(try await Self.attest(bench, tpm, guest)).contains("does not know what runs"))
+        // What cannot be used changes nothing.
+        for (id, text, members) in [
+            ("default_cpu", "broken", [:]), ("", policy, [:]), ("../x", policy, [:]),
+            (String(repeating: "a", count: 65), policy, [:]), ("default_cpu", policy, ["more": 1]),
+            ("default_cpu", policy, ["policy": "!"]), ("default_cpu", policy, ["policy": .null]),
+        ] as [(String, String, [String: JSONValue])] {
+            try expectRefusal(try await set(id, text, members), 400, "ParsePolicyError")
+        }
+        #expect(try await Self.attest(bench, tpm, guest).status == 401)
+        let listed = try JSONValue.parse(try await bench.administer("GET", "testudo/attestation-policies").body)
+        #expect(listed.arrayValue?.map { $0["id"] } == ["another", "default_cpu"])
+        #expect(listed.arrayValue?.map { $0["inForce"] } == [false, true])
+        let again = try await StoredAttestationPolicies(store: bench.broker.store)
+        #expect(again.source == policy)
+        // Another replica takes it away; this one follows.
+        #expect(try await again.remove("default_cpu"))
+        try await bench.broker.followReplicas()
+        #expect(try await Self.attest(bench, tpm, guest).status == 200)
+        try expectRefusal(
+            try await bench.administer("DELETE", "testudo/attestation-policies/default_cpu"), 404, "InvalidRequestPath")
+        for call in ["POST attestation-policy", "GET testudo/attestation-policies"] {
+            let parts = call.split(separator: " ").map(String.init)
+            #expect(await bench.send(parts[0], "kbs/v0/" + parts[1]).status == 401)
+        }
+    }
+
     @Test func `a tenant's attestation policy takes trust away`() async throws {
         let guest = FakeGuest(technology: "tpm", initData: Self.initData)
         let tpm = SoftwareTPM(initData: Self.initData)

@@ -49,7 +49,7 @@ struct AllowAll: KeyPolicy {
 }
 
 /// A root key that a test holds. It wraps by exclusive or, which only a test may do.
-private struct KeptKey: RootKey {
+struct KeptKey: RootKey {
     let kind = "kept"
     private let pad = SecretBytes(random: 32)
 

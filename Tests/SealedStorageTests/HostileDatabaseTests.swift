@@ -78,6 +78,7 @@ struct HostileDatabaseTests {
         store = try await bench.open(counter: counter, acceptingRollback: true)
         #expect(await store.wasRolledBack)
         try await store.put(EntryFamily.fruit["after"], [2])
+        try await store.settleRollback()
         await store.shutdown()
         store = try await bench.open(counter: counter)
         #expect(await !store.wasRolledBack)

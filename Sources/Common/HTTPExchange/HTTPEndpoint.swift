@@ -10,6 +10,20 @@ public enum TLSTrust: Sendable, Equatable {
     case roots(pem: [String])
 }
 
+/// Who a client says it is, to servers that ask for a certificate.
+public struct ClientIdentity: Sendable, Equatable {
+    /// Its certificate and what vouches for it, in PEM.
+    public let certificates: String
+    /// The private key of the first certificate, in PEM.
+    public let key: String
+
+    /// Creates an identity.
+    public init(certificates: String, key: String) {
+        self.certificates = certificates
+        self.key = key
+    }
+}
+
 /// Where to talk to and whom to expect there.
 public struct HTTPEndpoint: Sendable, Equatable {
     /// The schemes spoken.
@@ -28,6 +42,8 @@ public struct HTTPEndpoint: Sendable, Equatable {
     public let port: Int
     /// Whom to believe.
     public let trust: TLSTrust
+    /// Who the client is; nil for nobody in particular.
+    public let identity: ClientIdentity?
 
     /// The scheme as it stands in a URL.
     public var schemeName: String { scheme.rawValue }
@@ -35,7 +51,7 @@ public struct HTTPEndpoint: Sendable, Equatable {
     /// Creates an endpoint from a URL of scheme, host and port; a path of `/` is allowed, anything more is not.
     ///
     /// - Throws: ``ExchangeError`` with phase `address` for another URL, for `https` without trust or `http` with it.
-    public init(url: String, trust: TLSTrust) throws(ExchangeError) {
+    public init(url: String, trust: TLSTrust, identity: ClientIdentity? = nil) throws(ExchangeError) {
         func refuse(_ reason: String) -> ExchangeError {
             ExchangeError(host: String(url.prefix(200)), port: 0, phase: .address, reason: reason)
         }
@@ -64,6 +80,7 @@ public struct HTTPEndpoint: Sendable, Equatable {
         self.host = host
         self.port = port
         self.trust = trust
+        self.identity = identity
     }
 
     /// The value of the Host header.

@@ -155,7 +155,7 @@ public struct HTTPExchanger: Sendable {
         do {
             trust = try shared.trust(for: endpoint)
         } catch {
-            throw failure(.tls, "the certificate to trust is not usable: \(error)")
+            throw failure(.tls, "the certificates or the key are not usable: \(error)")
         }
         let channel: any Channel
         do {
@@ -187,7 +187,7 @@ public struct HTTPExchanger: Sendable {
     private static func describe(_ error: any Error) -> String {
         switch error {
         case ChannelError.eof, ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed,
-            HTTPParserError.invalidEOFState:
+            HTTPParserError.invalidEOFState, is ChannelPipelineError:
             "the server closed the connection"
         case NIOSSLError.handshakeFailed(let inner):
             "the certificate is not the expected one or TLS failed (\(inner))"

@@ -29,6 +29,13 @@ struct TrustCheck: Sendable {
             configuration.certificateVerification = .noHostnameVerification
             configuration.trustRoots = .certificates([try NIOSSLCertificate(bytes: pinned, format: .der)])
         }
+        if let identity = endpoint.identity {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(identity.certificates.utf8)).map {
+                .certificate($0)
+            }
+            configuration.privateKey = .privateKey(
+                try NIOSSLPrivateKey(bytes: Array(identity.key.utf8), format: .pem))
+        }
         self.context = try NIOSSLContext(configuration: configuration)
         self.serverName = Self.isAddress(endpoint.host) ? nil : endpoint.host
     }

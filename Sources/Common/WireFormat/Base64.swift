@@ -2,6 +2,8 @@
 public enum Base64 {
     private static let standard = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let url = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    private static let standardValues = values(standard)
+    private static let urlValues = values(url)
     private static let pad = UInt8(ascii: "=")
 
     /// Writes the standard alphabet with padding.
@@ -42,17 +44,19 @@ public enum Base64 {
     private static func encode(_ bytes: [UInt8], _ alphabet: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count / 3 * 4 + 4)
-        var held: UInt32 = 0
-        var bits = 0
-        for byte in bytes {
-            held = held << 8 | UInt32(byte)
-            bits += 8
-            while bits >= 6 {
-                bits -= 6
-                text.append(alphabet[Int(held >> UInt32(bits) & 63)])
-            }
+        let whole = bytes.count - bytes.count % 3
+        for index in stride(from: 0, to: whole, by: 3) {
+            let held = Int(bytes[index]) << 16 | Int(bytes[index + 1]) << 8 | Int(bytes[index + 2])
+            text.append(alphabet[held >> 18])
+            text.append(alphabet[held >> 12 & 63])
+            text.append(alphabet[held >> 6 & 63])
+            text.append(alphabet[held & 63])
         }
-        if bits > 0 { text.append(alphabet[Int(held << UInt32(6 - bits) & 63)]) }
+        guard whole < bytes.count else { return text }
+        let held = Int(bytes[whole]) << 16 | (whole + 1 < bytes.count ? Int(bytes[whole + 1]) << 8 : 0)
+        text.append(alphabet[held >> 18])
+        text.append(alphabet[held >> 12 & 63])
+        if whole + 1 < bytes.count { text.append(alphabet[held >> 6 & 63]) }
         return text
     }
 
@@ -62,8 +66,10 @@ public enum Base64 {
         bytes.reserveCapacity(digits.count / 4 * 3 + 2)
         var held: UInt32 = 0
         var bits: UInt32 = 0
+        let values = isURL ? urlValues : standardValues
         for digit in digits {
-            guard let value = value(of: digit, isURL) else { throw WireError(field: field, reason: "is not base64") }
+            let value = values[Int(digit)]
+            guard value < 64 else { throw WireError(field: field, reason: "is not base64") }
             held = held << 6 | UInt32(value)
             bits += 6
             if bits >= 8 {
@@ -75,14 +81,10 @@ public enum Base64 {
         return bytes
     }
 
-    private static func value(of digit: UInt8, _ isURL: Bool) -> UInt8? {
-        switch digit {
-        case 0x41...0x5A: digit - 0x41
-        case 0x61...0x7A: digit - 0x61 + 26
-        case 0x30...0x39: digit - 0x30 + 52
-        case UInt8(ascii: "+") where !isURL, UInt8(ascii: "-") where isURL: 62
-        case UInt8(ascii: "/") where !isURL, UInt8(ascii: "_") where isURL: 63
-        default: nil
-        }
+    /// What each byte stands for; 64 for what is no digit.
+    private static func values(_ alphabet: [UInt8]) -> [UInt8] {
+        var values = [UInt8](repeating: 64, count: 256)
+        for (value, digit) in alphabet.enumerated() { values[Int(digit)] = UInt8(value) }
+        return values
     }
 }

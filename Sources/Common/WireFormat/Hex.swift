@@ -1,9 +1,11 @@
 /// Base 16.
 public enum Hex {
+    private static let alphabet = Array("0123456789abcdef".utf8)
+
     /// Writes two lower-case digits a byte.
     public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let alphabet = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
+        text.reserveCapacity(2 * bytes.underestimatedCount)
         for byte in bytes {
             text.append(alphabet[Int(byte >> 4)])
             text.append(alphabet[Int(byte & 15)])

@@ -33,12 +33,26 @@ extension JSONValue {
                 element.write(into: &output, indent: inner)
             }
         case .object(let members):
-            let sorted = members.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
+            let sorted = members.sorted { Self.precedes($0.key, $1.key) }
             Self.writeList(sorted, open: "{", close: "}", into: &output, indent: indent) { member, output, inner in
                 Self.write(member.key, into: &output)
                 output.append(contentsOf: (inner == nil ? ":" : ": ").utf8)
                 member.value.write(into: &output, indent: inner)
             }
+        }
+    }
+
+    /// Whether a name comes before another by its UTF-16 code units (RFC 8785, section 3.2.3).
+    ///
+    /// Bytes of UTF-8 have the same order, but for scalars of two code units: those come before U+E000.
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        var (lefts, rights) = (left.utf8.makeIterator(), right.utf8.makeIterator())
+        while true {
+            guard let theirs = rights.next() else { return false }
+            guard let ours = lefts.next() else { return true }
+            if ours == theirs { continue }
+            let (isPair, isOtherPair) = (ours >= 0xF0, theirs >= 0xF0)
+            return isPair != isOtherPair && min(ours, theirs) >= 0xEE ? isPair : ours < theirs
         }
     }
 
@@ -64,6 +78,14 @@ extension JSONValue {
 
     private static func write(_ text: String, into output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
+        let isPlain = text.utf8.allSatisfy {
+            $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        if isPlain {
+            output.append(contentsOf: text.utf8)
+            output.append(UInt8(ascii: "\""))
+            return
+        }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), byte])

@@ -112,7 +112,30 @@ struct JSONParser {
         guard offset > start else { throw refusal("a digit is missing") }
     }
 
+    /// A number of at most 18 digits without fraction or exponent, as most are; nil and nothing consumed for others.
+    private mutating func shortInteger() -> JSONValue? {
+        let start = offset
+        let isNegative = current == UInt8(ascii: "-")
+        if isNegative { offset += 1 }
+        let first = offset
+        var exact: Int64 = 0
+        while offset < bytes.count, offset - first < 19 {
+            let digit = bytes[offset] &- 0x30
+            guard digit <= 9 else { break }
+            exact = exact &* 10 &+ Int64(digit)
+            offset += 1
+        }
+        let count = offset - first
+        let isWhole = current != UInt8(ascii: ".") && current != UInt8(ascii: "e") && current != UInt8(ascii: "E")
+        guard count > 0, count < 19, count == 1 || bytes[first] != 0x30, isWhole else {
+            offset = start
+            return nil
+        }
+        return .integer(isNegative ? -exact : exact)
+    }
+
     private mutating func number() throws(WireError) -> JSONValue {
+        if let short = shortInteger() { return short }
         let start = offset
         var isInteger = true
         if current == UInt8(ascii: "-") { offset += 1 }
@@ -136,7 +159,17 @@ struct JSONParser {
 
     private mutating func string() throws(WireError) -> String {
         offset += 1
-        var text: [UInt8] = []
+        let start = offset
+        // Most texts have no escape: they are taken as they stand.
+        while offset < bytes.count, bytes[offset] >= 0x20, bytes[offset] != UInt8(ascii: "\\") {
+            offset += 1
+            guard bytes[offset - 1] == UInt8(ascii: "\"") else { continue }
+            guard let valid = String(validating: bytes[start..<offset - 1], as: UTF8.self) else {
+                throw refusal("invalid UTF-8")
+            }
+            return valid
+        }
+        var text = Array(bytes[start..<offset])
         while true {
             guard let byte = current else { throw refusal("the text does not end") }
             offset += 1

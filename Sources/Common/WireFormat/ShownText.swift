@@ -13,6 +13,7 @@ public enum ShownText {
     /// As much of `text`, on one line, as has at most `limit` bytes of UTF-8 with its escapes, at the end of a scalar;
     /// what was cut ends with `…`.
     public static func cut(_ text: some StringProtocol, bytes limit: Int) -> String {
+        if text.utf8.count <= limit, isPlain(text) { return String(text) }
         let mark = "…"
         var shown = ""
         var size = 0
@@ -48,7 +49,13 @@ public enum ShownText {
         return String(shown)
     }
 
+    /// Whether nothing but printable ASCII is there, which is most of all texts.
+    private static func isPlain(_ text: some StringProtocol) -> Bool {
+        text.utf8.allSatisfy { 0x20 <= $0 && $0 < 0x7F }
+    }
+
     private static func escaped(_ text: some StringProtocol, keeping kept: Set<Unicode.Scalar>) -> String {
+        if isPlain(text) { return String(text) }
         var shown = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             if isShown(scalar) || kept.contains(scalar) {

@@ -36,7 +36,7 @@ extension EtcdBackend {
         if position > 0 {
             compare.key = layout.entry(StoredName.head)
             compare.target = .mod
-            compare.modRevision = Int64(position)
+            compare.modRevision = Int64(clamping: position)
         } else {
             compare.key = layout.entry([])
             compare.rangeEnd = EtcdLayout.end(compare.key)
@@ -86,6 +86,10 @@ extension EtcdBackend {
             let page = try await client.range(request(start, end, limit: limit, at: revision, keysOnly: keysOnly))
             found += page.kvs
             guard page.more, let last = page.kvs.last else { return found }
+            // Pages that do not come further would never end.
+            guard !last.key.lexicographicallyPrecedes(start) else {
+                throw .refused(StoreFailure(.tampered, "etcd answers with entries that were not asked for"))
+            }
             start = last.key + [0]
         }
     }

@@ -54,7 +54,7 @@ public final class EtcdBackend: StoreBackend {
             let next = seen == 0 ? 0..<0 : seen + 1..<seen + 7
             let answer = try await journal(next, at: 0, withHead: true)
             guard let head = answer.head else { return StoreChanges(position: 0, sightings: []) }
-            let newest = UInt64(head.modRevision)
+            let newest = try Self.position(head.modRevision, within: answer.revision)
             guard newest != position else { return StoreChanges(position: newest, sightings: []) }
             let revision = StoredMark(of: EtcdValue(head.value).shown).version
             var records = answer.records
@@ -71,6 +71,20 @@ public final class EtcdBackend: StoreBackend {
             self.seen.withLock { if newest > $0.position { $0 = (newest, revision) } }
             return StoreChanges(position: newest, sightings: found.compactMap { sighting($0) })
         }
+    }
+
+    /// A revision of etcd's as a position. Whoever runs etcd, or poses as it, may answer anything: revisions begin at one, and nothing
+    /// was changed after the revision that the answer is of.
+    static func position(_ revision: Int64, within newest: Int64) throws(EtcdError) -> UInt64 {
+        guard (1...max(1, newest)).contains(revision), newest > 0 else {
+            throw .refused(
+                StoreFailure(
+                    .tampered,
+                    "etcd names \(revision) as the revision of a commit in an answer of revision \(newest), which no etcd does"
+                )
+            )
+        }
+        return UInt64(revision)
     }
 
     private func sighting(_ entry: Etcdserverpb_KeyValue) -> StoreChanges.Sighting? {
@@ -112,10 +126,10 @@ public final class EtcdBackend: StoreBackend {
         var reached = from
         for entry in records where reached.revision < to.revision {
             guard let record = JournalRecord(entry.value), record.revision == reached.revision + 1,
-                record.previous == reached.position
+                record.previous == reached.position, let place = UInt64(exactly: entry.modRevision)
             else { return nil }
             names.formUnion(record.names)
-            reached = (UInt64(entry.modRevision), record.revision)
+            reached = (place, record.revision)
         }
         return reached == to ? Array(names) : nil
     }
@@ -209,11 +223,11 @@ public final class EtcdBackend: StoreBackend {
     private static func outcome(
         _ answer: Etcdserverpb_TxnResponse, _ journal: JournalRecord
     ) throws(EtcdError) -> UInt64? {
-        if answer.succeeded { return UInt64(answer.header.revision) }
+        if answer.succeeded { return try position(answer.header.revision, within: answer.header.revision) }
         guard answer.responses.count == 2, let slot = answer.responses[1].responseRange.kvs.first,
             let record = JournalRecord(slot.value)
         else { return nil }
-        if record.id == journal.id { return UInt64(slot.modRevision) }
+        if record.id == journal.id { return try position(slot.modRevision, within: answer.header.revision) }
         guard record.revision < journal.revision + EtcdLayout.journalSlots else {
             throw .lost("others wrote so much since that it cannot be told whether this change is stored")
         }

@@ -27,9 +27,19 @@ enum Timestamp {
     /// Reads whole seconds since 1970 or an RFC 3339 text; nil when it is neither.
     static func seconds(parsing text: String) -> Int64? {
         if let number = Int64(text) { return number }
+        guard isDay(text.prefix(10)) else { return nil }
         for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
             if let date = try? style.parse(text) { return Int64(date.timeIntervalSince1970) }
         }
         return nil
+    }
+
+    /// Whether the calendar has the day `YYYY-MM-DD`; the parser would take the 31st of April for the 1st of May.
+    private static func isDay(_ text: Substring) -> Bool {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 3, let year = parts[0], let month = parts[1], let day = parts[2] else { return false }
+        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        return lengths.indices.contains(month - 1) && (1...lengths[month - 1]).contains(day)
     }
 }

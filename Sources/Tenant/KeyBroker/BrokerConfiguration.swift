@@ -71,12 +71,12 @@ public struct BrokerConfiguration: Sendable, Equatable {
 
     /// Reads the file at `path`.
     public init(file path: String) throws(BrokerError) {
-        let bytes = try PrivateFile.readPublic(path, what: "configuration")
+        let bytes = try PrivateFile.readTrusted(path, what: "configuration")
         let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         do {
             try self.init(parsing: bytes, folder: (absolute as NSString).deletingLastPathComponent)
         } catch {
-            throw BrokerError(.failed, check: "configuration", "\(path): \(error.field): \(error.reason)")
+            throw BrokerError(.failed, check: "configuration", "\(path): \(Self.explained(error))")
         }
     }
 
@@ -160,7 +160,7 @@ public struct BrokerConfiguration: Sendable, Equatable {
     func referenceSigningKeys() throws(BrokerError) -> [ReferenceSigningKey] {
         var keys: [ReferenceSigningKey] = []
         for pinned in referenceKeys {
-            let text = String(decoding: try PrivateFile.readPublic(pinned.path, what: "public key"), as: UTF8.self)
+            let text = String(decoding: try PrivateFile.readTrusted(pinned.path, what: "public key"), as: UTF8.self)
             do {
                 let key = try ReferenceSigningKey(pem: text)
                 keys.append(pinned.names.isEmpty ? key : key.limited(to: .names(pinned.names)))

@@ -4,11 +4,13 @@
 /// Neither text ever holds a secret, a token or the cause's own text.
 public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The names of section 1.8 of the KBS protocol, each with the HTTP status that tells a client what to do next.
-    public enum Kind: String, Sendable {
+    public enum Kind: String, Sendable, CaseIterable {
         /// Evidence, nonce or session was not accepted; attesting again may help.
         case attestation = "AttestationError"
         /// An administrator's credentials were missing or wrong.
         case adminAccess = "AdminAuthAccess"
+        /// An administrator's credentials are good, and the call is not one of his.
+        case adminDenied = "AdminAuthDenied"
         /// No session and no token came with the request.
         case tokenMissing = "TokenNotFound"
         /// The token is not ours, expired or malformed.
@@ -39,6 +41,26 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
         case failed = "PluginInternalError"
         /// The resource could not be encrypted to the guest's key.
         case sealing = "JweError"
+
+        /// The name that goes out. Clients know one for all that administrators are refused for; the status tells the two
+        /// cases apart.
+        public var name: String { self == .adminDenied ? Self.adminAccess.rawValue : rawValue }
+
+        /// The HTTP status code that belongs to the kind.
+        public var status: Int {
+            switch self {
+            case .attestation, .adminAccess, .tokenMissing, .tokenInvalid: 401
+            case .policyDenied, .adminDenied: 403
+            case .notFound, .referenceValue: 404
+            case .otherMethod: 405
+            case .malformed, .policyUnusable: 400
+            case .conflict, .quotaExceeded: 409
+            case .tooLarge: 413
+            case .tooMany: 429
+            case .unavailable: 503
+            case .failed, .sealing: 500
+            }
+        }
     }
 
     /// The kind of refusal.
@@ -66,20 +88,10 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
     var auditedReason: String { note.isEmpty ? detail : "\(detail): \(note)" }
 
     /// The HTTP status code that belongs to the kind.
-    public var status: Int {
-        switch kind {
-        case .attestation, .adminAccess, .tokenMissing, .tokenInvalid: 401
-        case .policyDenied: 403
-        case .notFound, .referenceValue: 404
-        case .otherMethod: 405
-        case .malformed, .policyUnusable: 400
-        case .conflict, .quotaExceeded: 409
-        case .tooLarge: 413
-        case .tooMany: 429
-        case .unavailable: 503
-        case .failed, .sealing: 500
-        }
-    }
+    public var status: Int { kind.status }
+
+    /// Whether an administrator was refused: for who he is, or for what he called.
+    var isOfAdministrators: Bool { kind == .adminAccess || kind == .adminDenied }
 
     /// Kind, check and detail in one line.
     public var description: String { "\(kind.rawValue) [\(check)]: \(detail)" }

@@ -1,6 +1,7 @@
 import Envelope
 import Foundation
 import KeyManagement
+import SealedStorage
 import Verifier
 import WireFormat
 
@@ -19,8 +20,15 @@ public final class KeyBroker: Sendable {
     let foreignTokens: ForeignTokens
     let handshake: Handshake
     let policies: ResourcePolicies
+    let attestationPolicies: StoredAttestationPolicies
+    /// What judges evidence, where that is the project's verifier.
+    let reloadedAppraiser: ReloadedAppraiser?
     let tenants: TenantTable
     let decisionMaker: ReleaseDecision
+    /// Who may evaluate policies when.
+    let turns: FairTurns
+    /// Who may search the audit log when.
+    let searches = FairTurns.searches
     let authority: TenantCA
     let keys: KeyStore
     let authorities: CertificateAuthorities
@@ -77,31 +85,46 @@ public final class KeyBroker: Sendable {
         foreignTokens = try ForeignTokens(configuration.foreignTokens)
         policies = ResourcePolicies(storage: StoredPolicies(store: store))
         tenants = TenantTable(store: store)
+        let turns = FairTurns.evaluations
+        self.turns = turns
         decisionMaker = ReleaseDecision(
-            store: store, tenants: tenants, released: released, policies: policies, registration: policy, clock: clock)
+            store: store, tenants: tenants, released: released, policies: policies, registration: policy, turns: turns,
+            clock: clock)
         authority = try await TenantCA(folder: configuration.authorityFolder, store: store, now: clock.now)
         keys = KeyStore(
-            store.sealed, policy: KeyReleasePolicy(store: store, policies: policies, clock: clock),
+            store.sealed,
+            policy: KeyReleasePolicy(store: store, policies: policies, tenants: tenants, turns: turns, clock: clock),
             now: { clock.seconds })
         authorities = CertificateAuthorities(keys: keys, listAddress: configuration.revocationListAddress)
         gate = try AdminGate(
             keys: configuration.adminKeys, configuration.administrators, watch: files, clock: clock)
+        let auditFolder = (configuration.auditLog as NSString).deletingLastPathComponent
+        try PrivateFile.checkWriters(auditFolder.isEmpty ? "." : auditFolder, what: "audit log's folder")
         audit = try AuditLog(path: configuration.auditLog, clock: clock)
+        files.noteTrust { [audit] text in
+            // What is not trusted any more is not, whether that can be written or not.
+            try? audit.append(AuditRecord(kind: .audit, allowed: true, check: "trusted-keys", reason: text))
+        }
+        let stored = try await StoredAttestationPolicies(store: store)
+        attestationPolicies = stored
         let judge: any EvidenceAppraiser
         if let appraiser {
             judge = appraiser
+            reloadedAppraiser = nil
         } else {
             let references = named.source
-            judge = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
+            let reloaded = try ReloadedAppraiser(configuration.attestation, watch: files) { () throws(BrokerError) in
                 try configuration.attestation.appraiser(
                     softRoots: configuration.softRoots, revocationLists: configuration.revocationLists,
-                    fetching: configuration.endorsements, references: references, clock: clock)
+                    fetching: configuration.endorsements, references: references, stored: stored.source, clock: clock)
             }
+            judge = reloaded
+            reloadedAppraiser = reloaded
         }
         handshake = Handshake(
             cookies: cookies, versions: configuration.protocolVersions, store: store, released: released,
-            revocations: revocations, policies: policies, tokens: tokens, appraiser: judge, clock: clock,
-            sharesSessions: self.sharesSessions)
+            revocations: revocations, policies: policies, tenants: tenants, tokens: tokens, appraiser: judge,
+            clock: clock, sharesSessions: self.sharesSessions)
         // What was issued after the copy that was put back says nothing any more (R13).
         let wasRolledBack = await store.sealed.wasRolledBack
         if self.sharesSessions { try await shareCookieKeys(isNew: wasRolledBack) }
@@ -111,6 +134,8 @@ public final class KeyBroker: Sendable {
                 AuditRecord(
                     kind: .audit, allowed: true, check: "rollback",
                     reason: "a store that was put back was accepted; tokens and sessions of before have ended"))
+            // Only now: a broker that was killed before does all of this at its next start.
+            do throws(StoreFailure) { try await store.sealed.settleRollback() } catch { throw BrokerError(error) }
         }
     }
 

@@ -71,6 +71,20 @@ public enum RootKeyConfiguration: Equatable, Sendable {
         }
     }
 
+    /// Seals a TPM's key anew, to what the machine measures now.
+    ///
+    /// - Parameters:
+    ///   - recovery: The recovery file that was made with the key.
+    ///   - pcrs: Other PCRs than before.
+    public func reseal(recovery: String, pcrs: PCRSelection? = nil) async throws(RootKeyFailure) {
+        guard case .tpm(let file, let settings) = self else {
+            throw RootKeyFailure(
+                .configuration, kind: kind, "nothing is to be sealed anew", because: "the root key is not a TPM's",
+                remedy: "a key of this kind does not depend on what the machine booted")
+        }
+        try await TPMRootKey.reseal(file: file, pcrs: pcrs, recovery: recovery, settings)
+    }
+
     /// The member as JSON, for configurations that a program writes.
     public var json: JSONValue {
         switch self {

@@ -37,12 +37,21 @@ public struct CounterAccess: Sendable {
 
     /// Opens the counter, or makes it for a new store; says whether it was made now.
     ///
-    /// A counter that is there already counted for another store: one that was taken away as a whole, perhaps.
+    /// A counter that is there already counted for another store: one that was taken away as a whole, perhaps. For a store that
+    /// exists one that is missing is made only where somebody accepts the store as it is.
     func open(
-        for keyring: StoreKeyring, isNew: Bool
+        for keyring: StoreKeyring, isNew: Bool, accepting: Bool
     ) async throws(RootKeyFailure) -> (counter: any RollbackCounter, isMade: Bool) {
         let key = keyring.counterKey
-        guard isNew else { return (try await opening(key), false) }
+        guard isNew else {
+            do {
+                return (try await opening(key), false)
+            } catch {
+                guard accepting, error.code == .missing, let creating else { throw error }
+                try await creating(key)
+                return (try await opening(key), false)
+            }
+        }
         guard let creating else { return (try await opening(key), true) }
         do {
             try await creating(key)

@@ -16,6 +16,9 @@ public final class SQLiteBackend: StoreBackend {
     public let blobLimit = 32 << 20
 
     private let pool: DatabasePool
+    /// Answers looks at single entries, which block their thread: less than a change of threads costs. No task that waits for a
+    /// thread ever holds this connection, as it may one of the pool's.
+    private let lookups: DatabaseQueue
     private let path: String
 
     /// Opens or creates the database at `path`, readable by its owner only.
@@ -42,6 +45,8 @@ public final class SQLiteBackend: StoreBackend {
                         """)
             }
             self.pool = pool
+            configuration.readonly = true
+            lookups = try DatabaseQueue(path: path, configuration: configuration)
         } catch {
             throw Self.failure(error, "opening \(path)")
         }
@@ -84,8 +89,8 @@ public final class SQLiteBackend: StoreBackend {
 
     /// The blobs of those names that exist.
     public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
-        try await attempt("reading") { pool in
-            try await pool.read { database in
+        try await attempt("reading") { _ in
+            try looking { database in
                 let statement = try database.cachedStatement(sql: "SELECT blob FROM entry WHERE name = ?")
                 var found: [[UInt8]: [UInt8]] = [:]
                 for name in names {
@@ -135,7 +140,12 @@ public final class SQLiteBackend: StoreBackend {
     }
 
     /// Ends its connections.
-    public func shutdown() async { try? pool.close() }
+    public func shutdown() async {
+        try? lookups.close()
+        try? pool.close()
+    }
+
+    private func looking<R>(_ body: (Database) throws -> R) throws -> R { try lookups.read(body) }
 
     private func attempt<R: Sendable>(
         _ what: String, _ body: (DatabasePool) async throws -> R

@@ -106,7 +106,7 @@ extension SealedStore {
             try await writer.add(StoreChange(name: name, blob: try file.bytes(at: place.offset, place.length)))
         }
         head = StoreHead(
-            revision: max(head.revision, writer.commits) + 1, sum: sum, keyring: head.keyring, isRestored: true)
+            revision: max(head.revision, writer.commits) + 1, sum: sum, keyring: head.keyring, rollback: .restored)
         try await writer.finish(head, header.keyring)
         return StoreInventory(revision: head.revision, entries: entries.count, bytes: Int(header.length))
     }

@@ -68,9 +68,14 @@ public actor SealedStore {
         }
         try await rescan()
         do {
-            (self.counter, isNew) = try await counter?.open(for: keyring, isNew: isNew) ?? (nil, isNew)
+            (self.counter, isNew) =
+                try await counter?.open(for: keyring, isNew: isNew, accepting: acceptingRollback) ?? (nil, isNew)
         } catch {
-            throw StoreFailure(.rootKey, error.description)
+            let hint =
+                error.code == .missing
+                ? ". Where this store had no counter before, or lost it, nothing tells whether the store is the newest one: "
+                    + "if you know that it is, start once with --accept-rollback, which makes the counter" : ""
+            throw StoreFailure(.rootKey, error.description + hint)
         }
         try await checkCounter(accepting: acceptingRollback, isNew: isNew)
         try await checkRestored(accepting: acceptingRollback)
@@ -211,6 +216,7 @@ public actor SealedStore {
             }
             return
         }
+        throw StoreFailure(.unreachable, "the store changes faster than all of it can be read; try again")
     }
 
     /// Holds the store's last checkpoint against the counter.
@@ -218,9 +224,15 @@ public actor SealedStore {
     /// - Parameter isNew: Whether the counter was made for this store a moment ago.
     private func checkCounter(accepting: Bool, isNew: Bool) async throws(StoreFailure) {
         guard let counter else { return }
-        let found = try await read(EntryFamily.checkpoint[replica]).flatMap { Self.number($0.value) } ?? 0
+        let checkpoint = try await read(EntryFamily.checkpoint[replica]).flatMap { Self.number($0.value) }
         do {
             counted = try await counter.value()
+            guard let found = checkpoint ?? (isNew ? 0 : nil) else {
+                // Somebody may have put an old store here just before its first counting.
+                guard accepting else { throw Self.uncounted(counter) }
+                wasRolledBack = true
+                return
+            }
             switch Checkpoint(head: found, counter: counted) {
             case .current: return
             case .interrupted: counted = try await counter.advance()
@@ -241,22 +253,43 @@ public actor SealedStore {
         }
     }
 
-    /// Holds a restored store back until somebody accepts that what was written after the backup is gone.
+    /// Holds a restored store back until somebody accepts that what was written after the backup is gone. That it was accepted stays
+    /// in the head until ``settleRollback()``.
     private func checkRestored(accepting: Bool) async throws(StoreFailure) {
-        guard let head = index.head, head.isRestored else { return }
-        guard accepting else {
-            throw StoreFailure(
-                .tampered,
-                "the store was restored from a backup of revision \(head.revision - 1), and what was written after it is gone. "
-                    + "Start once with --accept-rollback")
+        guard let head = index.head else { return }
+        switch head.rollback {
+        case .none: guard wasRolledBack else { return }
+        case .restored:
+            guard accepting else {
+                throw StoreFailure(
+                    .tampered,
+                    "the store was restored from a backup of revision \(head.revision - 1), and what was written after it is gone. "
+                        + "Start once with --accept-rollback")
+            }
+        case .accepted: break
         }
         wasRolledBack = true
+        try await mark(.accepted)
+    }
+
+    /// Says that nothing from before an accepted roll-back is believed any more. Until then each start finds ``wasRolledBack``.
+    public func settleRollback() async throws(StoreFailure) { try await mark(.none) }
+
+    private func mark(_ rollback: StoreHead.Rollback) async throws(StoreFailure) {
         try await commitAlone { (store) throws(StoreFailure) in
-            guard var plan = store.emptyPlan(), plan.head.isRestored else { return nil }
-            plan.head.isRestored = false
+            guard var plan = store.emptyPlan(), plan.head.rollback != rollback else { return nil }
+            plan.head.rollback = rollback
             plan.isNeeded = true
             return plan
         }
+    }
+
+    private static func uncounted(_ counter: any RollbackCounter) -> StoreFailure {
+        StoreFailure(
+            .tampered,
+            "the store knows no counter, and there is one (\(counter.kind)): it was configured for this store just now, or an older "
+                + "or another store was put in place. If you know that the store is the newest one, start once with --accept-rollback"
+        )
     }
 
     private static func rolledBack(_ relation: String, _ counter: any RollbackCounter) -> StoreFailure {

@@ -12,8 +12,18 @@ struct StoreHead: Equatable, Sendable {
     var writer: UInt64
     /// SHA-256 over the keyring's record, so that no older one is put in its place.
     var keyring: [UInt8]
-    /// Whether the store was restored from a backup and nobody has accepted yet that what was written since is gone.
-    var isRestored = false
+    /// What became of a roll-back of the whole store.
+    enum Rollback: UInt8 {
+        /// There is none that matters.
+        case none
+        /// The store was restored from a backup, and nobody has accepted yet that what was written since is gone.
+        case restored
+        /// Somebody accepted it, and what was issued since the copy may still be believed: keys are to be renewed.
+        case accepted
+    }
+
+    /// What became of a roll-back of the whole store.
+    var rollback = Rollback.none
 
     /// The plain form that is sealed.
     var bytes: [UInt8] {
@@ -22,26 +32,29 @@ struct StoreHead: Equatable, Sendable {
         writer.append(sum.bytes)
         writer.u64BE(self.writer)
         writer.append(keyring)
-        writer.u8(isRestored ? 1 : 0)
+        writer.u8(rollback.rawValue)
         return writer.bytes
     }
 
-    init(revision: UInt64, sum: EntrySum, keyring: [UInt8], isRestored: Bool = false) {
+    init(revision: UInt64, sum: EntrySum, keyring: [UInt8], rollback: Rollback = .none) {
         self.revision = revision
         self.sum = sum
         self.keyring = keyring
-        self.isRestored = isRestored
+        self.rollback = rollback
         writer = .random(in: .min ... .max)
     }
 
     init(_ bytes: [UInt8]) throws(StoreFailure) {
         var reader = ByteReader(bytes)
-        do {
+        do throws(WireError) {
             revision = try reader.u64BE("revision")
             sum = EntrySum(try reader.bytes(32, "sum"))
             writer = try reader.u64BE("writer")
             keyring = try reader.bytes(32, "keyring")
-            isRestored = try reader.u8("restored") == 1
+            guard let rollback = Rollback(rawValue: try reader.u8("rollback")) else {
+                throw WireError(field: "rollback", reason: "is not known")
+            }
+            self.rollback = rollback
             try reader.finish()
         } catch {
             throw StoreFailure(.tampered, "the store's head is no head: \(error.field)")

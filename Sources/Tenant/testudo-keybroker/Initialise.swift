@@ -50,6 +50,9 @@ struct Initialise: AsyncParsableCommand {
         } catch {
             throw error.asExit
         }
+        print(
+            BrokerSetup.report(
+                folder: dir, listen: listen, rootKey: rootKeyMember, counter: counterMember, recovery: recovery))
     }
 
     private var rootKeyMember: JSONValue {
@@ -80,10 +83,6 @@ struct Initialise: AsyncParsableCommand {
 
     private func selection() throws(BrokerError) -> PCRSelection {
         guard let pcrs else { return .standard }
-        do {
-            return try PCRSelection(pcrs)
-        } catch {
-            throw BrokerError(.failed, check: "init", "--pcrs: \(error.reason)")
-        }
+        return try PCRSelection(option: pcrs)
     }
 }

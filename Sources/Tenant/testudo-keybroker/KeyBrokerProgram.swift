@@ -28,7 +28,14 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "testudo-keybroker")
         do {
             let configuration = try BrokerConfiguration(file: config)
-            let broker = try await KeyBroker(configuration: configuration, acceptingRollback: acceptRollback)
+            let claim = try await ReplicaClaim(configuration)
+            let broker: KeyBroker
+            do {
+                broker = try await KeyBroker(configuration: configuration, acceptingRollback: acceptRollback)
+            } catch {
+                await claim.release()
+                throw error
+            }
             let (host, json) = (configuration.host, json)
             let adminHost = configuration.adminListener?.host ?? ""
             let server = BrokerServer(
@@ -36,15 +43,18 @@ struct Serve: AsyncParsableCommand {
                 onListening: { Self.tell("listening", "https://\(host):\($0)", json) },
                 onAdminListening: { Self.tell("admin-listening", "https://\(adminHost):\($0)", json) })
             let group = ServiceGroup(
-                services: [server, ReloadOnHangup(broker: broker)], gracefulShutdownSignals: [.sigterm, .sigint],
+                services: [claim, server, ReloadOnHangup(broker: broker)],
+                gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger)
             do {
                 try await group.run()
             } catch {
                 await broker.shutdown()
+                await claim.release()
                 throw error
             }
             await broker.shutdown()
+            await claim.release()
         } catch let error as BrokerError {
             throw error.asExit
         }

@@ -1,11 +1,14 @@
 import ArgumentParser
 import KeyBroker
+import RootKeys
 
 /// `testudo-keybroker store`: what an operator does with the store, beside a running broker or without one.
 struct StoreProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "store", abstract: "Check, back up, restore the broker's store, and exchange its keys.",
-        subcommands: [Verify.self, Backup.self, Restore.self, RotateData.self, RotateRoot.self])
+        subcommands: [
+            Verify.self, Backup.self, Restore.self, RotateData.self, RotateRoot.self, Reseal.self,
+        ])
 
     struct Configuration: ParsableArguments {
         @Option(help: "The configuration file.") var config: String
@@ -63,6 +66,37 @@ struct StoreProgram: AsyncParsableCommand {
 
         func run() async throws {
             try await report { try await place.store().rotateRootKey(to: try BrokerConfiguration(file: to)) }
+        }
+    }
+
+    struct Reseal: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Seal the root key in a TPM anew, after an update changed the registers that it is sealed to.",
+            discussion: """
+                Needs the recovery file of `init --root-key tpm --recovery FILE`, which is kept off the machine: bring it, seal, \
+                and take it away again. It moves the key to another TPM too.
+                """)
+
+        @OptionGroup var place: Configuration
+        @Option(help: "The recovery file, 64 hexadecimal digits.") var recovery: String
+        @Option(help: "Other registers than before, for example sha256:0,2,4,7.") var pcrs: String?
+
+        func run() async throws {
+            try await report {
+                let selection = try pcrs.map { text throws(BrokerError) in try PCRSelection(option: text) }
+                return try await place.store().reseal(recovery: recovery, pcrs: selection)
+            }
+        }
+    }
+}
+
+extension PCRSelection {
+    /// Reads the option `--pcrs`.
+    init(option text: String) throws(BrokerError) {
+        do {
+            self = try PCRSelection(text)
+        } catch {
+            throw BrokerError(.failed, check: "init", "--pcrs: \(error.reason)")
         }
     }
 }

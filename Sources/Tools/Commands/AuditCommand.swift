@@ -7,11 +7,11 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Show the key broker's decisions and their reasons.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Option(help: "Show at most this many of the newest lines.") var last = 20
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let lines = try await Audit.lines(admin, last: max(last, 1))
         common.show(.array(lines), text: Audit.text(lines))
     }

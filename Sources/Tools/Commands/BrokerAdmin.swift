@@ -5,25 +5,27 @@ import HTTPExchange
 import NIOPosix
 import WireFormat
 
-/// The tenant's side of the key broker's administration interface. Every call carries a short-lived EdDSA token.
+/// The administrator's side of a key broker's administration interface. Every call carries a short-lived token.
 struct BrokerAdmin: Sendable {
     private let exchanger: HTTPExchanger
-    private let key: Curve25519.Signing.PrivateKey
+    private let credential: BrokerCredential
+    private let isOfDeployment: Bool
 
-    init(state: StateFolder, settings: Settings) throws {
-        let certificate = try StateFolder.text("\(state.broker)/tls.pem")
-        let endpoint = try HTTPEndpoint(url: settings.broker, trust: .pinnedCertificate(pem: certificate))
+    /// An administrator who calls `endpoint`.
+    init(endpoint: HTTPEndpoint, credential: BrokerCredential, isOfDeployment: Bool = false) {
         self.exchanger = HTTPExchanger(
             endpoint: endpoint, dialer: TCPDialer(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton)
-        self.key = try Ed25519PEM.privateKey(try StateFolder.text("\(state.broker)/admin.key"))
+        self.credential = credential
+        self.isOfDeployment = isOfDeployment
     }
 
-    private func token() throws -> String {
-        let now = Int64(Date().timeIntervalSince1970)
-        return try JWS.signEdDSA(
-            claims: .object([
-                "role": "admin", "iat": .integer(now), "exp": .integer(now + 120), "sub": "testudo-cli",
-            ]), key: key)
+    /// The administrator of the broker that `testudo up` made.
+    init(state: StateFolder, settings: Settings) throws {
+        let certificate = try StateFolder.text("\(state.broker)/tls.pem")
+        self.init(
+            endpoint: try HTTPEndpoint(url: settings.broker, trust: .pinnedCertificate(pem: certificate)),
+            credential: .key(try Ed25519PEM.privateKey(try StateFolder.text("\(state.broker)/admin.key")), tenant: nil),
+            isOfDeployment: true)
     }
 
     /// One call; the answer's body when the broker agreed.
@@ -36,22 +38,72 @@ struct BrokerAdmin: Sendable {
         _ method: String, _ path: String, body: [UInt8] = [], type: String = "application/json",
         hints: [Int: String] = [:], hint: (String) -> String? = { _ in nil }
     ) async throws -> [UInt8] {
-        var headers = [("Authorization", "Bearer \(try token())")]
+        var headers = [("Authorization", "Bearer \(try credential.token())")]
         if !body.isEmpty { headers.append(("Content-Type", type)) }
         let response: ExchangeResponse
         do {
             response = try await exchanger.send(
                 ExchangeRequest(method: method, path: path, headers: headers, body: body))
         } catch {
-            throw CommandFailure("the key broker did not answer: \(error)", hint: "`testudo status` shows what runs")
+            throw unanswered(error)
         }
         guard (200..<300).contains(response.status) else {
             let detail = (try? JSONValue.parse(response.body))?["detail"]?.stringValue
             throw CommandFailure(
                 "the key broker refused \(method) \(path): \(detail ?? "status \(response.status)")",
-                hint: hints[response.status] ?? detail.flatMap(hint))
+                hint: hints[response.status] ?? detail.flatMap(hint) ?? Self.usualHint(response.status, detail ?? ""))
         }
         return response.body
+    }
+
+    /// Why there was no answer, and what to do about it.
+    private func unanswered(_ error: ExchangeError) -> CommandFailure {
+        let place = "\(exchanger.endpoint.schemeName)://\(exchanger.endpoint.authority)"
+        func failure(_ hint: String) -> CommandFailure {
+            CommandFailure("the key broker at \(place) did not answer: \(error.reason)", hint: hint)
+        }
+        let reason = error.reason.lowercased()
+        if reason.contains("certificate_required") || reason.contains("alert_unknown_ca")
+            || reason.contains("bad_certificate")
+        {
+            return failure(
+                "this listener wants a certificate of its adminClientCA: --client-certificate FILE --client-key FILE")
+        }
+        // What the listener says about a missing certificate may be lost with the connection.
+        if error.phase != .connect, reason.hasPrefix("the server c"), !isOfDeployment {
+            return failure(
+                "a listener of adminListen closes connections without a certificate of its adminClientCA: "
+                    + "--client-certificate FILE --client-key FILE")
+        }
+        switch error.phase {
+        case .tls where reason.contains("not usable"):
+            return failure("check the files of --ca, --client-certificate and --client-key, which are PEM")
+        case .tls:
+            return failure(
+                isOfDeployment
+                    ? "another program may have its port; `testudo status` shows what runs"
+                    : "--ca has to be the broker's own certificate, or an authority of it and the URL have its name")
+        default:
+            return failure(
+                isOfDeployment
+                    ? "`testudo status` shows what runs" : "check --broker, and that a broker listens there (`listen`)")
+        }
+    }
+
+    /// What to do about refusals that any call may meet.
+    private static func usualHint(_ status: Int, _ detail: String) -> String? {
+        if detail.contains("ADMIN listener") {
+            return "name the address of adminListen: --broker URL --client-certificate FILE --client-key FILE"
+        }
+        switch status {
+        case 401:
+            return
+                "the broker knows no such credential: check --admin-key (its public half in adminKeys, or in the tenant with "
+                + "--tenant), --token-file, and this machine's clock"
+        case 403: return "the credential is good, and this call is not one of its own; the broker's audit log says why"
+        case 429, 503: return "try again in a moment"
+        default: return nil
+        }
     }
 
     func json(

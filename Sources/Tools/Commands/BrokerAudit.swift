@@ -16,7 +16,7 @@ struct AuditVerify: AsyncParsableCommand {
         commandName: "verify",
         abstract: "Check the chain of the audit log's files against the last line that the broker's store knows.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The files, the oldest first; those of the local broker when none is named.") var files: [String] =
         []
     @Option(help: "A line that was noted elsewhere, NUMBER:HASH; may be given several times.") var head: [String] = []
@@ -32,7 +32,7 @@ struct AuditVerify: AsyncParsableCommand {
             heads.append(known)
         }
         if !offline {
-            let known = try await BrokerTenants.admin(common).json("GET", "/kbs/v0/testudo/audit/head")
+            let known = try await common.admin().json("GET", "/kbs/v0/testudo/audit/head")
             guard let text = known[replica]?.stringValue, let noted = AuditHead(text) else {
                 throw CommandFailure(
                     "the key broker's store knows no line of replica \(ShownText.line(replica))",
@@ -43,6 +43,11 @@ struct AuditVerify: AsyncParsableCommand {
             for (name, value) in known.objectValue ?? [:] where name.hasPrefix("\(replica)#") {
                 if let missing = value.stringValue.flatMap({ AuditHead($0) }) { heads.append(missing) }
             }
+        }
+        if files.isEmpty, common.access.access().url != nil {
+            throw CommandFailure(
+                "the log of a broker that is named lies on its machine, in its configuration's auditLog",
+                hint: "name its files, the oldest first", status: 2)
         }
         // The head was noted before the files are read, so that they hold it already.
         let paths = files.isEmpty ? try Self.files("\(common.folder.broker)/audit.jsonl") : files

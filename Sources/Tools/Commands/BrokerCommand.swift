@@ -2,13 +2,20 @@ import ArgumentParser
 import Foundation
 import WireFormat
 
-/// `testudo broker`: questions to the key broker, its keys and its authorities.
+/// `testudo broker`: all that an administrator does with a key broker.
 struct BrokerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "broker", abstract: "The key broker: its keys and authorities, and why it decides as it does.",
+        commandName: "broker",
+        abstract: "The key broker: what it keeps, to whom it gives it, and why it decides as it does.",
+        discussion: """
+            The commands call the broker of `testudo up`, or with --broker URL --ca FILE --admin-key FILE any other one \
+            (TESTUDO_BROKER, TESTUDO_BROKER_CA and TESTUDO_BROKER_ADMIN_KEY say the same).
+            """,
         subcommands: [
-            BrokerInit.self, BrokerExplain.self, BrokerKeys.self, BrokerAuthority.self, BrokerTenants.self,
-            BrokerAudit.self,
+            BrokerInit.self, BrokerAdministrators.self, BrokerResources.self, BrokerPolicies.self,
+            BrokerAttestationPolicies.self, BrokerManifests.self, BrokerRevocations.self, BrokerExplain.self,
+            BrokerKeys.self, BrokerAuthority.self,
+            BrokerTenants.self, BrokerTokenKey.self, BrokerAudit.self,
         ])
 }
 
@@ -18,7 +25,7 @@ struct BrokerExplain: AsyncParsableCommand {
         commandName: "explain",
         abstract: "Tell whether a token, or claims like a token's, would get a resource, and which check says so.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The resource, for example default/env/api-key.") var resource: String
     @Option(help: "A file with a token.") var token: String?
     @Option(help: "A file with claims (JSON), which are taken as they are.") var claims: String?
@@ -33,7 +40,7 @@ struct BrokerExplain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let answer = try await admin.json("POST", "/kbs/v0/testudo/explain", try question())
         common.show(answer, text: Self.text(answer, trace: trace))
         guard answer["allowed"]?.boolValue == true else { throw ExitCode(1) }

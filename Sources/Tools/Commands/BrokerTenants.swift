@@ -6,14 +6,10 @@ import WireFormat
 struct BrokerTenants: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenants", abstract: "Tenants of the key broker: their administrators, what is theirs, quotas.",
-        subcommands: [TenantList.self, TenantShow.self, TenantSet.self, TenantRemove.self],
+        subcommands: [TenantList.self, TenantShow.self, TenantSet.self, TenantDelete.self],
         defaultSubcommand: TenantList.self)
 
     static let path = "/kbs/v0/testudo/tenants"
-
-    static func admin(_ common: CommonOptions) throws -> BrokerAdmin {
-        try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
-    }
 
     /// One line for a tenant: its name, what is its own, what it has of what it may have.
     static func line(_ tenant: JSONValue) -> String {
@@ -33,10 +29,10 @@ struct BrokerTenants: AsyncParsableCommand {
 struct TenantList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List all tenants.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
 
     func run() async throws {
-        let tenants = try await BrokerTenants.admin(common).json("GET", BrokerTenants.path)
+        let tenants = try await common.admin().json("GET", BrokerTenants.path)
         common.show(tenants, text: (tenants.arrayValue ?? []).map(BrokerTenants.line).joined(separator: "\n"))
     }
 }
@@ -44,21 +40,26 @@ struct TenantList: AsyncParsableCommand {
 struct TenantShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "show", abstract: "Show one tenant.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The tenant's name.") var name: String
 
     func run() async throws {
         let path = "\(BrokerTenants.path)/\(try TenantSet.checked(name))"
-        let tenant = try await BrokerTenants.admin(common).json("GET", path)
+        let tenant = try await common.admin().json("GET", path)
         common.show(tenant, text: tenant.prettyText)
     }
 }
 
 struct TenantSet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "set", abstract: "Make a tenant, or put what is said here in place of what is known of it.")
+        commandName: "set", abstract: "Make a tenant, or change what is said here of one that is there.",
+        discussion: """
+            What is not said stays: administrators, repositories, namespaces and domains are added to those that are there, \
+            and taken away by --remove-… . With --replace the tenant has what is said here and nothing else; what it loses \
+            is printed.
+            """)
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The tenant's name.") var name: String
     @Option(help: "An administrator, NAME=FILE with the Ed25519 public key in PEM form; may be given several times.")
     var admin: [String] = []
@@ -66,36 +67,106 @@ struct TenantSet: AsyncParsableCommand {
     @Option(help: "A namespace of its own; may be given several times.") var namespace: [String] = []
     @Option(help: "What names of its services end in, instead of NAMESPACE.localhost and NAMESPACE.svc.cluster.local.")
     var domain: [String] = []
-    @Option(help: "The most secrets.") var resources: Int64?
-    @Option(help: "The most bytes of secrets, all kept versions counted.") var bytes: Int64?
-    @Option(help: "The most active manifests.") var manifests: Int64?
+    @Option(help: "The most secrets; none for any number.") var resources: TenantLimit?
+    @Option(help: "The most bytes of secrets, all kept versions counted; none for any number.") var bytes: TenantLimit?
+    @Option(help: "The most active manifests; none for any number.") var manifests: TenantLimit?
+    @Option(help: "An administrator's name to take away; may be given several times.") var removeAdmin: [String] = []
+    @Option(help: "A repository to take away; may be given several times.") var removeRepository: [String] = []
+    @Option(help: "A namespace to take away; may be given several times.") var removeNamespace: [String] = []
+    @Option(help: "A domain to take away; may be given several times.") var removeDomain: [String] = []
+    @Flag(help: "Have nothing but what is said here.") var replace = false
 
     func validate() throws {
         for pair in admin where !pair.contains("=") { throw ValidationError("--admin takes NAME=FILE") }
+        let removed = [removeAdmin, removeRepository, removeNamespace, removeDomain]
+        guard !replace || removed.allSatisfy(\.isEmpty) else {
+            throw ValidationError("--replace takes away all that is not said; --remove-… goes without it")
+        }
     }
 
     func run() async throws {
         let path = "\(BrokerTenants.path)/\(try Self.checked(name))"
-        let tenant = try await BrokerTenants.admin(common).json("PUT", path, try body())
-        common.show(tenant, text: BrokerTenants.line(tenant))
+        let broker = try common.admin()
+        let known = try await broker.json("GET", BrokerTenants.path).arrayValue ?? []
+        let before = known.first { $0["name"]?.stringValue == name }
+        let tenant = try await broker.json("PUT", path, try body(over: before))
+        let lost = Self.lost(before, tenant)
+        common.show(
+            .object((tenant.objectValue ?? [:]).merging(["removed": .array(lost.map { .string($0) })]) { $1 }),
+            text: ([BrokerTenants.line(tenant)] + lost.map { "removed \($0)" }).joined(separator: "\n"))
     }
 
-    /// The body of the call.
-    func body() throws -> JSONValue {
-        var admins: [JSONValue] = []
+    /// The body of the call, for a tenant of which `before` is known.
+    func body(over before: JSONValue? = nil) throws -> JSONValue {
+        let kept = replace ? nil : before
+        var keys: [(name: String, key: JSONValue)] = []
+        for admin in kept?["admins"]?.arrayValue ?? [] {
+            keys.append((admin["name"]?.stringValue ?? "", admin["key"] ?? .null))
+        }
+        try Self.remove(removeAdmin, from: keys.map(\.name), "administrator")
+        keys.removeAll { removeAdmin.contains($0.name) }
         for pair in admin {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            admins.append(["name": .string(parts[0]), "key": .string(try StateFolder.text(parts[1]))])
+            let key = JSONValue.string(try GivenFile.text(parts[1]))
+            keys.removeAll { $0.name == parts[0] }
+            keys.append((parts[0], key))
         }
-        var quota: [String: JSONValue] = [:]
+        func list(_ member: String, _ added: [String], _ removed: [String], _ what: String) throws -> [String] {
+            let known = (kept?[member]?.arrayValue ?? []).compactMap(\.stringValue)
+            try Self.remove(removed, from: known, what)
+            let left = known.filter { !removed.contains($0) }
+            return left + added.filter { !left.contains($0) }
+        }
+        let repositories = try list("repositories", repository, removeRepository, "repository")
+        let namespaces = try list("namespaces", namespace, removeNamespace, "namespace")
+        var domains = try list("domains", domain, removeDomain, "domain")
+        // The broker's usual ones follow the namespaces, as long as nobody named others.
+        let usual = Self.usualDomains((kept?["namespaces"]?.arrayValue ?? []).compactMap(\.stringValue))
+        if domain.isEmpty, removeDomain.isEmpty, Set(domains) == usual { domains = [] }
+        if !domain.isEmpty, let known = kept?["domains"]?.arrayValue, Set(known.compactMap(\.stringValue)) == usual {
+            domains = domain
+        }
+        var quota = kept?["quota"]?.objectValue ?? [:]
         for case (let name, let limit?) in [("resources", resources), ("bytes", bytes), ("manifests", manifests)] {
-            quota[name] = .integer(limit)
+            quota[name] = limit.number.map { .integer($0) }
         }
-        func list(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
+        func texts(_ texts: [String]) -> JSONValue { .array(texts.map { .string($0) }) }
         return [
-            "admins": .array(admins), "repositories": list(repository), "namespaces": list(namespace),
-            "domains": list(domain), "quota": .object(quota),
+            "admins": .array(keys.map { ["name": .string($0.name), "key": $0.key] }),
+            "repositories": texts(repositories), "namespaces": texts(namespaces), "domains": texts(domains),
+            "quota": .object(quota),
         ]
+    }
+
+    /// What is to be taken away has to be there.
+    private static func remove(_ names: [String], from known: [String], _ what: String) throws {
+        for name in names where !known.contains(name) {
+            throw CommandFailure(
+                "the tenant has no \(what) \(ShownText.line(name))",
+                hint: "it has \(known.isEmpty ? "none" : known.map(ShownText.line).joined(separator: ", "))")
+        }
+    }
+
+    private static func usualDomains(_ namespaces: [String]) -> Set<String> {
+        Set(namespaces.flatMap { ["\($0).localhost", "\($0).svc.cluster.local"] })
+    }
+
+    /// What a tenant had before and has no more, one line each.
+    static func lost(_ before: JSONValue?, _ after: JSONValue) -> [String] {
+        func names(_ tenant: JSONValue?, _ member: String) -> [String] {
+            (tenant?[member]?.arrayValue ?? []).compactMap { $0.stringValue ?? $0["name"]?.stringValue }
+        }
+        var lost: [String] = []
+        for (member, what) in [
+            ("admins", "administrator"), ("repositories", "repository"), ("namespaces", "namespace"),
+            ("domains", "domain"),
+        ] {
+            let left = names(after, member)
+            lost += names(before, member).filter { !left.contains($0) }.map { "\(what) \($0)" }
+        }
+        for (name, limit) in (before?["quota"]?.objectValue ?? [:]).sorted(by: { $0.key < $1.key })
+        where after["quota"]?[name] == nil { lost.append("quota \(name) \(limit.canonicalText)") }
+        return lost
     }
 
     /// The name, when it can stand in a path.
@@ -108,15 +179,31 @@ struct TenantSet: AsyncParsableCommand {
     }
 }
 
-struct TenantRemove: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "remove", abstract: "Take away a tenant that has no resources and no active manifests any more.")
+/// How much a tenant may have of something: a number, or `none` for any number.
+struct TenantLimit: ExpressibleByArgument, Equatable {
+    /// The number; nil for any.
+    let number: Int64?
 
-    @OptionGroup var common: CommonOptions
+    init?(argument: String) {
+        if argument == "none" {
+            number = nil
+        } else {
+            guard let number = Int64(argument), number >= 0 else { return nil }
+            self.number = number
+        }
+    }
+}
+
+struct TenantDelete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Take away a tenant that has no resources and no active manifests any more.",
+        aliases: ["remove"])
+
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The tenant's name.") var name: String
 
     func run() async throws {
-        try await BrokerTenants.admin(common).call("DELETE", "\(BrokerTenants.path)/\(try TenantSet.checked(name))")
-        common.show(["removed": .string(name)], text: "removed \(name)")
+        try await common.admin().call("DELETE", "\(BrokerTenants.path)/\(try TenantSet.checked(name))")
+        common.show(["deleted": .string(name)], text: "deleted \(name)")
     }
 }

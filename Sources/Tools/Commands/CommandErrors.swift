@@ -4,7 +4,9 @@ import WireFormat
 
 extension TestudoCommand {
     /// Those whose errors are objects on standard output with `--json`. Others print findings before they fail.
-    private static let speakers: Set = ["evidence", "reference-values", "policy"]
+    private static let speakers: Set = [
+        "evidence", "reference-values", "policy", "broker", "key", "secret", "audit",
+    ]
 
     /// Parses the words behind the program's name, runs the command and ends the program when it failed.
     public static func start() async {

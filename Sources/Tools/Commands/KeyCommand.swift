@@ -29,13 +29,13 @@ struct KeyCreate: AsyncParsableCommand {
         commandName: "create",
         abstract: "Let the broker make a key; prints the public half. The private half never leaves but to guests.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The resource, for example default/image-key/hello.") var resource: String
     @Option(help: "p256, rsa3072 or symmetric.") var kind = "p256"
     @Option(name: .shortAndLong, help: "Write the public key (PEM) to this file.") var output: String?
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let path = try KeyCommand.path(resource)
         let taken =
             "use the key that is there (images are encrypted for it), choose another name, or, if no image needs it "
@@ -53,12 +53,12 @@ struct KeySet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set", abstract: "Store a secret from a file or standard input.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The resource, for example default/env/api-key.") var resource: String
     @Option(help: "The file with the secret; standard input when absent.") var file: String?
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let path = try KeyCommand.path(resource)
         let bytes: [UInt8]
         if let file {
@@ -77,10 +77,10 @@ struct KeyList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List resources, never their content.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let answer = try await admin.json("GET", "/kbs/v0/resource")
         let names = (answer.arrayValue ?? answer["resources"]?.arrayValue ?? []).compactMap {
             $0.stringValue ?? $0["path"]?.stringValue
@@ -92,11 +92,11 @@ struct KeyList: AsyncParsableCommand {
 struct KeyDelete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "delete", abstract: "Delete a resource.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The resource.") var resource: String
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let path = try KeyCommand.path(resource)
         try await admin.call("DELETE", "/kbs/v0/resource/\(path)")
         common.show(.object(["deleted": .string("kbs:///\(path)")]), text: "deleted kbs:///\(path)")

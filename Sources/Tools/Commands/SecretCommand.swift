@@ -25,7 +25,7 @@ struct SecretKeygen: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keygen", abstract: "Make a signing key; its public half becomes a resource that guests fetch.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The file for the private key (PEM).") var file: String
     @Option(help: "Store the public half under this resource.") var resource = "default/signing-key/sealed-secret"
 
@@ -36,7 +36,7 @@ struct SecretKeygen: AsyncParsableCommand {
         let key = P256.Signing.PrivateKey()
         let path = try KeyCommand.path(resource)
         let jwk = JSONWebKey(key.publicKey).json
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         try StateFolder.write(key.pemRepresentation + "\n", to: file, mode: 0o600)
         try await admin.call("POST", "/kbs/v0/resource/\(path)", body: jwk.canonicalBytes)
         common.show(
@@ -50,7 +50,7 @@ struct SecretSeal: AsyncParsableCommand {
         commandName: "seal",
         abstract: "Print a sealed secret: the name of a resource, or the secret itself under a key of the broker.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Option(help: "Name this resource (vault).") var resource: String?
     @Option(help: "Seal the secret in this file (envelope).") var file: String?
     @Option(help: "The broker's key for an envelope, NAMESPACE/NAME: aes-256-kw or aes-256-gcm.") var key: String?
@@ -76,7 +76,7 @@ struct SecretSeal: AsyncParsableCommand {
     }
 
     private func envelope(_ file: String, _ key: String) async throws -> SealedSecret {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let kind = try await admin.json("GET", try BrokerKeys.path(key))["kind"]?.stringValue ?? ""
         let bytes = try StateFolder.read(file, hint: "name a file that exists")
         // Only the fresh key goes to the broker, never the secret.

@@ -21,8 +21,8 @@ struct Settings: Sendable {
     init() {}
 
     /// Reads `config.json`, refusing what it does not know.
-    init(reading state: StateFolder) throws {
-        let value = try JSONValue.parse(try StateFolder.read(state.settingsFile))
+    init(reading state: StateFolder, hint: String = "run `testudo up` first") throws {
+        let value = try JSONValue.parse(try StateFolder.read(state.settingsFile, hint: hint))
         var fields = try JSONFields(value, path: "config.json")
         self.registryPort = Int(try fields.integer("registryPort"))
         self.brokerPort = Int(try fields.integer("brokerPort"))

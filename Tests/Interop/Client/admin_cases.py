@@ -63,11 +63,12 @@ def administrators(world):
 def administrators_words(world):
     now = int(time.time())
     stranger = kbs.Administrator(world.broker, jose.sign_eddsa({"role": "admin", "exp": now + 60}, jose.new_ed25519()))
-    refusal = refused(lambda: stranger.set_resource("a/b/c", b"x"), 401, 403)
+    refusal = refused(lambda: stranger.set_resource("a/b/c", b"x"), 401)
     expect("Cannot verify token with any of the issuers" in refusal.detail, str(refusal))
     key = jose.load_private(world.broker.file("admin.key"))
     tester = kbs.Administrator(world.broker, jose.sign_eddsa({"role": "tester", "exp": now + 60}, key))
-    refusal = refused(lambda: tester.set_resource("a/b/c", b"x"), 401, 403)
+    # The credentials are good, and the call is not his.
+    refusal = refused(lambda: tester.set_resource("a/b/c", b"x"), 403)
     expect("Role tester not allowed" in refusal.detail, str(refusal))
 
 
@@ -117,7 +118,7 @@ def resource_policy(world):
         world.admin.call("DELETE", "testudo/resource-policies/resource-policy")
 
 
-@case("an attestation policy is set as kbs-client does it")
+@case("an attestation policy is set as kbs-client does it, and decides once it has the name that kbs-client gives")
 def attestation_policy(world):
     reply = world.admin.connection.send("POST", f"{PREFIX}/attestation-policy", b"{}", world.admin.headers)
     if reply.status in (404, 405):
@@ -126,6 +127,23 @@ def attestation_policy(world):
     text = 'package policy\nimport rego.v1\ndefault executables := 33\ntrust_claims := {"executables": executables}\n'
     set_policy(world, "attestation-policy", text, policy_id="interop", type="rego")
     refused(lambda: set_policy(world, "attestation-policy", "broken", policy_id="interop"), 400, 401)
+    # Another name judges nothing.
+    world.guest().handshake()
+    own = "testudo/attestation-policies"
+    try:
+        contraindicated = text.replace("33", "96")
+        set_policy(world, "attestation-policy", contraindicated, policy_id="default_cpu", type="rego")
+        refused(lambda: world.guest().handshake(), 401, 403)
+        listed = {entry["id"]: entry["inForce"] for entry in world.admin.call("GET", own).json()}
+        expect(listed == {"interop": False, "default_cpu": True}, f"{listed}")
+        expect(world.admin.call("GET", f"{own}/default_cpu").body == contraindicated.encode(), "the text")
+        refused(lambda: set_policy(world, "attestation-policy", "broken", policy_id="default_cpu"), 400)
+        refused(lambda: world.guest().handshake(), 401, 403)
+    finally:
+        for name in ("interop", "default_cpu"):
+            world.admin.call("DELETE", f"{own}/{name}")
+    refused(lambda: world.admin.call("DELETE", f"{own}/default_cpu"), 404)
+    world.guest().handshake()
 
 
 @case("a reference value is set by RVPS's message and read by its name")

@@ -75,6 +75,24 @@ def malformed_requests(world):
         reply.problem()
 
 
+@case("what a later client says beside what is known is left alone, but not within what evidence binds")
+def later_clients(world):
+    connection = Connection(world.broker)
+    later = {"version": "0.4.0", "tee": "soft-snp", "extra-params": {"id": "x"}, "hint": {"a": [1]}, "device": None}
+    reply = connection.send("POST", f"{PREFIX}/auth", later)
+    expect(reply.status == 200, f"/auth with further members: {reply.status} {reply.body[:200]!r}")
+    guest = world.guest()
+    guest.auth()
+    message = guest.attestation()
+    for place in ("runtime-data", "init-data"):
+        more = dict(message, **{place: dict(message[place], later=1)})
+        refusal = refused(lambda: guest.attest(more), 400, names={"SerdeError"})
+        expect("later" in refusal.detail, str(refusal))
+    evidence = dict(message["tee-evidence"], later=1)
+    guest.attest(dict(message, **{"tee-evidence": evidence, "later": {"x": 1}}))
+    expect(guest.token, "no token")
+
+
 # 1.2, 1.5, 1.6: the handshake with each form of key
 
 

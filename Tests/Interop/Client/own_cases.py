@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import time
 import urllib.parse
 import uuid
 
@@ -185,6 +186,32 @@ def tenants(world):
     world.admin.call("DELETE", path)
     for method in ("GET", "DELETE"):
         refused(lambda: world.admin.call(method, path), 404)
+
+
+@case("a tenant's administrator does what is the tenant's; for all else 403 tells a good credential from a bad one")
+def tenants_administrator(world):
+    name, place = "t" + uuid.uuid4().hex, "r" + uuid.uuid4().hex
+    path = f"testudo/tenants/{name}"
+    key = jose.new_ed25519()
+    pem = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode()
+    body = {"admins": [{"name": "ann", "key": pem}], "repositories": [place], "namespaces": [name]}
+    world.admin.call("PUT", path, body)
+    claims = {"role": "tenant-admin", "tenant": name, "exp": int(time.time()) + 60}
+    ann = kbs.Administrator(world.broker, jose.sign_eddsa(claims, key))
+    ann.set_resource(f"{place}/key/one", b"secret")
+    expect([entry["path"] for entry in ann.call("GET", "resource").json()] == [f"{place}/key/one"], "her own")
+    for call in (
+        lambda: ann.set_resource("default/key/one", b"x"),
+        lambda: ann.call("GET", "testudo/tenants"),
+        lambda: ann.call("POST", "testudo/token-key"),
+    ):
+        refused(call, 403, names={"AdminAuthAccess"})
+    stranger = kbs.Administrator(world.broker, jose.sign_eddsa(claims, jose.new_ed25519()))
+    refused(lambda: stranger.set_resource(f"{place}/key/one", b"x"), 401, names={"AdminAuthAccess"})
+    ann.call("DELETE", f"resource/{place}/key/one")
+    world.admin.call("DELETE", path)
 
 
 @case("policies for prefixes are set, listed, shown and taken away, and decide below their prefix alone")

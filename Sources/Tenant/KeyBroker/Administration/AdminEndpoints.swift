@@ -26,10 +26,10 @@ extension KeyBroker {
             try audit.append(record)
             return response
         } catch {
-            if error.kind == .adminAccess { metrics.count(.adminRefusals) }
+            if error.isOfAdministrators { metrics.count(.adminRefusals) }
             if error != KeyBroker.unknownPath {
                 record.conclude(error.check, error.detail, allowed: false)
-                if error.kind == .adminAccess {
+                if error.isOfAdministrators {
                     try audit.appendRefusal(ofStranger: record)
                 } else {
                     try audit.append(record)
@@ -96,7 +96,7 @@ extension KeyBroker {
         case .auditHead:
             try await noteAuditHead()
             return .json(try await auditHeads())
-        case .audit: return try auditLines(request.query)
+        case .audit: return try await auditLines(request.query)
         case .logKeys: return .json(try await logKeys(request.query["service"] ?? ""))
         case .listKeys, .describeKey, .createKey, .manageKey, .destroyKey:
             return try await administerKeys(route, values, request)
@@ -104,6 +104,8 @@ extension KeyBroker {
             return try await administerAuthorities(route, values, request)
         case .setGlobalPolicy, .listPolicyNames, .listPolicies, .policy, .putPolicy, .deletePolicy, .explain:
             return try await administerPolicies(route, values, request)
+        case .setAttestationPolicy, .listAttestationPolicies, .attestationPolicy, .deleteAttestationPolicy:
+            return try await administerAttestationPolicies(route, values, request)
         case .health, .readiness, .metrics, .tokenKeys, .standing, .authority, .openSession, .attest, .resource,
             .certificate, .useKey, .issuingAuthority, .revocationList:
             throw KeyBroker.unknownPath
@@ -214,15 +216,17 @@ extension KeyBroker {
         }
     }
 
-    func auditLines(_ query: [String: String], tenant: String? = nil) throws(BrokerError) -> BrokerResponse {
+    func auditLines(_ query: [String: String], tenant: String? = nil) async throws(BrokerError) -> BrokerResponse {
         guard let start = Timestamp.seconds(parsing: query["since"] ?? "0") else {
             throw BrokerError(.malformed, check: "audit", "since must be seconds since 1970 or an RFC 3339 time")
         }
         guard let last = Int(query["last"] ?? "\(Int.max)"), last > 0 else {
             throw BrokerError(.malformed, check: "audit", "last must be a number of lines")
         }
-        return BrokerResponse(
-            contentType: "application/jsonl", body: audit.lines(since: start, last: last, tenant: tenant))
+        let lines = try await searches.run(owner: tenant ?? "", caller: "") { () throws(BrokerError) in
+            audit.lines(since: start, last: last, tenant: tenant)
+        }
+        return BrokerResponse(contentType: "application/jsonl", body: lines)
     }
 
     static func listed(_ registration: Registration) -> JSONValue {

@@ -19,8 +19,9 @@ struct Administrator: Sendable {
 /// There is no mode without credentials; a gate cannot be made without keys. Owners of `adminKeys` (EdDSA, role `admin`, at
 /// most an hour) may do everything. Tokens of identity providers name a role, and a rule has to allow it the call.
 struct AdminGate: Sendable {
-    private let keys: WatchedFiles<[Curve25519.Signing.PublicKey]>
-    private let providers: [(settings: IdentityProvider, keys: WatchedFiles<ProviderKeys>)]
+    /// Each key by itself: one whose file is gone or broken is not in force, the others are.
+    private let keys: [WatchedFiles<[Curve25519.Signing.PublicKey]>]
+    private let providers: [(settings: IdentityProvider, keys: [WatchedFiles<ProviderKeys>])]
     private let settings: AdministratorSettings
     let clock: BrokerClock
 
@@ -36,20 +37,24 @@ struct AdminGate: Sendable {
         guard !paths.isEmpty else {
             throw BrokerError(.adminAccess, check: "admin-keys", "no administrator's key is configured")
         }
-        keys = try WatchedFiles("administrators' keys", paths: paths, watch: watch) { () throws(BrokerError) in
-            var keys: [Curve25519.Signing.PublicKey] = []
-            for path in paths { keys.append(try Self.publicKey(file: path)) }
-            return keys
+        keys = try paths.map { (path) throws(BrokerError) in
+            try WatchedFiles("administrators' keys", paths: [path], watch: watch, orElse: []) {
+                () throws(BrokerError) in [try Self.publicKey(file: path)]
+            }
         }
-        var providers: [(settings: IdentityProvider, keys: WatchedFiles<ProviderKeys>)] = []
+        var providers: [(settings: IdentityProvider, keys: [WatchedFiles<ProviderKeys>])] = []
         for provider in settings.providers {
-            let files: [String] =
+            let sources: [(path: String, keys: IdentityProvider.Keys)] =
                 switch provider.keys {
-                case .files(let paths): paths
-                case .keySet(let path): [path]
+                case .files(let paths): paths.map { ($0, .files([$0])) }
+                case .keySet(let path): [(path, .keySet(path))]
                 }
-            let keys = try WatchedFiles("identity provider's keys", paths: files, watch: watch) {
-                () throws(BrokerError) in try ProviderKeys(provider.keys)
+            let keys = try sources.map { (source) throws(BrokerError) in
+                try WatchedFiles(
+                    "identity provider's keys", paths: [source.path], watch: watch, orElse: ProviderKeys.nobody
+                ) {
+                    () throws(BrokerError) in try ProviderKeys(source.keys)
+                }
             }
             providers.append((provider, keys))
         }
@@ -60,7 +65,7 @@ struct AdminGate: Sendable {
 
     /// Reads an Ed25519 public key from a PEM file.
     static func publicKey(file path: String) throws(BrokerError) -> Curve25519.Signing.PublicKey {
-        let text = String(decoding: try PrivateFile.readPublic(path, what: "public key"), as: UTF8.self)
+        let text = String(decoding: try PrivateFile.readTrusted(path, what: "public key"), as: UTF8.self)
         guard let key = try? Curve25519.Signing.PublicKey(pemRepresentation: text) else {
             throw BrokerError(.failed, check: "configuration", "\(path) is no Ed25519 public key in PEM form")
         }
@@ -72,12 +77,12 @@ struct AdminGate: Sendable {
         guard let authorization = request.authorization, let token = BearerToken.value(in: authorization) else {
             throw Self.refusal("admin-token-missing", "an administrator's bearer token is needed")
         }
-        if let claims = try? JWS.verify(token, keys: keys.contents.map { .edDSA($0) }).payload {
+        if let claims = try? JWS.verify(token, keys: keys.flatMap(\.contents).map { .edDSA($0) }).payload {
             return try admitOwner(claims)
         }
         guard let header = try? JWS.unverifiedHeader(token) else { throw Self.unknown }
         for (provider, keys) in providers {
-            guard let claims = try? JWS.verify(token, keys: keys.contents.candidates(header)).payload,
+            guard let claims = try? JWS.verify(token, keys: keys.flatMap { $0.contents.candidates(header) }).payload,
                 provider.issuer == nil || claims["iss"]?.stringValue == provider.issuer,
                 provider.audience.map({ Self.audiences(claims).contains(.string($0)) }) ?? true
             else { continue }
@@ -143,7 +148,7 @@ struct AdminGate: Sendable {
 
     static func notAllowed(_ role: String, note: String = "") -> BrokerError {
         BrokerError(
-            .adminAccess, check: "admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed", note: note)
+            .adminDenied, check: "admin-role", "Role \(ShownText.cut(role, bytes: 32)) not allowed", note: note)
     }
 
     static func refusal(_ check: String, _ detail: String) -> BrokerError {

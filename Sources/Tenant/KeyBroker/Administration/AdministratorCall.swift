@@ -16,7 +16,7 @@ struct AdministratorCall: Sendable {
         for segment in request.path {
             guard let canonical = Self.canonical(segment) else {
                 throw BrokerError(
-                    .adminAccess, check: "admin-path", "the path can be read in more than one way",
+                    .adminDenied, check: "admin-path", "the path can be read in more than one way",
                     note: ShownText.cut(segment, bytes: 64))
             }
             target += "/" + canonical
@@ -26,7 +26,7 @@ struct AdministratorCall: Sendable {
         }
         if !parameters.isEmpty { target += "?" + parameters.joined(separator: "&") }
         guard target.utf8.count <= Self.targetLimit else {
-            throw BrokerError(.adminAccess, check: "admin-path", "the path is too long")
+            throw BrokerError(.adminDenied, check: "admin-path", "the path is too long")
         }
         method = request.method
         self.target = target

@@ -8,6 +8,11 @@ import WireFormat
 struct ProviderKeys: Sendable {
     private let keys: [(name: String?, key: JWS.Key)]
 
+    /// Nobody's.
+    static let nobody = ProviderKeys(keys: [])
+
+    private init(keys: [(name: String?, key: JWS.Key)]) { self.keys = keys }
+
     /// Reads what the settings name.
     init(_ settings: IdentityProvider.Keys) throws(BrokerError) {
         var keys: [(name: String?, key: JWS.Key)] = []
@@ -15,7 +20,7 @@ struct ProviderKeys: Sendable {
         case .files(let paths):
             for path in paths { keys += try Self.keys(file: path).map { (nil, $0) } }
         case .keySet(let path):
-            let bytes = try PrivateFile.readPublic(path, what: "key set")
+            let bytes = try PrivateFile.readTrusted(path, what: "key set")
             do {
                 keys = try ForeignTokens.keySet(bytes)
             } catch {
@@ -34,7 +39,7 @@ struct ProviderKeys: Sendable {
 
     /// One public key in PEM form; one of RSA checks both paddings.
     private static func keys(file path: String) throws(BrokerError) -> [JWS.Key] {
-        let text = String(decoding: try PrivateFile.readPublic(path, what: "public key"), as: UTF8.self)
+        let text = String(decoding: try PrivateFile.readTrusted(path, what: "public key"), as: UTF8.self)
         if let key = try? P256.Signing.PublicKey(pemRepresentation: text) { return [.es256(key)] }
         if let key = try? P384.Signing.PublicKey(pemRepresentation: text) { return [.es384(key)] }
         if let key = try? Curve25519.Signing.PublicKey(pemRepresentation: text) { return [.edDSA(key)] }

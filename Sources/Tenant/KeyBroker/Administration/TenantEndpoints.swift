@@ -32,6 +32,9 @@ extension KeyBroker {
         switch route {
         case .putResource, .deleteResource, .resourceVersions, .makeKey:
             return await tenants.label(try? Self.resourcePath(values))
+        case .listKeys, .describeKey, .createKey, .manageKey, .destroyKey, .establishAuthority, .listLeaves,
+            .revokeLeaves:
+            return await tenants.label(namespace: values[0])
         case .putTenant, .deleteTenant: return values[0]
         default: return ""
         }
@@ -53,7 +56,7 @@ extension KeyBroker {
             let tenant = try Handshake.parse("tenant") { () throws(WireError) in
                 try Tenant(name: values[0], body: try JSONValue.parse(request.body))
             }
-            try await store.putTenant(tenant)
+            try await store.putTenant(tenant, now: clock.seconds)
             try await tenants.reload()
             return .json(try await listed(tenant))
         case .deleteTenant:
@@ -90,14 +93,14 @@ extension KeyBroker {
             guard let path = path.flatMap({ try? ResourcePath(parsing: $0) }), tenant.owns(path) else {
                 throw Tenant.notYours("the resource")
             }
-            return try await administerPolicies(route, values, request)
-        case .audit: return try auditLines(request.query, tenant: tenant.name)
+            return try await explain(request.body, for: tenant)
+        case .audit: return try await auditLines(request.query, tenant: tenant.name)
         case .logKeys:
             let service = request.query["service"] ?? ""
             guard let namespace = service.split(separator: "/").first, tenant.owns(namespace: String(namespace)) else {
                 throw Tenant.notYours("service \(ShownText.cut(service, bytes: 128))")
             }
-            return .json(try await logKeys(service))
+            return .json(try await logKeys(service, isForTenant: true))
         default: throw AdminGate.notAllowed(AdministratorSettings.tenantRole, note: route.rawValue)
         }
     }

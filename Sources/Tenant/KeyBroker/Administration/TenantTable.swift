@@ -5,12 +5,26 @@ import WireFormat
 ///
 /// Who may change what is decided on the stored tenants, inside the transaction; this copy is at most ``freshness`` old.
 final class TenantTable: Sendable {
-    private let store: BrokerStore
-    private let known = Mutex<(tenants: [Tenant], loaded: ContinuousClock.Instant)?>(nil)
+    private struct Known: Sendable {
+        var tenants: [Tenant]
+        var revision: UInt64
+        var loaded: ContinuousClock.Instant
+    }
+
+    private let load: @Sendable () async throws(BrokerError) -> (tenants: [Tenant], revision: UInt64)
+    private let known = Mutex<Known?>(nil)
 
     private static let freshness: Duration = .seconds(10)
 
-    init(store: BrokerStore) { self.store = store }
+    /// Takes the tenants out of a store.
+    convenience init(store: BrokerStore) {
+        self.init { () throws(BrokerError) in try await store.tenantsNow() }
+    }
+
+    /// Takes the tenants from elsewhere.
+    init(
+        load: @escaping @Sendable () async throws(BrokerError) -> (tenants: [Tenant], revision: UInt64)
+    ) { self.load = load }
 
     /// All tenants.
     func all() async throws(BrokerError) -> [Tenant] {
@@ -21,13 +35,22 @@ final class TenantTable: Sendable {
     /// Reads the tenants again.
     @discardableResult
     func reload() async throws(BrokerError) -> [Tenant] {
-        let tenants = try await store.tenants()
-        known.withLock { $0 = (tenants, .now) }
-        return tenants
+        let (tenants, revision) = try await load()
+        return known.withLock { known in
+            // Another look that began later may have ended before.
+            if let newer = known, newer.revision > revision { return newer.tenants }
+            known = Known(tenants: tenants, revision: revision, loaded: .now)
+            return tenants
+        }
     }
 
     /// The owner of a path; nil when it is the broker's administrators' own.
     func owner(of path: ResourcePath) async throws(BrokerError) -> Tenant? { try await all().first { $0.owns(path) } }
+
+    /// The owner of a policy's prefix; nil for the one for all paths, which is the broker's administrators' own.
+    func owner(ofPrefix prefix: [String]) async throws(BrokerError) -> Tenant? {
+        try await all().first { $0.owns(prefix: prefix) }
+    }
 
     /// The owner of a namespace.
     func owner(ofNamespace namespace: String) async throws(BrokerError) -> Tenant? {

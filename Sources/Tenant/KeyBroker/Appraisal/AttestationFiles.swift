@@ -28,15 +28,19 @@ public struct AttestationFiles: Sendable, Equatable {
     }
 
     /// The appraisers of all technologies, with what the files hold now.
+    ///
+    /// - Parameter stored: The policy that an administrator set, in place of the file's.
     func appraiser(
         softRoots: [String], revocationLists: [String], fetching: EndorsementSettings,
-        references: any ReferenceValueSource, clock: BrokerClock
+        references: any ReferenceValueSource, stored: String? = nil, clock: BrokerClock
     ) throws(BrokerError) -> AppraiserTable {
         func read(_ path: String, _ what: String) throws(BrokerError) -> [UInt8] {
             try PrivateFile.readPublic(path, what: what)
         }
-        var source: String?
-        if let policy { source = String(decoding: try read(policy, "attestation policy"), as: UTF8.self) }
+        var source = stored
+        if let policy, source == nil {
+            source = String(decoding: try read(policy, "attestation policy"), as: UTF8.self)
+        }
         var keys: [[UInt8]] = []
         for path in attestationKeys { keys.append(try read(path, "attestation key")) }
         let arm = try platforms.map { (path) throws(BrokerError) in try read(path, "platforms") }

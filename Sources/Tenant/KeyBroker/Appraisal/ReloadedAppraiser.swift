@@ -11,6 +11,9 @@ struct ReloadedAppraiser: EvidenceAppraiser {
         table = try WatchedFiles("attestation policy and keys", paths: paths, watch: watch, read: make)
     }
 
+    /// Makes the verifiers anew, whether a file changed or not.
+    func readAgain() { table.readAgain() }
+
     var technologies: Set<String> { table.contents.technologies }
 
     func appraise(_ bundle: EvidenceBundle) async throws(AppraisalFailure) -> AppraisedEvidence {

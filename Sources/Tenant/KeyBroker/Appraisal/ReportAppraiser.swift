@@ -9,6 +9,7 @@ public struct ReportAppraiser: EvidenceAppraiser {
     private let shelf: EndorsementShelf?
     private let policy: any AppraisalPolicy
     private let clock: BrokerClock
+    private let chains = EndorsementChains()
 
     /// Creates an appraiser that trusts AMD's roots and, for `soft-snp` only, the pinned soft roots.
     ///
@@ -101,8 +102,9 @@ public struct ReportAppraiser: EvidenceAppraiser {
     ) throws(EvidenceRefusal) -> Appraisal {
         var requirements = EvidenceRequirements.strict
         requirements.distrust = bundle.distrust
+        let verifier = verifier(lists)
         return try Appraiser(requirements: requirements, references: bundle.references, policy: policy).appraise(
-            try verifier(lists).verify(raw),
+            try verifier.verify(raw.evidence.report, endorsedBy: try chains.chain(of: raw, by: verifier)),
             expecting: Expectations(
                 reportData: bundle.reportData,
                 launch: bundle.hostData.map { .initData(digest: Self.hostData($0)) } ?? .unbound,

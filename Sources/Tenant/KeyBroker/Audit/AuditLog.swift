@@ -9,7 +9,8 @@ import WireFormat
 ///
 /// A record is in the file before the decision takes effect; when it cannot be written, the decision fails. No line is
 /// ever dropped to make room for another: with too many files the broker decides nothing more. So that strangers cannot
-/// bring that about, most of their refusals are counted, see ``RefusalBudget``.
+/// bring that about, most of their refusals are counted, see ``RefusalBudget``, and so is what one guest does again and again,
+/// see ``GuestBudget``. What administrators do has its line each time.
 public final class AuditLog: Sendable {
     private struct State {
         var file: Int32
@@ -23,6 +24,7 @@ public final class AuditLog: Sendable {
         var lastNumber = 0
         var isStuck = false
         var budget = RefusalBudget()
+        var guests = GuestBudget()
     }
 
     private let path: String
@@ -60,9 +62,7 @@ public final class AuditLog: Sendable {
 
     deinit {
         state.withLock { state in
-            if let rest = state.budget.summary(now: clock.seconds, atOnce: true) {
-                try? write(rest, &state)
-            }
+            try? writeSummaries(&state, atOnce: true)
             close(state.file)
         }
     }
@@ -70,15 +70,16 @@ public final class AuditLog: Sendable {
     /// Writes what was counted and brings all of it to the disk.
     func settle() {
         state.withLock { state in
-            if let rest = state.budget.summary(now: clock.seconds, atOnce: true) { try? write(rest, &state) }
+            try? writeSummaries(&state, atOnce: true)
             fsync(state.file)
         }
     }
 
-    /// Appends one record.
+    /// Appends one record. Of a guest that had many already it is counted, see ``GuestBudget``.
     func append(_ record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
-            try writeSummary(&state)
+            try writeSummaries(&state)
+            if let guest = record.guest, !state.guests.admit(record, guest, now: clock.seconds) { return }
             try write(record, &state)
         }
     }
@@ -94,16 +95,18 @@ public final class AuditLog: Sendable {
     /// Appends the refusal of somebody who proved nothing, or counts it when there were many.
     func appendRefusal(ofStranger record: AuditRecord) throws(BrokerError) {
         try state.withLock { state throws(BrokerError) in
-            try writeSummary(&state)
-            let bytes = record.line(at: clock.now, state.link).count + 1
-            guard state.budget.admit(record.check, bytes: bytes, now: clock.seconds) else { return }
+            try writeSummaries(&state)
+            let line = record.line(at: clock.now, state.link)
+            guard state.budget.admit(record.check, bytes: line.count + 1, now: clock.seconds) else { return }
             try write(record, &state)
         }
     }
 
     private static let tampered = BrokerError(
         .failed, check: "audit-tampered",
-        "the audit log was changed, cut or replaced under the broker; nothing is decided until its owner has looked")
+        "the audit log was changed, cut or replaced under the broker; nothing is decided until its owner has looked: "
+            + "keep a copy of its files, see what is missing with `testudo broker audit verify`, move them away and restart"
+    )
 
     /// Whether a line that was noted is still there, unchanged.
     func holds(_ head: AuditHead) -> Bool {
@@ -135,7 +138,7 @@ public final class AuditLog: Sendable {
     /// - Parameter tenant: Whose lines are wanted, out of the newest ``tenantFiles`` files; nil for all lines.
     func lines(since: Int64, last: Int = .max, tenant: String? = nil) -> [UInt8] {
         // What cannot be written now is written with the next record, or that fails.
-        state.withLock { state in try? writeSummary(&state) }
+        state.withLock { state in try? writeSummaries(&state) }
         var found: [ArraySlice<UInt8>] = []
         var size = 0
         let files = [path] + numbers.reversed().map { "\(path).\($0)" }
@@ -168,16 +171,23 @@ public final class AuditLog: Sendable {
         return names.filter { $0.hasPrefix(name) }.compactMap { Int($0.dropFirst(name.count)) }.sorted()
     }
 
-    private func writeSummary(_ state: inout State) throws(BrokerError) {
-        guard let summary = state.budget.summary(now: clock.seconds) else { return }
+    private func writeSummaries(_ state: inout State, atOnce: Bool = false) throws(BrokerError) {
+        let now = clock.seconds
+        for summary in state.guests.summaries(now: now, atOnce: atOnce) { try write(summary, &state) }
+        guard let summary = state.budget.summary(now: now, atOnce: atOnce) else { return }
         try write(summary, &state)
     }
 
     private func write(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
         try follow(&state)
-        let count = record.line(at: clock.now, state.link).count + 1
-        if state.size + count > limit, state.size > 0 { try rotate(&state, for: count) }
-        try put(record, &state)
+        let line = record.line(at: clock.now, state.link)
+        if state.size + line.count + 1 > limit, state.size > 0 {
+            // A note about full files may come before it.
+            try rotate(&state, for: line.count + 1)
+            try put(record.line(at: clock.now, state.link), &state)
+        } else {
+            try put(line, &state)
+        }
     }
 
     /// Takes up the chain where another process has gone on with the same file.
@@ -193,14 +203,14 @@ public final class AuditLog: Sendable {
                 throw Self.tampered
             }
         }
-        let (lastNumber, isStuck, budget, file) = (state.lastNumber, state.isStuck, state.budget, state.file)
+        let known = state
         state = try Self.open(path)
-        close(file)
-        (state.lastNumber, state.isStuck, state.budget) = (lastNumber, isStuck, budget)
+        close(known.file)
+        (state.lastNumber, state.isStuck) = (known.lastNumber, known.isStuck)
+        (state.budget, state.guests) = (known.budget, known.guests)
     }
 
-    private func put(_ record: AuditRecord, _ state: inout State) throws(BrokerError) {
-        let line = record.line(at: clock.now, state.link)
+    private func put(_ line: [UInt8], _ state: inout State) throws(BrokerError) {
         let bytes = (state.isTorn ? [UInt8(ascii: "\n")] : []) + line + [UInt8(ascii: "\n")]
         let count = bytes.withUnsafeBytes { Glibc.write(state.file, $0.baseAddress, $0.count) }
         state.size += max(count, 0)
@@ -238,7 +248,8 @@ public final class AuditLog: Sendable {
         (state.file, state.size, state.lastNumber, state.isStuck) = (file, 0, number, false)
         guard let warning else { return }
         warn(warning)
-        try put(AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning), &state)
+        let note = AuditRecord(kind: .audit, allowed: true, check: "files", reason: warning)
+        try put(note.line(at: clock.now, state.link), &state)
     }
 
     /// Moves the file to `full` and a new one in its place; nil when that cannot be, and then all is as it was.

@@ -49,6 +49,9 @@ public struct AuditRecord: Sendable, Equatable {
     /// The `trace_id` of the answer; empty for what is no answer to a call.
     public var trace: String = ""
 
+    /// The guest whose lines are bounded; nil for decisions that have a line in any case.
+    var guest: AuditedGuest?
+
     /// Creates a record.
     public init(kind: Kind, allowed: Bool, check: String, reason: String) {
         self.kind = kind

@@ -6,6 +6,9 @@ import WireFormat
 ///
 /// Version 0.4.0 sends init-data and runtime data beside the evidence. Before it the body was the key and the evidence: of
 /// several devices in 0.3.0, of the machine alone until then, and as a text of JSON in 0.1.0.
+///
+/// Members that are not known are left alone, as trustee does, so that later clients may say more; but not in `runtime-data`,
+/// which evidence binds as a whole, and not in `init-data`, where a member could give the document another meaning.
 struct AttestationMessage: Sendable {
     /// The init-data document; nil when the guest was launched for none.
     let initData: String?
@@ -33,7 +36,6 @@ struct AttestationMessage: Sendable {
             var evidence = try fields.fields("tee-evidence")
             primaryEvidence = try evidence.value("primary_evidence")
             additionalEvidence = try evidence.optionalString("additional_evidence") ?? ""
-            try evidence.finish()
         case .v0_2_0, .v0_1_1, .v0_1_0:
             let evidence = try fields.value("tee-evidence")
             if let text = evidence.stringValue, version.hasLegacyAnswers {
@@ -43,7 +45,6 @@ struct AttestationMessage: Sendable {
             }
             additionalEvidence = nil
         }
-        try fields.finish()
     }
 
     private static func initData(_ fields: inout JSONFields) throws(WireError) -> String? {

@@ -32,6 +32,9 @@ public struct AttestedGuest: Sendable, Equatable {
     /// Whether anything keeps the host out of its memory, real or simulated: a machine with nothing but a TPM has none.
     var isIsolated: Bool { technology != "tpm" }
 
+    /// Who it is where turns are counted.
+    var turn: String { instance.isEmpty ? manifest : instance }
+
     /// The `testudo` member of a token.
     var claims: JSONValue {
         .object([

@@ -17,7 +17,7 @@ struct ChallengeRequest: Sendable {
         hashes = fields.optionalValue("extra-params")?["supported-hash-algorithms"]?.arrayValue.map { list in
             list.compactMap(\.stringValue)
         }
-        try fields.finish()
+        // What later clients say beside it is left alone, as trustee does: nothing is decided by what nobody here reads.
     }
 
     /// The version, when it is one of those that are spoken here. The text of the refusal is the one that clients know.

@@ -1,3 +1,4 @@
+import Crypto
 import Envelope
 import Foundation
 import WireFormat
@@ -30,6 +31,7 @@ extension KeyBroker {
             var record = outcome.record(
                 request, allowed: true, check: "attestation", reason: "the evidence was accepted")
             record.tenant = await tenants.label(namespace: outcome.namespace)
+            record.guest = AuditedGuest(accepted.guest, isRegistered: outcome.namespace != nil)
             try audit.append(record)
             metrics.count(.attestationSuccesses)
             var response = BrokerResponse.json(["token": .string(accepted.token)])
@@ -41,6 +43,8 @@ extension KeyBroker {
             var record = outcome.record(request, allowed: false, check: error.check, reason: error.auditedReason)
             record.tenant = await tenants.label(namespace: outcome.namespace)
             if await mayHaveLine(outcome), limits.mayHaveLine(request.address) {
+                // Which guest it is is not known in each case.
+                record.guest = AuditedGuest(group: outcome.manifest, name: "refused")
                 try audit.append(record)
             } else {
                 try audit.appendRefusal(ofStranger: record)
@@ -58,7 +62,7 @@ extension KeyBroker {
         do throws(BrokerError) {
             let bearer = try await bearer(request)
             record.describe(bearer)
-            try await checkPolicy(bearer, ReleaseQuestion(path: path, query: request.query))
+            try await checkPolicy(bearer, ReleaseQuestion(path: path, query: request.query), &record)
             guard
                 let secret = try await store.resource(
                     path, version: try Self.version(request.query), now: clock.seconds)
@@ -105,11 +109,14 @@ extension KeyBroker {
         }
     }
 
-    private func checkPolicy(_ bearer: Bearer, _ question: ReleaseQuestion) async throws(BrokerError) {
+    private func checkPolicy(
+        _ bearer: Bearer, _ question: ReleaseQuestion, _ record: inout AuditRecord
+    ) async throws(BrokerError) {
         metrics.count(.policyEvaluations)
         let decisions = try await decisionMaker.decide(question, guest: bearer.guest) { () throws(BrokerError) in
             try await claims(of: bearer)
         }
+        if decisions.contains(where: { $0.check == ReleaseDecision.unregistered }) { record.guest?.group = "" }
         let refusal = decisions.first { !$0.allowed }
         metrics.count(refusal == nil ? .policyApprovals : .policyViolations)
         guard let refusal else { return }
@@ -134,6 +141,7 @@ extension KeyBroker {
     /// Records why a guest got nothing; without a session or token of ours it is a stranger.
     func refuse(_ record: inout AuditRecord, _ error: BrokerError) throws(BrokerError) {
         let isStranger = record.manifest.isEmpty
+        if error.check == GuestStanding.unregistered { record.guest?.group = "" }
         record.conclude(error.check, error.auditedReason, allowed: false)
         if isStranger {
             try audit.appendRefusal(ofStranger: record)
@@ -189,8 +197,10 @@ extension AuditRecord {
         // A token of another service is known by who issued it.
         guard let guest = bearer.guest else {
             subject = bearer.issuer
+            self.guest = AuditedGuest(group: bearer.issuer, name: AuditedGuest.name(bearer.encryptionKey))
             return
         }
+        self.guest = AuditedGuest(guest, isRegistered: true)
         manifest = guest.manifest
         measurement = guest.measurement
         simulated = guest.simulated
@@ -201,4 +211,15 @@ extension AuditRecord {
         self.reason = reason
         self.allowed = allowed
     }
+}
+
+extension AuditedGuest {
+    /// A guest that this broker appraised: one boot of it, or one key where it does not tell boots apart.
+    init(_ guest: AttestedGuest, isRegistered: Bool) {
+        self.init(
+            group: isRegistered ? guest.manifest : "",
+            name: guest.instance.isEmpty ? Self.name(guest.encryptionKey) : guest.instance)
+    }
+
+    static func name(_ key: JSONValue) -> String { Hex.encode(SHA256.hash(data: key.canonicalBytes)) }
 }

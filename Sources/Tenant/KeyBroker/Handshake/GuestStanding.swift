@@ -3,12 +3,15 @@ import Verifier
 
 /// The conditions that a guest meets before it gets anything: a token, a resource or a certificate.
 enum GuestStanding {
+    /// The check that refuses guests that nobody registered.
+    static let unregistered = "manifest-unregistered"
+
     /// Why a guest gets nothing; nil when it is in good standing.
     static func refusal(
         _ guest: AttestedGuest, registration: Registration?, reference: ReferenceValue?, now: Int64
     ) -> PolicyDecision? {
         guard let registration else {
-            return .deny("manifest-unregistered", "the manifest digest is not registered")
+            return .deny(unregistered, "the manifest digest is not registered")
         }
         if let (check, reason) = registration.refusal(now: now) { return .deny(check, reason) }
         guard !(reference?.debug ?? false) || guest.debug else {
@@ -28,6 +31,14 @@ enum GuestStanding {
             return .deny("manifest-measurement", "the manifest is registered for other measurements")
         }
         return nil
+    }
+
+    /// Why a guest that nobody registered gets nothing, whatever a policy says; nil when a policy may decide.
+    ///
+    /// Whom its host can look into is served where a registration says so (R6), and there is none.
+    static func refusal(unregistered guest: AttestedGuest) -> PolicyDecision? {
+        guard guest.simulated || !guest.isIsolated || guest.debug else { return nil }
+        return .deny("simulated", "a guest that is simulated, for debugging or not isolated needs a registration")
     }
 
     /// The technologies whose launch measurement, which releases name, covers all that boots. TDX's covers firmware alone.

@@ -15,6 +15,7 @@ struct Handshake: Sendable {
     let released: ReleasedMeasurements
     let revocations: Revocations
     let policies: ResourcePolicies
+    let tenants: TenantTable
     let tokens: TokenAuthority
     let appraiser: any EvidenceAppraiser
     let clock: BrokerClock
@@ -35,7 +36,7 @@ struct Handshake: Sendable {
 
     /// What an accepted `/attest` gives.
     struct Accepted: Sendable {
-        /// The token for the guest.
+        /// The token for the guest. One that nobody registered may have one that is good nowhere, see ``TokenAuthority``.
         var token: String
         /// What the token says.
         var claims: KeptClaims?
@@ -103,9 +104,9 @@ struct Handshake: Sendable {
         guard revocations.snapshot.distrust == distrusted else {
             throw BrokerError(.attestation, check: "revocation", "hardware was revoked meanwhile; attest again")
         }
-        try await checkStanding(guest, manifest, &outcome)
+        let reach = try await checkStanding(guest, manifest, &outcome)
         // What the token says is kept in the transaction that consumes the nonce; nobody has the token before that.
-        let token = try await tokens.issue(guest: guest, submodule: evidence.submodule)
+        let token = try await tokens.issue(guest: guest, submodule: evidence.submodule, reach)
         let claims = KeptClaims(token: token)
         try await store.consume(
             nonce: session.nonce, issued: session.issued, guest: guest,
@@ -164,12 +165,24 @@ struct Handshake: Sendable {
 
     /// A token exists only for a registered, active manifest on a measurement of the version that it names, unless some
     /// resource policy serves guests that nobody registered.
+    ///
+    /// Where only tenants' policies do, such a guest gets a session here and nothing to show elsewhere: what a tenant says of
+    /// its own resources must not make tokens of this broker for anybody's guests.
     private func checkStanding(
         _ guest: AttestedGuest, _ manifest: PodManifest?, _ outcome: inout Outcome
-    ) async throws(BrokerError) {
+    ) async throws(BrokerError) -> TokenAuthority.Reach {
         let registration = try await store.registration(guest.manifest)
         outcome.namespace = registration?.namespace
-        if registration == nil, try await policies.servesUnregistered() { return }
+        if registration == nil {
+            let open = try await policies.openPrefixes()
+            if !open.isEmpty {
+                if let refusal = GuestStanding.refusal(unregistered: guest) {
+                    throw BrokerError(.policyDenied, check: refusal.check, refusal.reason)
+                }
+                for prefix in open where try await tenants.owner(ofPrefix: prefix) == nil { return .everywhere }
+                return .session
+            }
+        }
         if let refusal = GuestStanding.refusal(
             guest, registration: registration, reference: released.match(guest, for: registration),
             now: clock.seconds)
@@ -177,7 +190,9 @@ struct Handshake: Sendable {
             throw BrokerError(.policyDenied, check: refusal.check, refusal.reason)
         }
         // The registration is what an administrator typed, the manifest is what was measured: both have to agree.
-        guard let manifest, let registration, manifest.guestVersion != registration.guestVersion else { return }
+        guard let manifest, let registration, manifest.guestVersion != registration.guestVersion else {
+            return .everywhere
+        }
         throw BrokerError(
             .policyDenied, check: "guest-version",
             "the manifest names guest \(manifest.guestVersion), its registration guest \(registration.guestVersion)")

@@ -54,8 +54,7 @@ enum SessionCookie: Sendable {
 
     /// The cookie's value: letters, digits, `-` and `_`.
     func sealed(_ keys: CookieKeys) throws(BrokerError) -> String {
-        var generator = SystemRandomNumberGenerator()
-        let salt = (0..<Self.saltBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        let salt = SecretBytes(random: Self.saltBytes).copyBytes()
         let key = keys.current
         let head = [Self.format] + key.name + salt
         // The key is this cookie's alone: a constant nonce comes once.

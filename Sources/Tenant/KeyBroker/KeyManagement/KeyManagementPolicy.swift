@@ -9,6 +9,8 @@ import WireFormat
 struct KeyReleasePolicy: KeyPolicy {
     let store: BrokerStore
     let policies: ResourcePolicies
+    let tenants: TenantTable
+    let turns: FairTurns
     let clock: BrokerClock
 
     /// The policy for a key's namespace and name; nil when there is none.
@@ -29,11 +31,25 @@ struct KeyReleasePolicy: KeyPolicy {
             guard !registered.isAllowed, grants != nil,
                 let policy = try await Self.policy([key.namespace, key.name], in: policies)
             else { return registered }
+            // A tenant's keys are for guests of its own namespaces, however open a policy is.
+            if let owner = try await tenants.owner(ofNamespace: key.namespace),
+                !owner.owns(namespace: found?.namespace ?? "")
+            {
+                return KeyDecision(
+                    isAllowed: false, check: "other-tenant", reason: "the key is of a tenant, and the guest is not")
+            }
             let data: JSONValue = [
                 "plugin": "kms", "resource-path": ["kms", .string(key.namespace), .string(key.name)],
                 "query": ["operation": .string(operation.rawValue)],
             ]
-            let isAllowed = try policy.policy.allows(claims: caller.claims, data: data)
+            let owner = try await tenants.owner(ofNamespace: key.namespace)?.name ?? ""
+            let isAllowed = try await turns.run(owner: owner, caller: caller.manifest) { () throws(BrokerError) in
+                do throws(WireError) {
+                    return try policy.policy.allows(claims: caller.claims, data: data)
+                } catch {
+                    return false
+                }
+            }
             return KeyDecision(
                 isAllowed: isAllowed, check: ReleaseDecision.policyCheck + policy.id,
                 reason: isAllowed ? "the policy allows it" : "the policy does not allow it")

@@ -88,6 +88,9 @@ struct PathPolicy: Sendable {
             prefix: prefix.isEmpty
                 ? [] : prefix.split(separator: "/", omittingEmptySubsequences: false).map(String.init),
             standing: standing, source: source)
+        guard AccessPolicy.isInPackage(source) else {
+            throw WireError(field: "policy", reason: "must begin with package policy: its rule allow decides")
+        }
     }
 
     private static func standing(_ fields: inout JSONFields) throws(WireError) -> Standing {

@@ -1,4 +1,5 @@
 import Envelope
+import Foundation
 import Verifier
 import WireFormat
 
@@ -47,7 +48,9 @@ extension KeyBroker {
     static let noPolicy = BrokerError(.notFound, check: "policy", "there is no policy of this name")
 
     /// Would this token get this resource, and why not? Nothing is released and nothing changes.
-    private func explain(_ body: [UInt8]) async throws(BrokerError) -> BrokerResponse {
+    ///
+    /// - Parameter tenant: The tenant whose administrator asks: what another one's policy tried is not his to know.
+    func explain(_ body: [UInt8], for tenant: Tenant? = nil) async throws(BrokerError) -> BrokerResponse {
         let asked = try Handshake.parse("explain") { () throws(WireError) in try Explanation(body) }
         var decisions: [PolicyDecision] = []
         var guest: AttestedGuest?
@@ -68,12 +71,38 @@ extension KeyBroker {
         }
         let known = claims
         decisions += try await decisionMaker.decide(asked.question, guest: guest) { () throws(BrokerError) in known }
-        if decisions.allSatisfy(\.allowed), try await store.storedResource(asked.question.path) == nil {
-            decisions.append(.deny("resource", "the resource does not exist"))
+        if decisions.allSatisfy(\.allowed), let missing = try await missing(asked.question) {
+            decisions.append(missing)
         }
-        let policy = try await policies.policy(for: asked.question.segments)
-        return Self.explained(
-            decisions, trace: policy.flatMap { try? $0.policy.explain(claims: known, data: asked.question.data) })
+        guard let policy = try await policies.policy(for: asked.question.segments) else {
+            return Self.explained(decisions)
+        }
+        guard tenant?.owns(prefix: policy.prefix) ?? true else {
+            let check = ReleaseDecision.policyCheck + policy.id
+            return Self.explained(
+                decisions.map { decision in
+                    guard decision.check == check, !decision.allowed else { return decision }
+                    return .deny(check, "the policy, which is the broker's own, does not allow it")
+                })
+        }
+        let owner = try await tenants.owner(ofPrefix: policy.prefix)?.name ?? ""
+        let trace = try await turns.run(owner: owner, caller: "explain") { () throws(BrokerError) in
+            try? policy.policy.explain(claims: known, data: asked.question.data)
+        }
+        return Self.explained(decisions, trace: trace)
+    }
+
+    /// Why a guest gets nothing though it may: there is no such resource or version, or it has expired.
+    private func missing(_ question: ReleaseQuestion) async throws(BrokerError) -> PolicyDecision? {
+        let wanted = try Self.version(question.query)
+        let versions = try await store.storedResource(question.path)?.versions ?? []
+        guard !versions.isEmpty else { return .deny("resource", "the resource does not exist") }
+        guard let found = wanted.map({ number in versions.first { $0.number == number } }) ?? versions.last else {
+            return .deny("resource", "the resource has no version \(wanted ?? 0)")
+        }
+        guard let expires = found.expires, expires <= clock.seconds else { return nil }
+        let time = Timestamp.text(Date(timeIntervalSince1970: TimeInterval(expires)))
+        return .deny("resource", "version \(found.number) of the resource expired at \(time)")
     }
 
     private static func explained(_ decisions: [PolicyDecision], trace: String? = nil) -> BrokerResponse {

@@ -2,8 +2,8 @@ import SealedStorage
 
 /// Where resource policies last, each as one document under its name.
 protocol PolicyStorage: Sendable {
-    /// All documents by name.
-    func load() async throws(BrokerError) -> [String: [UInt8]]
+    /// All documents by name, and the store's revision that they are of.
+    func load() async throws(BrokerError) -> (documents: [String: [UInt8]], revision: UInt64)
     /// Writes a document, or takes it away when it is nil, durably before it returns; only if `check` agrees to it, which sees
     /// all documents as they are in that moment.
     func save(
@@ -21,8 +21,11 @@ extension EntryFamily {
 struct StoredPolicies: PolicyStorage {
     let store: BrokerStore
 
-    func load() async throws(BrokerError) -> [String: [UInt8]] {
-        Dictionary(try await store.list(.resourcePolicy).map { ($0.name, $0.value) }) { first, _ in first }
+    func load() async throws(BrokerError) -> (documents: [String: [UInt8]], revision: UInt64) {
+        let (entries, revision) = try await store.transact([], listing: [.resourcePolicy]) {
+            (transaction) throws(BrokerError) in (try transaction.entries(.resourcePolicy), transaction.revision)
+        }
+        return (Dictionary(entries.map { ($0.name, $0.value) }) { first, _ in first }, revision)
     }
 
     func save(

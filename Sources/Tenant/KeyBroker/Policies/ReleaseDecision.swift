@@ -30,8 +30,11 @@ struct ReleaseDecision: Sendable {
     let released: ReleasedMeasurements
     let policies: ResourcePolicies
     let registration: any ResourcePolicy
+    let turns: FairTurns
     let clock: BrokerClock
 
+    /// The check by which a guest that nobody registered comes before a policy.
+    static let unregistered = "unregistered"
     /// How the checks of administrators' policies begin.
     static let policyCheck = "policy-"
 
@@ -51,15 +54,16 @@ struct ReleaseDecision: Sendable {
         guard standing.allowed else { return [standing] }
         let known = try await claims()
         let check = Self.policyCheck + policy.id
-        do {
-            return [
-                standing,
-                try policy.policy.allows(claims: known, data: question.data)
-                    ? .allow(check, "the policy allows it") : .deny(check, "the policy does not allow it"),
-            ]
-        } catch {
-            return [standing, .deny(check, error.reason)]
+        let owner = try await tenants.owner(ofPrefix: policy.prefix)?.name ?? ""
+        let decision = try await turns.run(owner: owner, caller: guest?.turn ?? "") { () -> PolicyDecision in
+            do throws(WireError) {
+                return try policy.policy.allows(claims: known, data: question.data)
+                    ? .allow(check, "the policy allows it") : .deny(check, "the policy does not allow it")
+            } catch {
+                return .deny(check, error.reason)
+            }
         }
+        return [standing, decision]
     }
 
     private func decideByRegistration(
@@ -87,12 +91,8 @@ struct ReleaseDecision: Sendable {
         }
         let found = try await store.registration(guest.manifest)
         guard isNeeded || found != nil else {
-            // Whom its host can look into is served where a registration says so (R6), and there is none.
-            guard !guest.simulated, guest.isIsolated, !guest.debug else {
-                return .deny(
-                    "simulated", "a guest that is simulated, for debugging or not isolated needs a registration")
-            }
-            return .allow("registration", "policy \(policy.id) needs no registration")
+            return GuestStanding.refusal(unregistered: guest)
+                ?? .allow(Self.unregistered, "policy \(policy.id) needs no registration")
         }
         if isNeeded, let refusal = try await crossing(path, found) { return refusal }
         return GuestStanding.refusal(

@@ -9,6 +9,7 @@ final class ResourcePolicies: Sendable {
         /// Longest prefixes first.
         var policies: [PathPolicy]
         var documents: [String: [UInt8]]
+        var revision: UInt64
         var loaded: ContinuousClock.Instant
     }
 
@@ -35,7 +36,7 @@ final class ResourcePolicies: Sendable {
     /// Reads the policies from storage again; those that did not change are not compiled again.
     @discardableResult
     func reload() async throws(BrokerError) -> [PathPolicy] {
-        let documents = try await storage.load()
+        let (documents, revision) = try await storage.load()
         let known = table.withLock { $0 }
         var policies: [PathPolicy] = []
         for (id, document) in documents {
@@ -50,9 +51,14 @@ final class ResourcePolicies: Sendable {
                 throw BrokerError(.failed, check: "policies", "resource policy \(id): \(error.field): \(error.reason)")
             }
         }
-        let sorted = Self.sorted(policies)
-        table.withLock { $0 = Table(policies: sorted, documents: documents, loaded: .now) }
-        return sorted
+        let loaded = Table(
+            policies: Self.sorted(policies), documents: documents, revision: revision, loaded: .now)
+        return table.withLock { table in
+            // Another look that began later may have ended before.
+            if let known = table, known.revision > revision { return known.policies }
+            table = loaded
+            return loaded.policies
+        }
     }
 
     /// The policy that decides for a path of any plugin; nil when none does.
@@ -60,9 +66,9 @@ final class ResourcePolicies: Sendable {
         try await all().first { $0.covers(path) }
     }
 
-    /// Whether some policy serves guests whose manifest nobody registered.
-    func servesUnregistered() async throws(BrokerError) -> Bool {
-        try await all().contains { $0.standing == .notNeeded }
+    /// The prefixes of the policies that serve guests whose manifest nobody registered. Keys are for registered guests alone.
+    func openPrefixes() async throws(BrokerError) -> [[String]] {
+        try await all().filter { $0.standing == .notNeeded && $0.prefix.first != "kms" }.map(\.prefix)
     }
 
     /// Puts a policy into force.

@@ -23,6 +23,8 @@ public struct CallLimits: Sendable, Equatable {
     public var attest = CallRate(perSecond: 50, burst: 500)
     /// How many addresses are remembered; of more, those that were quiet longest are forgotten.
     public var addresses = 65_536
+    /// How many connections one address may have open at once.
+    public var connections = 512
 
     /// The defaults.
     public init() {}
@@ -37,6 +39,10 @@ public struct CallLimits: Sendable, Equatable {
                 throw fields.refusal("addresses", "must be 16 to 16777216")
             }
             addresses = Int(count)
+        }
+        if let count = try fields.optionalInteger("connections") {
+            guard (1...65_536).contains(count) else { throw fields.refusal("connections", "must be 1 to 65536") }
+            connections = Int(count)
         }
         try fields.finish()
     }

@@ -18,7 +18,10 @@ struct BrokerRequest: Sendable {
     var trace = BrokerRequest.newTrace()
 
     /// 64 random bits in hexadecimal.
-    static func newTrace() -> String { Hex.encode((0..<8).map { _ in UInt8.random(in: .min ... .max) }) }
+    static func newTrace() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
 
     /// The cookie that names the session.
     static let cookieName = "kbs-session-id"
@@ -26,11 +29,10 @@ struct BrokerRequest: Sendable {
     /// The session cookie's value out of a `Cookie` header; nil when absent or oddly formed.
     var sessionCookie: String? {
         guard let cookie else { return nil }
-        for part in cookie.split(separator: ";") {
-            let pair = part.trimmingPrefix(" ").split(separator: "=", maxSplits: 1)
-            guard pair.count == 2, pair[0] == Self.cookieName else { continue }
-            let value = String(pair[1])
-            return value.utf8.count <= SessionCookie.maximumBytes ? value : nil
+        for part in cookie.utf8.split(separator: UInt8(ascii: ";")) {
+            let pair = part.drop { $0 == UInt8(ascii: " ") }.split(separator: UInt8(ascii: "="), maxSplits: 1)
+            guard pair.count == 2, pair[0].elementsEqual(Self.cookieName.utf8) else { continue }
+            return pair[1].count <= SessionCookie.maximumBytes ? String(Substring(pair[1])) : nil
         }
         return nil
     }
@@ -63,7 +65,7 @@ struct BrokerResponse: Sendable {
     /// tenant to the line in the audit log that says more.
     static func problem(_ error: BrokerError, trace: String) -> BrokerResponse {
         let body: JSONValue = .object([
-            "type": .string("https://github.com/confidential-containers/kbs/errors/\(error.kind.rawValue)"),
+            "type": .string("https://github.com/confidential-containers/kbs/errors/\(error.kind.name)"),
             "detail": .string(error.detail), "trace_id": .string(trace),
         ])
         var response = BrokerResponse.json(body)

@@ -32,6 +32,8 @@ public struct BrokerServer: Service {
     static let connectionLimit = 4096
     /// How many of them are administrators', on a listener of their own.
     static let adminConnectionLimit = 64
+    /// How many of these one address may have.
+    static let adminConnectionsPerAddress = 16
 
     /// Creates a server; `onListening` and `onAdminListening` learn the ports once they are bound.
     public init(
@@ -52,11 +54,19 @@ public struct BrokerServer: Service {
     /// configuration allows.
     public func run() async throws {
         let upkeep = BrokerUpkeep(broker: broker, logger: logger)
-        var listeners = [try listener(configuration.host, configuration.port, nil, connections(), onListening)]
+        var listeners = [
+            (
+                try listener(configuration.host, configuration.port, nil, connections(), onListening),
+                ListenerPlace(member: "listen", host: configuration.host, port: configuration.port)
+            )
+        ]
         if let admin = configuration.adminListener {
             listeners.append(
-                try listener(
-                    admin.host, admin.port, admin.clientAuthority, Self.adminConnectionLimit, onAdminListening))
+                (
+                    try listener(
+                        admin.host, admin.port, admin.clientAuthority, Self.adminConnectionLimit, onAdminListening),
+                    ListenerPlace(member: "adminListen", host: admin.host, port: admin.port)
+                ))
         }
         try await withThrowingTaskGroup(of: Part.self) { group in
             group.addTask {
@@ -64,9 +74,9 @@ public struct BrokerServer: Service {
                 return .upkeep
             }
             group.addTask { await untilDrained() }
-            for listener in listeners {
+            for (listener, place) in listeners {
                 group.addTask {
-                    try await listener.run()
+                    do { try await listener.run() } catch { throw place.explained(error) }
                     return .listener
                 }
             }
@@ -117,6 +127,10 @@ public struct BrokerServer: Service {
             httpDecoderConfiguration: decoder)
         let contexts = try ListenerTLS.contexts(configuration, clientAuthority: clientAuthority, watch: broker.files)
         let isForAdministrators = clientAuthority != nil
+        let perAddress = AddressConnections(
+            isForAdministrators
+                ? min(configuration.limits.connections, Self.adminConnectionsPerAddress)
+                : configuration.limits.connections)
         return Application(
             responder: CallbackResponder<BrokerRequestContext> { [broker, executor] request, context in
                 var caller = Caller(address: context.address)
@@ -127,7 +141,9 @@ public struct BrokerServer: Service {
                 return await Self.answer(request, caller, broker, executor, bodyTimeout: limits.body)
             },
             server: HTTPServerBuilder { responder in
-                ReloadingTLSChannel(base: HTTP1Channel(responder: responder, configuration: http), contexts: contexts)
+                ReloadingTLSChannel(
+                    base: HTTP1Channel(responder: responder, configuration: http), contexts: contexts,
+                    connections: perAddress)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), serverName: nil,

@@ -56,9 +56,13 @@ enum ListenerTLS {
 struct ReloadingTLSChannel: ServerChildChannel {
     let base: HTTP1Channel
     let contexts: WatchedFiles<NIOSSLContext>
+    let connections: AddressConnections
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
-        channel.eventLoop.makeCompletedFuture {
+        guard connections.admit(channel) else {
+            return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        return channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: contexts.contents))
         }.flatMap { base.setup(channel: channel, logger: logger) }
     }

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Files that are read again when one of them changes, all together.
 ///
-/// What cannot be read changes nothing: what was in force stays in force, and ``FileWatch`` says so. Files whose owner takes trust
-/// away by changing them are another matter, see ``TrustFile``.
+/// What cannot be read changes nothing: what was in force stays in force, and ``FileWatch`` says so. Of files whose owner takes trust
+/// away by removing or changing them nothing stays in force then: `orElse` does, and the audit log says so too.
 final class WatchedFiles<Contents: Sendable>: Sendable {
     private struct State: Sendable {
         var marks: [FileMark?]
@@ -17,6 +17,7 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
     private let what: String
     private let paths: [String]
     private let watch: FileWatch
+    private let fallback: Contents?
     private let read: @Sendable () throws(BrokerError) -> Contents
     private let state: Mutex<State>
 
@@ -26,13 +27,16 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
     ///   - what: What the files are, for warnings and `readyz`.
     ///   - paths: Whose changes count.
     ///   - watch: Who asks for changes too, and collects what is wrong.
+    ///   - fallback: What is in force while they cannot be read; nil for what was.
     ///   - read: Reads and checks all of them.
     init(
-        _ what: String, paths: [String], watch: FileWatch, read: @escaping @Sendable () throws(BrokerError) -> Contents
+        _ what: String, paths: [String], watch: FileWatch, orElse fallback: Contents? = nil,
+        read: @escaping @Sendable () throws(BrokerError) -> Contents
     ) throws(BrokerError) {
         self.what = what
         self.paths = paths
         self.watch = watch
+        self.fallback = fallback
         self.read = read
         // The marks are taken first: what changes while it is read is read again.
         let marks = paths.map(FileMark.init(path:))
@@ -45,6 +49,9 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
         refresh(atOnce: false, evenUnchanged: false)
         return state.withLock { $0.contents }
     }
+
+    /// Reads the files now, whether they changed or not: something beside them did.
+    func readAgain() { refresh(atOnce: true, evenUnchanged: true) }
 
     /// Looks for changes, at most once a second unless asked to do so `atOnce`.
     @discardableResult
@@ -62,16 +69,24 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
             let contents = try read()
             let isNew = state.withLock { state in
                 defer { (state.marks, state.contents, state.failure) = (marks, contents, nil) }
-                return state.marks != marks
+                return state.marks != marks || state.failure != nil
             }
-            if isNew { watch.tell("read the \(what) again: they are in force now") }
+            if isNew {
+                watch.tell("read the \(what) again: they are in force now")
+                if fallback != nil { watch.note("\(paths.joined(separator: ", ")) was read again and is in force") }
+            }
             return nil
         } catch {
             let isNew = state.withLock { state in
                 defer { (state.marks, state.failure) = (marks, error.detail) }
+                if let fallback { state.contents = fallback }
                 return state.failure != error.detail
             }
-            if isNew { watch.tell("warning: the \(what) stay as they were: \(error.detail)") }
+            if isNew, fallback == nil { watch.tell("warning: the \(what) stay as they were: \(error.detail)") }
+            if isNew, fallback != nil {
+                watch.tell("warning: of the \(what) some are not in force any more: \(error.detail)")
+                watch.note("not in force any more: \(error.detail)")
+            }
             return error.detail
         }
     }
@@ -109,11 +124,22 @@ final class FileWatch: Sendable {
 
     fileprivate func tell(_ text: String) { log(text) }
 
+    private let noting = Mutex<(@Sendable (String) -> Void)?>(nil)
+
+    /// Where changes of what is trusted are noted too, once there is such a place.
+    func noteTrust(_ note: @escaping @Sendable (String) -> Void) { noting.withLock { $0 = note } }
+
+    fileprivate func note(_ text: String) { noting.withLock(\.self)?(text) }
+
     /// Looks for changes now, or reads all files again, changed or not; answers what cannot be read and so is not in force.
     @discardableResult
     func refresh(evenUnchanged: Bool = false) -> [String] {
         let all = entries.withLock { $0 }
-        return all.filter { $0.refresh(evenUnchanged) != nil }.map(\.what)
+        var outdated: [String] = []
+        for entry in all where entry.refresh(evenUnchanged) != nil && !outdated.contains(entry.what) {
+            outdated.append(entry.what)
+        }
+        return outdated
     }
 
     /// Writes a line where the broker's own log goes.

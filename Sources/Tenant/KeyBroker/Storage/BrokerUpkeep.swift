@@ -70,6 +70,10 @@ extension KeyBroker {
             try await named.reload()
         }
         try await follow("policies", [.resourcePolicy]) { () throws(BrokerError) in try await policies.reload() }
+        try await follow("attestation-policies", [.attestationPolicy]) { () throws(BrokerError) in
+            try await attestationPolicies.reload()
+            applyAttestationPolicy()
+        }
         try await tokens.reload()
         if sharesSessions { try await shareCookieKeys() }
         followed.mark()

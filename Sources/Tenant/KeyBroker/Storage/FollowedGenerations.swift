@@ -18,8 +18,8 @@ final class FollowedGenerations: Sendable {
     /// How long ago all of the store was looked at.
     var age: Duration { looked.withLock { .now - $0 } }
 
-    /// All of the store was looked at, now.
-    func mark() { looked.withLock { $0 = .now } }
+    /// All of the store was looked at, now or some time ago.
+    func mark(ago: Duration = .zero) { looked.withLock { $0 = .now - ago } }
 
     /// Forgets what was seen, so that the next look finds news: what was seen could not be taken in.
     func forget(_ name: String) { known.withLock { $0[name] = nil } }

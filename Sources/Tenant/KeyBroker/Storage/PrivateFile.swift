@@ -39,6 +39,24 @@ enum PrivateFile {
         return try readPublic(path, what: what)
     }
 
+    /// Reads a file of at most 1 MiB that decides whom the broker trusts: one that everybody may write is refused.
+    static func readTrusted(_ path: String, what: String) throws(BrokerError) -> [UInt8] {
+        try checkWriters(path, what: what)
+        return try readPublic(path, what: what)
+    }
+
+    /// Refuses a file or folder that everybody may write. Groups are not looked at: containers give volumes to one.
+    static func checkWriters(_ path: String, what: String) throws(BrokerError) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw failure("the \(what) \(path) cannot be opened") }
+        guard status.st_mode & S_IWOTH == 0 else {
+            throw BrokerError(
+                .failed, check: "permissions",
+                "the \(what) \(path) can be written by everybody: take that away (chmod o-w), and look at what it holds first"
+            )
+        }
+    }
+
     /// Reads a file of at most 1 MiB.
     static func readPublic(_ path: String, what: String) throws(BrokerError) -> [UInt8] {
         guard let data = FileManager.default.contents(atPath: path) else {

@@ -56,6 +56,25 @@ public struct StoreUpkeep: Sendable {
         }
     }
 
+    /// Seals a TPM's root key anew after an update changed what the machine measures, and tells whether it opens the store.
+    ///
+    /// - Parameters:
+    ///   - recovery: The recovery file that was made with the key.
+    ///   - pcrs: Other registers than before.
+    public func reseal(recovery: String, pcrs: PCRSelection? = nil) async throws(BrokerError) -> String {
+        do {
+            try await configuration.rootKey.reseal(recovery: recovery, pcrs: pcrs)
+        } catch {
+            throw BrokerError(.failed, check: "root-key", error.description)
+        }
+        let done = "the root key is sealed to what this machine booted now"
+        let away = "take \(recovery) off this machine again"
+        // Before the first start there is nothing to open.
+        let database = configuration.database
+        guard database.isEmpty || FileManager.default.fileExists(atPath: database) else { return "\(done); \(away)" }
+        return try await with { _ throws(StoreFailure) in "\(done), and opens the store; \(away)" }
+    }
+
     private func with(
         _ body: (SealedStore) async throws(StoreFailure) -> String
     ) async throws(BrokerError) -> String {

@@ -146,11 +146,15 @@ extension BrokerStore {
 
     /// The log keys of guests with these manifests, newest first: what `testudo logs` compares records with, since the node
     /// that keeps them knows the key that they are sealed to (rule R22).
-    func logKeys(manifests: Set<String>) async throws(BrokerError) -> [JSONValue] {
+    ///
+    /// - Parameter since: Those that first attested before are another one's.
+    func logKeys(manifests: Set<String>, since: Int64 = .min) async throws(BrokerError) -> [JSONValue] {
         var found: [(time: Int64, json: JSONValue)] = []
         for entry in try await list(.instance) {
             let instance = try StoredInstance(stored: entry.value)
-            guard manifests.contains(instance.logManifest), !instance.logKey.isEmpty else { continue }
+            guard manifests.contains(instance.logManifest), !instance.logKey.isEmpty, instance.time >= since else {
+                continue
+            }
             found.append(
                 (
                     instance.time,
@@ -166,9 +170,17 @@ extension BrokerStore {
 
 extension KeyBroker {
     /// The log keys of a Service, `namespace/name`, under all its manifests, retired ones included.
-    func logKeys(_ service: String) async throws(BrokerError) -> JSONValue {
+    ///
+    /// - Parameter isForTenant: Whether the namespace's tenant asks, whose only what attested since he has it is.
+    func logKeys(_ service: String, isForTenant: Bool = false) async throws(BrokerError) -> JSONValue {
+        var since = Int64.min
+        if isForTenant, let namespace = service.split(separator: "/").first,
+            let entry = try await store.read(EntryFamily.namespaceSince[String(namespace)])
+        {
+            since = Int64(String(decoding: entry.value, as: UTF8.self)) ?? .max
+        }
         let registered = try await store.registrations()
         let manifests = registered.filter { "\($0.namespace)/\($0.name)" == service }.map(\.digest)
-        return .array(try await store.logKeys(manifests: Set(manifests)))
+        return .array(try await store.logKeys(manifests: Set(manifests), since: since))
     }
 }

@@ -1,3 +1,4 @@
+import KeyManagement
 import SealedStorage
 import WireFormat
 
@@ -6,6 +7,8 @@ extension EntryFamily {
     static let tenant = EntryFamily(rawValue: "tenant")
     /// What lies in a repository, by its name; kept up by each transaction that changes it.
     static let repositoryUse = EntryFamily(rawValue: "repository-use")
+    /// Since when a namespace is its tenant's, in seconds since 1970.
+    static let namespaceSince = EntryFamily(rawValue: "namespace-since")
 }
 
 /// How many secrets a repository has, and of how many bytes.
@@ -38,6 +41,14 @@ extension BrokerStore {
         return found
     }
 
+    /// All tenants, and the revision that they are of.
+    func tenantsNow() async throws(BrokerError) -> (tenants: [Tenant], revision: UInt64) {
+        let (entries, revision) = try await transact([], listing: [.tenant]) { (transaction) throws(BrokerError) in
+            (try transaction.entries(.tenant), transaction.revision)
+        }
+        return (try entries.map { (entry) throws(BrokerError) in try Tenant(stored: entry) }, revision)
+    }
+
     /// The tenant of a name.
     func tenant(_ name: String) async throws(BrokerError) -> Tenant? {
         try await read(EntryFamily.tenant[name]).map { (entry) throws(BrokerError) in try Tenant(stored: entry) }
@@ -46,15 +57,25 @@ extension BrokerStore {
     /// Makes a tenant or replaces what is known of it; nothing may be another one's too.
     ///
     /// What its repositories hold already is counted anew.
-    func putTenant(_ tenant: Tenant) async throws(BrokerError) {
-        try await transact([], listing: [.tenant, .resource, .resourcePolicy, .repositoryUse]) {
+    func putTenant(_ tenant: Tenant, now: Int64) async throws(BrokerError) {
+        try await transact(
+            [],
+            listing: [.tenant, .resource, .resourcePolicy, .repositoryUse, .registration] + NamespaceHoldings.families
+        ) {
             (transaction) throws(BrokerError) in
-            if let former = try transaction.entries(.tenant).first(where: { $0.name == tenant.name }) {
+            let former = try transaction.entries(.tenant).first { $0.name == tenant.name }
+                .map { (entry) throws(BrokerError) in try Tenant(stored: entry) }
+            if let former {
                 // What lies there would be the next one's.
-                for repository in try Tenant(stored: former).repositories
-                where !tenant.repositories.contains(repository) {
+                for repository in former.repositories where !tenant.repositories.contains(repository) {
                     try transaction.checkEmpty(repository)
                 }
+                for namespace in former.namespaces where !tenant.owns(namespace: namespace) {
+                    try transaction.giveUp(namespace: namespace, now: now)
+                }
+            }
+            for namespace in tenant.namespaces where former?.owns(namespace: namespace) != true {
+                transaction.put(EntryFamily.namespaceSince[namespace], Array("\(now)".utf8))
             }
             for entry in try transaction.entries(.tenant) where entry.name != tenant.name {
                 let other = try Tenant(stored: entry)
@@ -80,7 +101,10 @@ extension BrokerStore {
     /// What it leaves behind would be the next one's who gets its repositories and namespaces.
     func deleteTenant(_ name: String, now: Int64) async throws(BrokerError) -> Bool {
         let key = EntryFamily.tenant[name]
-        return try await transact([key], listing: [.repositoryUse, .registration, .resource, .resourcePolicy]) {
+        return try await transact(
+            [key],
+            listing: [.repositoryUse, .registration, .resource, .resourcePolicy] + NamespaceHoldings.families
+        ) {
             (transaction) throws(BrokerError) in
             guard let entry = try transaction.entry(key) else { return false }
             let tenant = try Tenant(stored: entry)
@@ -92,6 +116,7 @@ extension BrokerStore {
                     "tenant \(name) still has \(use.resources) resources and \(manifests) active manifests")
             }
             for repository in tenant.repositories { try transaction.checkEmpty(repository) }
+            for namespace in tenant.namespaces { try transaction.giveUp(namespace: namespace, now: now) }
             transaction.remove(key)
             return true
         }
@@ -203,11 +228,33 @@ extension Tenant {
 
     /// The refusal of what is another one's.
     static func notYours(_ what: String) -> BrokerError {
-        BrokerError(.adminAccess, check: "tenant", "Role \(AdministratorSettings.tenantRole) not allowed", note: what)
+        BrokerError(.adminDenied, check: "tenant", "Role \(AdministratorSettings.tenantRole) not allowed", note: what)
     }
 }
 
 extension StoreTransaction {
+    /// Takes a namespace from its tenant. It must have no active manifests, whose guests would be the next owner's, and no keys;
+    /// its authorities are forgotten.
+    fileprivate mutating func giveUp(namespace: String, now: Int64) throws(BrokerError) {
+        var manifests = 0
+        for entry in try entries(.registration) {
+            let registration = try Registration(stored: entry)
+            if registration.namespace == namespace, registration.refusal(now: now) == nil { manifests += 1 }
+        }
+        let keys: Int
+        do throws(KeyFailure) { keys = try NamespaceHoldings.keys(of: namespace, in: self) } catch {
+            throw BrokerError(error)
+        }
+        guard manifests == 0, keys == 0 else {
+            throw BrokerError(
+                .conflict, check: "tenant",
+                "namespace \(namespace) still has \(manifests) active manifests and \(keys) keys: retire and destroy them first"
+            )
+        }
+        NamespaceHoldings.forgetAuthorities(of: namespace, in: &self)
+        remove(EntryFamily.namespaceSince[namespace])
+    }
+
     /// Refuses to give up a repository that has secrets, or policies that would decide on the next owner's.
     fileprivate func checkEmpty(_ repository: String) throws(BrokerError) {
         let count = try entries(.resource).count { $0.name.hasPrefix("\(repository)/") }

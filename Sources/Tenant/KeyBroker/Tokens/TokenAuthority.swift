@@ -120,6 +120,18 @@ final class TokenAuthority: Sendable {
     /// The key set for those who check tokens elsewhere.
     var keySet: JSONValue { issuer.keyring.keySet(now: clock.seconds) }
 
+    /// Where a guest's token counts.
+    enum Reach: Sendable {
+        /// Wherever somebody trusts this broker's keys.
+        case everywhere
+        /// Nowhere: its guest has the session's cookie alone. Clients expect a token in the answer all the same; it is signed by
+        /// a key that is made for it and forgotten, and meant for nobody.
+        case session
+    }
+
+    /// The `aud` of tokens that count nowhere.
+    static let noAudience = "session-only"
+
     /// Whether a token names one of the keys that are known here, or none.
     func knowsKey(of token: String) -> Bool {
         guard let name = (try? JWS.unverifiedHeader(token))?["kid"] else { return true }
@@ -127,14 +139,23 @@ final class TokenAuthority: Sendable {
     }
 
     /// Issues a token for a guest whose evidence was accepted.
-    func issue(guest: AttestedGuest, submodule: JSONValue) async throws(BrokerError) -> String {
+    func issue(
+        guest: AttestedGuest, submodule: JSONValue, _ reach: Reach = .everywhere
+    ) async throws(BrokerError) -> String {
         let now = clock.seconds
         if now - issuer.keyring.since >= keyLifetime { _ = try await rotate() }
+        var issuer = issuer
+        if reach == .session {
+            let forgotten = TokenKeyring(TokenSigningKey(algorithm), since: now, lifetime: issuer.keyring.lifetime)
+            issuer = AttestationTokenIssuer(
+                keyring: forgotten, issuer: issuer.issuer, developer: issuer.developer, build: issuer.build)
+        }
+        let audience = reach == .session ? Self.noAudience : Self.audience
         do {
             return try issuer.issue(
                 submodules: .object(["cpu0": submodule]),
                 more: [
-                    "aud": .string(Self.audience), "cnf": .object(["jwk": guest.encryptionKey]),
+                    "aud": .string(audience), "cnf": .object(["jwk": guest.encryptionKey]),
                     "testudo": guest.claims,
                 ], now: now)
         } catch {

@@ -51,6 +51,15 @@ public struct AccessPolicy: Sendable {
         }
     }
 
+    /// Whether a text is in package `policy`: in another one its rule `allow` is never asked for.
+    public static func isInPackage(_ source: String) -> Bool {
+        [false, true].contains { isVersion0 in
+            (try? Module.parse(source, file: "policy.rego", options: ParseOptions(v0: isVersion0)))?.package == [
+                "policy"
+            ]
+        }
+    }
+
     private static func compile(
         _ identifier: String, _ source: String, version0: Bool
     ) throws(RegoErrors) -> PreparedQuery {

@@ -30,13 +30,13 @@ struct AuthorityRequest: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "request", abstract: "Make an issuing key in the broker and print a request for its certificate.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Option(help: "A DNS name that may be certified with all below it; may be given several times.") var suffix:
         [String]
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let answer = try await admin.json(
             "POST", "\(authority.path)/request", ["suffixes": .array(suffix.map { .string($0) })])
         common.show(answer, text: answer["request"]?.stringValue ?? "")
@@ -47,13 +47,13 @@ struct AuthorityInstall: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "install", abstract: "Install the certificate that a root made of the last request.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Option(help: "The issuing certificate (PEM).") var certificate: String
     @Option(help: "The root's certificate (PEM).") var root: String
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let hint = "name a file that exists"
         let answer = try await admin.json(
             "POST", "\(authority.path)/install",
@@ -69,14 +69,14 @@ struct AuthorityCertify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "certify", abstract: "Establish the authority under a root that the broker keeps itself.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Option(help: "A DNS name that may be certified with all below it; may be given several times.") var suffix:
         [String]
     @Option(help: "Days for which the issuing certificate is good.") var days: Int64 = 90
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let answer = try await admin.json(
             "POST", "\(authority.path)/certify",
             ["suffixes": .array(suffix.map { .string($0) }), "days": .integer(days)])
@@ -88,12 +88,12 @@ struct AuthorityShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Print the root that clients trust, and the issuing certificate with --issuing.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Flag(help: "Print the issuing certificate.") var issuing = false
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let answer = try await admin.json("GET", authority.path)
         common.show(answer, text: answer[issuing ? "certificate" : "root"]?.stringValue ?? "")
     }
@@ -103,11 +103,11 @@ struct AuthorityLeaves: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "leaves", abstract: "List the certificates of guests that have not expired.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let answer = try await admin.json("GET", "/kbs/v0/testudo/leaves/\(authority.namespace)")
         let lines = (answer.arrayValue ?? []).map { leaf in
             let names = (leaf["names"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: " ")
@@ -123,7 +123,7 @@ struct AuthorityRevoke: AsyncParsableCommand {
         commandName: "revoke",
         abstract: "Revoke a certificate, or all of a guest or a manifest, which then get no others.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Option(help: "A certificate's serial number in hexadecimal.") var serial: String?
     @Option(help: "A guest's instance.") var instance: String?
@@ -138,7 +138,7 @@ struct AuthorityRevoke: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         var members: [String: JSONValue] = ["reason": .string(reason)]
         for (name, value) in [("serial", serial), ("instance", instance), ("manifest", manifest)] {
             if let value { members[name] = .string(value) }
@@ -153,13 +153,13 @@ struct AuthorityList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "crl", abstract: "Write the list of revoked certificates (DER) to a file.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Option(help: "The version of the issuing key.") var version: UInt32 = 1
     @Option(name: .shortAndLong, help: "The file.") var output: String
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let list = try await admin.call(
             "GET", "/kbs/v0/testudo/crl/\(authority.namespace)/\(authority.line)/\(version)")
         try StateFolder.write(list, to: output)

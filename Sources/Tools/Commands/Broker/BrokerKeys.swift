@@ -70,7 +70,7 @@ struct KeysCreate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Make or import a key under a name that was never used.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var material: KeyMaterialOptions
     @Argument(help: "NAMESPACE/NAME.") var key: String
     @Option(
@@ -85,7 +85,7 @@ struct KeysCreate: AsyncParsableCommand {
     @Option(help: "The second since 1970 after which nothing new is made with it.") var notAfter: Int64?
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let made = try await admin.json("PUT", try BrokerKeys.path(key), try body())
         common.show(made, text: BrokerKeys.text(made))
     }
@@ -104,11 +104,11 @@ struct KeysCreate: AsyncParsableCommand {
 struct KeysList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List the keys of a namespace.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "The namespace.") var namespace = "default"
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         guard BrokerKeys.isSegment(namespace[...]) else { throw CommandFailure("\(namespace) is no namespace") }
         let listed = try await admin.json("GET", "/kbs/v0/testudo/kms/\(namespace)")
         common.show(listed, text: (listed.arrayValue ?? []).map(BrokerKeys.text).joined(separator: "\n"))
@@ -119,12 +119,12 @@ struct KeysShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show a key and its versions, or its public half as a JWK.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "NAMESPACE/NAME.") var key: String
     @Flag(help: "Print the public half.") var publicKey = false
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         if publicKey {
             let shown = try await admin.json("POST", try BrokerKeys.path(key, "/public-key"), .object([:]))
             common.show(shown, text: (shown["jwk"] ?? .null).prettyText)
@@ -139,7 +139,7 @@ struct KeysRotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate", abstract: "Add a version, which becomes the newest; older ones go on for the overlap.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @OptionGroup var material: KeyMaterialOptions
     @Argument(help: "NAMESPACE/NAME.") var key: String
     @Option(help: "Seconds for which older versions go on (default: what the key says).") var overlap: Int64?
@@ -147,7 +147,7 @@ struct KeysRotate: AsyncParsableCommand {
     @Option(help: "The second since 1970 after which nothing new is made with it.") var notAfter: Int64?
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         var members: [String: JSONValue] = [:]
         if let overlap { members["overlap"] = .integer(overlap) }
         if let activates { members["activates"] = .integer(activates) }
@@ -162,13 +162,13 @@ struct KeysRewrap: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rewrap", abstract: "Move a message or wrapped key in a file to the newest version.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "NAMESPACE/NAME.") var key: String
     @Argument(help: "The file; it is replaced.") var file: String
     @Option(help: "The associated data, as text.") var associated: String?
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        let admin = try common.admin()
         let bytes = try StateFolder.read(file, hint: "name a file that exists")
         var members: [String: JSONValue] = ["ciphertext": .string(Base64.encode(bytes))]
         if let associated { members["associated"] = .string(Base64.encode(Array(associated.utf8))) }
@@ -183,15 +183,19 @@ struct KeysDestroy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "destroy", abstract: "Destroy a version for good: what it sealed is lost.")
 
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Argument(help: "NAMESPACE/NAME.") var key: String
     @Option(help: "The version's number.") var version: UInt32
     @Flag(help: "Destroy it even though it is the newest.") var newest = false
+    @Flag(name: .shortAndLong, help: "Do not ask whether it is meant.") var yes = false
 
     func run() async throws {
-        let admin = try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        if !yes {
+            try Confirmation.ask(
+                "Version \(version) of \(key) will be gone for good, and what it sealed with it.", "\(key)/\(version)")
+        }
         let path = try BrokerKeys.path(key, "/\(version)\(newest ? "?newest=true" : "")")
-        let left = try await admin.json("DELETE", path)
+        let left = try await common.admin().json("DELETE", path)
         common.show(left, text: BrokerKeys.text(left))
     }
 }

@@ -5,7 +5,7 @@ import WireFormat
 
 /// Where reference values are kept: in the key broker, or in a file.
 struct ReferenceValuePlace: ParsableArguments {
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var common: BrokerOptions
     @Option(
         help: ArgumentHelp(
             "Keep the values in this file instead of the key broker, for --reference-values of other commands.",
@@ -14,7 +14,7 @@ struct ReferenceValuePlace: ParsableArguments {
 
     /// The administration interface of the deployment's broker.
     func admin() throws -> BrokerAdmin {
-        try BrokerAdmin(state: common.folder, settings: try Settings(reading: common.folder))
+        try common.admin()
     }
 }
 

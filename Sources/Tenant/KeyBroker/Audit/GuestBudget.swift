@@ -1,0 +1,117 @@
+/// Which guest a line of the audit log is about, as far as its number of lines is bounded.
+struct AuditedGuest: Sendable, Equatable, Hashable {
+    /// Whose guests share a budget: the manifest's digest, the issuer of a foreign token, or nothing for all guests that nobody
+    /// registered.
+    var group: String
+    /// Which of them it is.
+    var name: String
+}
+
+/// How many calls of attested guests get a line of their own in the audit log.
+///
+/// A guest may call as often as it likes, and each granted or refused call is a decision. What it does first, something at any time,
+/// and the first decision of each kind have their lines; of more there is a line each minute for each manifest that counts the
+/// decisions by name. So no guest fills the disk or buries what others did, one that starts anew under other names neither.
+struct GuestBudget: Sendable {
+    /// Lines of one guest at once.
+    static let burst = 100.0
+    /// Lines of one guest that come up for use in a second.
+    static let perSecond = 0.1
+    /// Lines of all guests of a group at once.
+    static let groupBurst = 5000.0
+    /// Lines of all guests of a group that come up for use in a second.
+    static let groupPerSecond = 2.0
+    /// The same for accepted handshakes, of which a large fleet has many, and which show a nonce that was accepted twice.
+    static let (handshakeBurst, handshakesPerSecond) = (20_000.0, 5.0)
+    /// How many guests are remembered.
+    static let remembered = 16_384
+    /// How many groups are counted apart, and how many decisions of a group.
+    static let (groupLimit, decisionLimit) = (256, 32)
+    /// How many kinds of decisions of a group have a line in each period in any case, for the first of them.
+    static let firstLimit = 8
+    /// The least number of seconds between two summaries.
+    static let period: Int64 = 60
+
+    private struct Counted: Hashable {
+        var group: String
+        var tenant: String
+    }
+
+    private var guests = Buckets<AuditedGuest>(burst, perSecond)
+    private var groups = Buckets<String>(groupBurst, groupPerSecond)
+    private var handshakes = Buckets<String>(handshakeBurst, handshakesPerSecond)
+    private var counts: [Counted: [String: Int]] = [:]
+    private var since: Int64 = 0
+
+    /// Whether a decision about `guest` gets its line; counts it otherwise.
+    mutating func admit(_ record: AuditRecord, _ guest: AuditedGuest, now: Int64) -> Bool {
+        if guests.take(guest, now: now) {
+            let isHandshake = record.kind == .attest && record.allowed
+            if isHandshake ? handshakes.take(guest.group, now: now) : groups.take(guest.group, now: now) { return true }
+        }
+        if counts.isEmpty { since = now }
+        var group = Counted(group: guest.group, tenant: record.tenant)
+        if counts[group] == nil, counts.count >= Self.groupLimit { group = Counted(group: "", tenant: "") }
+        var decision = "\(record.kind.rawValue) \(record.allowed ? "allow \(record.resource)" : "deny \(record.check)")"
+        let known = counts[group] ?? [:]
+        if known[decision] == nil, known.count < Self.firstLimit {
+            counts[group, default: [:]][decision] = 0
+            return true
+        }
+        if known[decision] == nil, known.count >= Self.decisionLimit { decision = "others" }
+        counts[group, default: [:]][decision, default: 0] += 1
+        return false
+    }
+
+    /// What was counted, once a period, a record for each group; the count starts anew.
+    mutating func summaries(now: Int64, atOnce: Bool = false) -> [AuditRecord] {
+        if now < since { since = now }
+        guard !counts.isEmpty, atOnce || now - since >= Self.period else { return [] }
+        let records = counts.sorted { ($0.key.group, $0.key.tenant) < ($1.key.group, $1.key.tenant) }.compactMap {
+            (group, all) -> AuditRecord? in
+            let decisions = all.filter { $0.value > 0 }
+            guard !decisions.isEmpty else { return nil }
+            let total = decisions.values.reduce(0, +)
+            let parts = decisions.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }
+            var record = AuditRecord(
+                kind: .audit, allowed: true, check: "guest-calls",
+                reason: "in \(now - since) s \(total) more calls of "
+                    + (group.group.isEmpty ? "guests that nobody registered" : "these guests")
+                    + " were decided, by decision: " + parts.joined(separator: ", "))
+            record.manifest = group.group
+            record.tenant = group.tenant
+            return record
+        }
+        counts = [:]
+        return records
+    }
+}
+
+/// Buckets by key that time fills and takes empty, of a bounded number of keys: two generations, of which the older one is
+/// forgotten when the younger one is full.
+private struct Buckets<Key: Hashable & Sendable>: Sendable {
+    private var young: [Key: (level: Double, time: Int64)] = [:]
+    private var old: [Key: (level: Double, time: Int64)] = [:]
+    private let burst: Double
+    private let perSecond: Double
+
+    init(_ burst: Double, _ perSecond: Double) {
+        self.burst = burst
+        self.perSecond = perSecond
+    }
+
+    mutating func take(_ key: Key, now: Int64) -> Bool {
+        var bucket = young[key] ?? old.removeValue(forKey: key) ?? (burst, now)
+        // A clock that was set back must not silence the log until it has caught up.
+        let passed = max(0, Double(now) - Double(bucket.time))
+        bucket = (min(burst, bucket.level + passed * perSecond), now)
+        let isAdmitted = bucket.level >= 1
+        if isAdmitted { bucket.level -= 1 }
+        if young.count >= GuestBudget.remembered / 2, young[key] == nil {
+            swap(&young, &old)
+            young.removeAll(keepingCapacity: true)
+        }
+        young[key] = bucket
+        return isAdmitted
+    }
+}
