@@ -15,6 +15,8 @@ struct StoreHead: Equatable, Sendable {
     /// Whether the store was restored from a backup and nobody has accepted yet that what was written since is gone.
     var isRestored = false
 
+    private static let revisionLimit: UInt64 = 1 << 63
+
     /// The plain form that is sealed.
     var bytes: [UInt8] {
         var writer = ByteWriter()
@@ -36,8 +38,10 @@ struct StoreHead: Equatable, Sendable {
 
     init(_ bytes: [UInt8]) throws(StoreFailure) {
         var reader = ByteReader(bytes)
-        do {
+        do throws(WireError) {
             revision = try reader.u64BE("revision")
+            // Each commit adds one: no store gets there, and a head that says so would end the process that adds to it.
+            guard revision < Self.revisionLimit else { throw WireError(field: "revision", reason: "is at its end") }
             sum = EntrySum(try reader.bytes(32, "sum"))
             writer = try reader.u64BE("writer")
             keyring = try reader.bytes(32, "keyring")
