@@ -12,6 +12,17 @@ struct SealedStoreTests {
         #expect(try await EtcdCluster.shared.value.endpoints.count == 1)
     }
 
+    @Test(arguments: [UInt64(1) << 63, .max - 1, .max]) func `a head at the end of all revisions is none`(
+        revision: UInt64
+    ) {
+        let head = StoreHead(revision: revision, sum: EntrySum(), keyring: [UInt8](repeating: 0, count: 32))
+        let failure = #expect(throws: StoreFailure.self) { try StoreHead(head.bytes) }
+        #expect(failure?.kind == .tampered)
+        var before = head
+        before.revision = (1 << 63) - 1
+        #expect(throws: Never.self) { #expect(try StoreHead(before.bytes) == before) }
+    }
+
     @Test(arguments: StoreKind.here)
     func `entries are read, listed, replaced and removed, and survive`(kind: StoreKind) async throws {
         let bench = try await StoreBench(kind)
