@@ -30,7 +30,7 @@ extension BrokerConfiguration {
             "foreignTokens[]", ["issuer", "audience", "jwks", "certificates", "teeKeyPaths", "longestMinutes"])
         + within("attestation", ["policy", "endorsements", "attestationKeys", "platforms"])
         + within("endorsements", ["kds", "pcs", "kdsStores", "cache", "offline", "seconds"])
-        + within("rateLimits", ["auth", "attest", "addresses"])
+        + within("rateLimits", ["auth", "attest", "addresses", "connections"])
         + within("rateLimits.auth", ["perSecond", "burst"])
         + within("rateLimits.attest", ["perSecond", "burst"])
 
