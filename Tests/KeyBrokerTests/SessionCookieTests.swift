@@ -71,7 +71,7 @@ struct SessionCookieTests {
 
     @Test func `a session from the end of time opens nothing`() throws {
         let keys = CookieKeys()
-        for issued in [Int64.max, .max - 1, Self.now + SessionCookie.skew + 1] {
+        for issued: Int64 in [.max, .max - 1, Self.now + SessionCookie.skew + 1] {
             var session = Self.challenged
             session.issued = issued
             let value = try SessionCookie.challenged(session).sealed(keys)
