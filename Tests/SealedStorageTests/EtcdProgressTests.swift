@@ -40,18 +40,20 @@ struct EtcdProgressTests {
         #expect(seen == newer)
     }
 
-    @Test(arguments: [UInt64.max, .max - 1, .max - 6, .max - 7, 1 << 63, 1])
+    @Test(arguments: [UInt64.max, UInt64.max - 1, UInt64.max - 6, UInt64.max - 7, UInt64(1) << 63, UInt64(1)])
     func `no revision of a head is too high`(revision: UInt64) {
         let known = EtcdProgress(position: 1, revision: revision)
         #expect(known.next.count == 6 || known.next.isEmpty)
-        for newer in [UInt64.max, .max - 1, revision, 0] {
+        for newer: UInt64 in [.max, .max - 1, revision, 0] {
             let progress = EtcdProgress(position: 2, revision: newer)
             #expect(known.gap(to: progress).count <= 100)
             #expect(known.names([entry(record(newer, after: 1, []), at: .min)], to: progress) == nil)
         }
     }
 
-    @Test(arguments: [Int64.min, -1, 0]) func `a revision of etcd below its first one is none`(revision: Int64) throws {
+    @Test(arguments: [Int64.min, Int64(-1), Int64(0)]) func `a revision of etcd below its first one is none`(
+        revision: Int64
+    ) throws {
         #expect(EtcdProgress.position(revision) == 0)
         let journal = record(.max, after: 1, [[1]])
         var answer = Etcdserverpb_TxnResponse()

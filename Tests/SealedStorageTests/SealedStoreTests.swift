@@ -12,15 +12,13 @@ struct SealedStoreTests {
         #expect(try await EtcdCluster.shared.value.endpoints.count == 1)
     }
 
-    @Test(arguments: [UInt64(1) << 63, .max - 1, .max]) func `a head at the end of all revisions is none`(
-        revision: UInt64
-    ) {
-        let head = StoreHead(revision: revision, sum: EntrySum(), keyring: [UInt8](repeating: 0, count: 32))
-        let failure = #expect(throws: StoreFailure.self) { try StoreHead(head.bytes) }
+    @Test(arguments: [UInt64(1) << 63, UInt64.max - 1, UInt64.max])
+    func `a head at the end of all revisions is none`(revision: UInt64) throws {
+        var head = StoreHead(revision: revision, sum: EntrySum(), keyring: [UInt8](repeating: 0, count: 32))
+        let failure = #expect(throws: StoreFailure.self) { _ = try StoreHead(head.bytes) }
         #expect(failure?.kind == .tampered)
-        var before = head
-        before.revision = (1 << 63) - 1
-        #expect(throws: Never.self) { #expect(try StoreHead(before.bytes) == before) }
+        head.revision = (1 << 63) - 1
+        #expect(try StoreHead(head.bytes) == head)
     }
 
     @Test(arguments: StoreKind.here)
