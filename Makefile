@@ -20,7 +20,7 @@ bench: $(if $(filter rego% measure% verify% broker%,$(ONLY)),,core guest)
 fuzz: setup
 	scripts/fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(ONLY)
 
-# Kills and stops processes of store and brokers while clients go on, and changes all keys; takes an hour and a half.
+# Kills and stops processes of store and brokers while clients go on, and changes all keys; takes about an hour.
 chaos: setup
 	scripts/chaos all
 

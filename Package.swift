@@ -71,8 +71,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let common: [Target] = [
     .target(name: "CLinux", path: "Sources/Common/CLinux"),
     library("Common", "WireFormat"),
-    library("Common", "Envelope", ["CLinux", "WireFormat", crypto, cryptoExtras]),
-    library("Common", "Unsealing", ["CLinux", "WireFormat", "Envelope", "ImageFormat", crypto, cryptoExtras]),
+    library("Common", "Envelope", ["CLinux", "WireFormat", crypto, cryptoExtras], settings: strict + instrumented),
+    library(
+        "Common", "Unsealing", ["CLinux", "WireFormat", "Envelope", "ImageFormat", crypto, cryptoExtras],
+        settings: strict + instrumented),
     library("Common", "Evidence", ["WireFormat", "Envelope", crypto], settings: strict + instrumented + testable),
     library("Common", "PodManifest", ["WireFormat", "Envelope"]),
     library("Common", "ImageFormat", ["WireFormat", "Envelope", crypto, cryptoExtras, asn1]),
@@ -94,16 +96,21 @@ let tenant: [Target] = [
     library(
         "Tenant", "EndorsementSources",
         ["WireFormat", "Evidence", "HTTPExchange", "Verifier", nioCore, nioPosix, crypto]),
-    library("Tenant", "AuditTrail", ["WireFormat", crypto]),
-    library("Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb]),
+    library("Tenant", "AuditTrail", ["WireFormat", crypto], settings: strict + instrumented),
     library(
-        "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509]),
+        "Tenant", "SealedStorage", ["WireFormat", "Envelope", "RootKeys", crypto, grdb],
+        settings: strict + instrumented + testable),
+    library(
+        "Tenant", "KeyManagement", ["WireFormat", "Envelope", "SealedStorage", crypto, asn1, x509],
+        settings: strict + instrumented + testable),
     .target(
         name: "EtcdStorage",
         dependencies: ["WireFormat", "Envelope", "SealedStorage", grpcCore, grpcProtobuf, grpcTransport, protobuf],
-        path: "Sources/Tenant/EtcdStorage", exclude: ["Protocol"], swiftSettings: strict),
+        path: "Sources/Tenant/EtcdStorage", exclude: ["Protocol"], swiftSettings: strict + instrumented + testable),
     .target(name: "CPKCS11", path: "Sources/Tenant/CPKCS11"),
-    library("Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix]),
+    library(
+        "Tenant", "RootKeys", ["CLinux", "CPKCS11", "WireFormat", "Envelope", crypto, nioPosix],
+        settings: strict + instrumented + testable),
     library("Tenant", "EndorsementOptions", ["WireFormat", "EndorsementSources", arguments]),
     library(
         "Tenant", "KeyBroker",
@@ -114,7 +121,7 @@ let tenant: [Target] = [
             hummingbird,
             hummingbirdCore, hummingbirdTLS, lifecycle,
             logging, nioCore, nioPosix, nioSSL,
-        ]),
+        ], settings: strict + instrumented + testable),
     program(
         "Tenant", "testudo-keybroker",
         ["KeyBroker", "RootKeys", "WireFormat", arguments, logging, lifecycle, unixSignals]),
@@ -315,7 +322,7 @@ let suites: [Target] = [
 let fuzzerLinking: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-profile-generate"])]
 
 let fuzzers: [Target] = [
-    .target(name: "Fuzzing", path: "Tests/Fuzzing", swiftSettings: strict),
+    .target(name: "Fuzzing", dependencies: ["WireFormat"], path: "Tests/Fuzzing", swiftSettings: strict),
     .executableTarget(
         name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
         swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
@@ -323,6 +330,14 @@ let fuzzers: [Target] = [
         name: "evidence-fuzzer",
         dependencies: ["Fuzzing", "CAllocations", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
         path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+        linkerSettings: fuzzerLinking),
+    .executableTarget(
+        name: "broker-fuzzer",
+        dependencies: [
+            "Fuzzing", "CAllocations", "WireFormat", "Envelope", "Unsealing", "PodManifest", "Verifier", "KeyBroker",
+            "KeyManagement", "SealedStorage", "EtcdStorage", "RootKeys", "AuditTrail", crypto, cryptoExtras, asn1,
+            x509, hummingbirdCore,
+        ], path: "Tests/BrokerFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: fuzzerLinking),
 ]
 

@@ -67,6 +67,17 @@ struct AuditCheckTests {
         #expect(AuditHead(head.text) == head && AuditHead("1:2") == nil && AuditHead("x") == nil)
     }
 
+    @Test func `a line with the last number there can be is no line of a chain`() {
+        let lines = chain(3)
+        func line(_ sequence: Int64) -> [UInt8] {
+            Array("{\"prev\":\"\(AuditLink.hash(lines[2]))\",\"seq\":\(sequence)}".utf8)
+        }
+        let last = line(.max)
+        #expect(AuditLink(line: last) == nil && AuditLink(line: line(.max - 1))?.sequence == .max - 1)
+        #expect(breaks([last] + lines).map(\.place) == [1])
+        #expect(breaks(lines + [last]).map(\.place) == [4])
+    }
+
     @Test func `a fragment of a crash is counted and no break`() {
         var lines = chain(6)
         lines.insert(Array(lines[3].prefix(20)), at: 3)

@@ -94,13 +94,17 @@ class BrokerKill:
         else:
             time.sleep(self.choose.uniform(0, 1.1) * self.usual)
         self.replica.kill()
+        answered = 0
         for write in writes:
             write.join()
+            answered += write.is_answered
             assert not write.refusal, f"{write.change.method} {write.change.path}: {write.refusal}"
             self.figures["acknowledged" if write.is_answered else "cut"] += 1
             if write.is_answered:
                 self.expected[write.change.name] = {write.answer}
         self.figures["kills"] += 1
+        # Some of the writes should be answered and some cut, also when the machine gets busier.
+        self.usual *= 1.2 if answered * 3 < len(writes) else 0.9 if answered * 3 > len(writes) * 2 else 1
 
 
 class Write(threading.Thread):

@@ -35,8 +35,9 @@ class BrokerRun:
         self.marks = collections.Counter()
         self.kept = collections.deque(maxlen=200)
         self.handshakes = 0
-        self.disturbances = [(what, place) for what in ("kill", "stop") for place in range(6)]
-        guests.seeded(options.seed).shuffle(self.disturbances)
+        # Each process is killed once and stopped once, and again for as long as the handshakes go on.
+        self.rounds, self.disturbances = 0, []
+        self.choose = guests.seeded(options.seed)
         self.done = threading.Event()
 
     def fault(self, text):
@@ -59,7 +60,7 @@ class BrokerRun:
 
     def is_over(self):
         with self.guard:
-            return self.handshakes >= self.options.handshakes and not self.disturbances
+            return self.handshakes >= self.options.handshakes and self.rounds > 0
 
     def client(self, name):
         choose = guests.seeded(self.options.seed, "client", name)
@@ -155,15 +156,16 @@ class BrokerRun:
         while not self.done.wait(self.options.pause):
             with self.guard:
                 if not self.disturbances:
-                    return
-                what, place = self.disturbances[0]
+                    self.disturbances = [(what, place) for what in ("kill", "stop") for place in range(6)]
+                    self.choose.shuffle(self.disturbances)
+                what, place = self.disturbances.pop()
                 self.figures[f"{what} of {'a broker' if place < 3 else 'a member of etcd'}"] += 1
             try:
                 self.disturb_once(what, place)
             except Exception as error:
                 self.fault(f"{what} of {place}: {error}")
             with self.guard:
-                self.disturbances.pop(0)
+                self.rounds += not self.disturbances
 
     def disturb_once(self, what, place):
         broker = self.replicas[place] if place < 3 else None

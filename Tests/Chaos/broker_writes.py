@@ -166,20 +166,23 @@ class ReferenceValues(Kind):
 
 @kind("release")
 class Releases(Kind):
-    """A version is published once."""
+    """Published again with another measurement, and withdrawn in turns."""
 
     def changes(self, number, facts):
         for place in range(AT_ONCE):
-            name = f"9.{number}.{place}"
-            value = {"technology": "soft-snp", "measurement": "%096x" % (number * 100 + place + 1), "vcpus": 1, "debug": False}
-            document = self.world.keys.signed({"version": name, "values": [value]})
-            yield Change(name, "there", "PUT", "testudo/reference-values?allow-rollback=true", document.encode())
-        for name in [name for name, known in facts.items() if known == {"there"}][:AT_ONCE]:
-            yield Change(name, None, "DELETE", f"testudo/reference-values/{name}")
+            name = f"9.0.{place}"
+            if None not in facts.get(name, {None}) and (number + place) % 2:
+                yield Change(name, None, "DELETE", f"testudo/reference-values/{name}")
+            else:
+                measurement = "%096x" % (number * 100 + place + 1)
+                value = {"technology": "soft-snp", "measurement": measurement, "vcpus": 1, "debug": False}
+                document = self.world.keys.signed({"version": name, "values": [value]})
+                yield Change(
+                    name, measurement, "PUT", "testudo/reference-values?allow-rollback=true", document.encode())
 
     def facts(self, administrator):
         listed = administrator.call("GET", "testudo/reference-values").json()
-        return {entry["version"]: "there" for entry in listed if entry["version"].startswith("9.")}
+        return {entry["version"]: entry["values"][0]["measurement"] for entry in listed if entry["version"].startswith("9.")}
 
 
 @kind("tenant")

@@ -1,3 +1,5 @@
+import Fuzzing
+
 /// The layouts of the formats, for mutation.
 extension Format {
     /// How an input is cut into pieces.

@@ -47,7 +47,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
 /// Changes an input in place; gives its new size.
 @_cdecl("LLVMFuzzerCustomMutator")
 public func customMutator(_ data: UnsafeMutablePointer<UInt8>, _ size: Int, _ room: Int, _ seed: UInt32) -> Int {
-    var mutator = Mutator(format: chosen, seed: seed)
+    var mutator = StructureMutator(chosen.shape, seed: seed)
     let old = Array(UnsafeBufferPointer(start: data, count: size))
     return LibFuzzer.put(mutator.mutate(old, room: room), in: data, room: room)
 }
@@ -58,7 +58,7 @@ public func customCrossOver(
     _ first: UnsafePointer<UInt8>, _ firstSize: Int, _ second: UnsafePointer<UInt8>, _ secondSize: Int,
     _ output: UnsafeMutablePointer<UInt8>, _ room: Int, _ seed: UInt32
 ) -> Int {
-    var mutator = Mutator(format: chosen, seed: seed)
+    var mutator = StructureMutator(chosen.shape, seed: seed)
     let crossed = mutator.cross(
         Array(UnsafeBufferPointer(start: first, count: firstSize)),
         Array(UnsafeBufferPointer(start: second, count: secondSize)))

@@ -1,4 +1,5 @@
 import Crypto
+import Fuzzing
 import WireFormat
 
 /// Certificates of a TPM's keys up to a root, made from keys that are the same in each process.

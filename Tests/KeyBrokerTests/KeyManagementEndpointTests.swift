@@ -167,6 +167,23 @@ struct KeyManagementEndpointTests {
         #expect(!audit.contains(Base64.encode(Array(0..<32))))
     }
 
+    @Test func `authorities that are certified at once, the first ones, have the same root`() async throws {
+        let bench = try await BrokerBench()
+        let answers: [BrokerResponse] = try await withThrowingTaskGroup(of: BrokerResponse.self) { group in
+            for number in 0..<8 {
+                let body = JSONValue.object(["suffixes": [.string("n\(number).localhost")]]).canonicalBytes
+                var request = BrokerRequest(
+                    method: "POST",
+                    path: ["kbs", "v0", "testudo", "authority", "n\(number)", "tenant", "certify"])
+                (request.body, request.authorization) = (body, "Bearer \(try bench.adminToken())")
+                group.addTask { [request, broker = bench.broker] in await broker.respond(to: request) }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(answers.map(\.status) == [Int](repeating: 200, count: 8))
+        #expect(Set(try answers.map { try json($0)["root"]?.stringValue }).count == 1)
+    }
+
     @Test func `with an authority of its own a tenant's guests get leaves under it, and lose them with the manifest`()
         async throws
     {

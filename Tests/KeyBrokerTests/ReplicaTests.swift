@@ -53,7 +53,9 @@ struct ReplicaTests {
         #expect(await read(at: other, cookie: cookie) == 401)
     }
 
-    @Test func `claims are stored for attested guests alone, where policies ask, and end with the session`() async throws {
+    @Test func `claims are stored for attested guests alone, where policies ask, and end with the session`()
+        async throws
+    {
         let store = bench.broker.store
         func kept() async throws -> [Int] {
             let uses = try await store.list(.sessionClaimsUse).map(\.name)
@@ -145,7 +147,9 @@ struct ReplicaTests {
         #expect(await read(at: other, bearer: token) == 200)
     }
 
-    @Test func `a session under a key that another replica has just made goes on, and so do those of before`() async throws {
+    @Test func `a session under a key that another replica has just made goes on, and so do those of before`()
+        async throws
+    {
         let (before, _) = try await bench.attest(guest)
         let (asked, nonce) = try await bench.challenge()
         #expect(try await bench.administer("POST", "testudo/cookie-key").status == 200)

@@ -69,6 +69,17 @@ struct SessionCookieTests {
         #expect(SessionCookie(opening: value, keys, now: Self.now + 300) == nil)
     }
 
+    @Test func `a session from the end of time opens nothing`() throws {
+        let keys = CookieKeys()
+        for issued: Int64 in [.max, .max - 1, Self.now + SessionCookie.skew + 1] {
+            var session = Self.challenged
+            session.issued = issued
+            let value = try SessionCookie.challenged(session).sealed(keys)
+            #expect(SessionCookie(opening: value, keys, now: Self.now) == nil)
+            #expect(SessionCookie(opening: value, keys, now: 0) == nil)
+        }
+    }
+
     @Test func `a cookie has the characters and the length that clients keep, with the longest key too`() async throws {
         let bench = try await BrokerBench()
         let guest = FakeGuest()

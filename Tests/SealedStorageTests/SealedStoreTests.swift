@@ -12,6 +12,15 @@ struct SealedStoreTests {
         #expect(try await EtcdCluster.shared.value.endpoints.count == 1)
     }
 
+    @Test(arguments: [UInt64(1) << 63, UInt64.max - 1, UInt64.max])
+    func `a head at the end of all revisions is none`(revision: UInt64) throws {
+        var head = StoreHead(revision: revision, sum: EntrySum(), keyring: [UInt8](repeating: 0, count: 32))
+        let failure = #expect(throws: StoreFailure.self) { _ = try StoreHead(head.bytes) }
+        #expect(failure?.kind == .tampered)
+        head.revision = (1 << 63) - 1
+        #expect(try StoreHead(head.bytes) == head)
+    }
+
     @Test(arguments: StoreKind.here)
     func `entries are read, listed, replaced and removed, and survive`(kind: StoreKind) async throws {
         let bench = try await StoreBench(kind)

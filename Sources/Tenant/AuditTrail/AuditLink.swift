@@ -21,10 +21,11 @@ public struct AuditLink: Equatable, Sendable {
     /// The link of a log's first line.
     public static let first = AuditLink(sequence: 1, previous: String(repeating: "0", count: 64))
 
-    /// The link of a line as it lies in a file; nil when it is no line of a chain.
+    /// The link of a line as it lies in a file; nil when it is no line of a chain, such as one with the last number there can
+    /// be, which no other line could follow.
     public init?(line: some Collection<UInt8>) {
         guard let value = try? JSONValue.parse(Array(line)), let sequence = value["seq"]?.integerValue,
-            let previous = value["prev"]?.stringValue, sequence > 0, previous.utf8.count == 64
+            let previous = value["prev"]?.stringValue, sequence > 0, sequence < .max, previous.utf8.count == 64
         else { return nil }
         self.init(sequence: sequence, previous: previous)
     }

@@ -32,7 +32,7 @@ public final class EtcdBackend: StoreBackend {
     /// The ids of pieces that nothing referred to, and since when.
     let loose = Mutex<[[UInt8]: ContinuousClock.Instant]>([:])
     /// The newest commit that this process saw: its position and the store's revision.
-    private let seen = Mutex<(position: UInt64, revision: UInt64)>((0, 0))
+    private let seen = Mutex(EtcdProgress())
 
     /// Connects to a cluster when the first call is made.
     public init(_ configuration: EtcdConfiguration) throws(StoreFailure) {
@@ -49,26 +49,25 @@ public final class EtcdBackend: StoreBackend {
     /// What was written after a position, as of one moment.
     public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
         try await attempt("reading changes") { () throws(EtcdError) in
-            let seen = seen.withLock { $0.position == position ? $0.revision : 0 }
+            let known = seen.withLock { $0.at(position) }
             // The head, and beside it what the next few commits would have written about themselves.
-            let next = seen == 0 ? 0..<0 : seen + 1..<seen + 7
-            let answer = try await journal(next, at: 0, withHead: true)
+            let answer = try await journal(known.next, at: 0, withHead: true)
             guard let head = answer.head else { return StoreChanges(position: 0, sightings: []) }
             let newest = try Self.position(head.modRevision, within: answer.revision)
             guard newest != position else { return StoreChanges(position: newest, sightings: []) }
-            let revision = StoredMark(of: EtcdValue(head.value).shown).version
+            let newer = EtcdProgress(
+                position: newest, revision: StoredMark(of: EtcdValue(head.value).shown).version)
             var records = answer.records
-            if seen > 0, revision > seen, revision - seen <= 100, revision >= next.upperBound {
-                records += try await journal(next.upperBound..<revision + 1, at: answer.revision).records
-            }
+            let gap = known.gap(to: newer)
+            if !gap.isEmpty { records += try await journal(gap, at: answer.revision).records }
             let found: [Etcdserverpb_KeyValue]
-            if let names = Self.names(records, from: (position, seen), to: (newest, revision)) {
+            if let names = known.names(records, to: newer) {
                 found = try await entries(names, at: answer.revision).found
             } else {
                 let start = layout.entry([])
                 found = try await pages(start, EtcdLayout.end(start), at: answer.revision)
             }
-            self.seen.withLock { if newest > $0.position { $0 = (newest, revision) } }
+            self.seen.withLock { $0.note(newer) }
             return StoreChanges(position: newest, sightings: found.compactMap { sighting($0) })
         }
     }
@@ -114,24 +113,6 @@ public final class EtcdBackend: StoreBackend {
         var found = answer.responses.map(\.responseRange.kvs.first)
         let head = withHead && !found.isEmpty ? found.removeFirst() : nil
         return (head, found.compactMap { $0 }, answer.header.revision)
-    }
-
-    /// What was written between two commits; nil when the journal does not say, and everything is to be read.
-    private static func names(
-        _ records: [Etcdserverpb_KeyValue], from: (position: UInt64, revision: UInt64),
-        to: (position: UInt64, revision: UInt64)
-    ) -> [[UInt8]]? {
-        guard from.revision > 0, to.revision > from.revision else { return nil }
-        var names: Set<[UInt8]> = []
-        var reached = from
-        for entry in records where reached.revision < to.revision {
-            guard let record = JournalRecord(entry.value), record.revision == reached.revision + 1,
-                record.previous == reached.position, let place = UInt64(exactly: entry.modRevision)
-            else { return nil }
-            names.formUnion(record.names)
-            reached = (place, record.revision)
-        }
-        return reached == to ? Array(names) : nil
     }
 
     /// The blobs of those names that exist.
@@ -208,30 +189,14 @@ public final class EtcdBackend: StoreBackend {
                 return operation
             }
             let answer = try await client.transact(transaction)
-            guard let made = try Self.outcome(answer, journal) else { return nil }
+            guard let made = try EtcdProgress.outcome(answer, journal) else { return nil }
             for (change, operation) in zip(changes, transaction.success) where change.blob != nil {
                 remember(change.name, EtcdValue(operation.requestPut.value))
             }
             pieces.withLock { known in for change in changes where change.blob == nil { known[change.name] = nil } }
-            seen.withLock { if made > $0.position { $0 = (made, journal.revision) } }
+            seen.withLock { $0.note(EtcdProgress(position: made, revision: journal.revision)) }
             return made
         }
-    }
-
-    /// The position of a commit; nil when somebody else was first. A call is repeated when its answer was lost, and then the
-    /// journal says whether an earlier one did the work.
-    private static func outcome(
-        _ answer: Etcdserverpb_TxnResponse, _ journal: JournalRecord
-    ) throws(EtcdError) -> UInt64? {
-        if answer.succeeded { return try position(answer.header.revision, within: answer.header.revision) }
-        guard answer.responses.count == 2, let slot = answer.responses[1].responseRange.kvs.first,
-            let record = JournalRecord(slot.value)
-        else { return nil }
-        if record.id == journal.id { return try position(slot.modRevision, within: answer.header.revision) }
-        guard record.revision < journal.revision + EtcdLayout.journalSlots else {
-            throw .lost("others wrote so much since that it cannot be told whether this change is stored")
-        }
-        return nil
     }
 
     /// The changes whose blobs lie in pieces: those over the limit, and the largest ones of a commit that is too large.

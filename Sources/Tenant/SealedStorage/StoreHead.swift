@@ -25,6 +25,8 @@ struct StoreHead: Equatable, Sendable {
     /// What became of a roll-back of the whole store.
     var rollback = Rollback.none
 
+    private static let revisionLimit: UInt64 = 1 << 63
+
     /// The plain form that is sealed.
     var bytes: [UInt8] {
         var writer = ByteWriter()
@@ -48,6 +50,8 @@ struct StoreHead: Equatable, Sendable {
         var reader = ByteReader(bytes)
         do throws(WireError) {
             revision = try reader.u64BE("revision")
+            // Each commit adds one: no store gets there, and a head that says so would end the process that adds to it.
+            guard revision < Self.revisionLimit else { throw WireError(field: "revision", reason: "is at its end") }
             sum = EntrySum(try reader.bytes(32, "sum"))
             writer = try reader.u64BE("writer")
             keyring = try reader.bytes(32, "keyring")

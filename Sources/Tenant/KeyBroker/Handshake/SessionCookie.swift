@@ -90,7 +90,7 @@ enum SessionCookie: Sendable {
             let session = try? Self.parse(Array(opened))
         else { return nil }
         // A clock that was set back must not lengthen lives.
-        guard now < session.issued + Self.lifetime, session.issued <= now + Self.skew else { return nil }
+        guard session.issued <= now + Self.skew, now < session.issued + Self.lifetime else { return nil }
         self = session
     }
 

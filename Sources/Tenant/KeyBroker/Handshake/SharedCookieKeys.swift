@@ -35,7 +35,8 @@ extension KeyBroker {
 
     private static let tooSoon = BrokerError(
         .conflict, check: "cookie-key",
-        "the key was changed less than \(StoredCookieKeys.shortestLife) seconds ago, and sessions under the one before it go on")
+        "the key was changed less than \(StoredCookieKeys.shortestLife) seconds ago, and older sessions go on"
+    )
 
     /// Changes the stored keys, or leaves them where `change` answers nil, and takes what is stored then.
     private func changeCookieKeys(

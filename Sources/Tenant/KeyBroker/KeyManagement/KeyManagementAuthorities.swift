@@ -153,7 +153,11 @@ extension KeyBroker {
                 do {
                     try await authorities.certify(name, suffixes: suffixes, life: days * 86_400)
                 } catch let failure as KeyFailure where failure.kind == .notFound && failure.field == "root" {
-                    _ = try await authorities.makeRoot(name.line)
+                    do {
+                        _ = try await authorities.makeRoot(name.line)
+                    } catch let failure as KeyFailure where failure.kind == .conflict {
+                        // Somebody else was first.
+                    }
                     try await authorities.certify(name, suffixes: suffixes, life: days * 86_400)
                 }
             default: throw KeyFailure(.notFound, "step", "must be request, install or certify")

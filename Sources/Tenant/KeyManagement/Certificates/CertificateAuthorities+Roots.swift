@@ -19,10 +19,15 @@ extension CertificateAuthorities {
         }
         let root = try RootAuthority.create(
             name: "Testudo \(line.rawValue) root", key: try await signer(key, 1).key, now: keys.now(), life: life)
-        try await keys.transact([]) { (transaction) throws(KeyFailure) in
-            transaction.put(EntryFamily.rootAuthority[line.rawValue], Array(root.pem.utf8))
+        let place = EntryFamily.rootAuthority[line.rawValue]
+        return try await keys.transact([place]) { (transaction) throws(KeyFailure) in
+            // Somebody else may have done the same meanwhile; there is one root, and authorities may be under it already.
+            if let known = try KeyStore.read(place, in: transaction) {
+                return String(decoding: known.value, as: UTF8.self)
+            }
+            transaction.put(place, Array(root.pem.utf8))
+            return root.pem
         }
-        return root.pem
     }
 
     /// The broker's own root of a line.

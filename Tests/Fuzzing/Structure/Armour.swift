@@ -1,7 +1,7 @@
 import WireFormat
 
 /// Text that stands for bytes.
-enum Armour {
+package enum Armour: Sendable {
     case hex
     case base64
     case base64URL

@@ -1,5 +1,5 @@
 /// What stands in front of a part and depends on it.
-enum Prefix {
+package enum Prefix: Sendable {
     /// The length of the part and of `more` bytes beside it, as a number.
     case length(width: Int, bigEndian: Bool, more: Int)
     /// The number of members, as a number.

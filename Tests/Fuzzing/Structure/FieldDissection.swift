@@ -52,6 +52,10 @@ enum FieldDissection {
             var groups: [Node] = []
             while !rest.isEmpty, let group = group(fields, &rest) { groups.append(group) }
             return .list(groups, separator: [])
+        case .part(let count, let shape): return take(count, &rest).map { shape.dissect($0) }
+        case .rest(let shape):
+            defer { rest = [] }
+            return shape.dissect(Array(rest))
         case .digest(let bigEndian):
             guard let number = take(2, &rest) else { return nil }
             let lengths = [4: 20, 11: 32, 12: 48, 13: 64]

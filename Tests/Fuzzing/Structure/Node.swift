@@ -1,7 +1,5 @@
-import Fuzzing
-
 /// A piece of an input: what mutation takes out, doubles, moves or falsifies, so that the rest still holds together.
-indirect enum Node {
+package indirect enum Node {
     /// Bytes without structure.
     case bytes([UInt8])
     /// A number of fixed width.
@@ -14,7 +12,7 @@ indirect enum Node {
     case armoured(Armour, Node)
 
     /// The input that the piece stands for.
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var output: [UInt8] = []
         encode(to: &output)
         return output

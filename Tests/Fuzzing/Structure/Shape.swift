@@ -1,5 +1,5 @@
 /// How bytes are cut into pieces. Only as exact as mutation needs: what does not fit its shape stays bytes.
-indirect enum Shape {
+package indirect enum Shape {
     /// No structure.
     case raw
     /// Told by the content: JSON, PEM, DER, CBOR or nothing.
@@ -8,12 +8,14 @@ indirect enum Shape {
     case der
     case cbor
     case toml
+    /// Parts between dots in base64url, as of tokens.
+    case token
     /// Fields one after another; what follows them stays bytes.
     case fields([Field])
     /// A shape that depends on the bytes.
     case chosen(@Sendable ([UInt8]) -> Shape)
 
-    func dissect(_ bytes: [UInt8]) -> Node {
+    package func dissect(_ bytes: [UInt8]) -> Node {
         switch self {
         case .raw: .bytes(bytes)
         case .any: Self.guess(bytes)
@@ -21,6 +23,7 @@ indirect enum Shape {
         case .der: DERDissection.dissect(bytes) ?? .bytes(bytes)
         case .cbor: CBORDissection.dissect(bytes) ?? .bytes(bytes)
         case .toml: TOMLDissection.dissect(bytes)
+        case .token: TokenDissection.dissect(bytes)
         case .fields(let fields): FieldDissection.dissect(bytes, fields)
         case .chosen(let choose): choose(bytes).dissect(bytes)
         }
@@ -31,13 +34,13 @@ indirect enum Shape {
         case UInt8(ascii: "{"), UInt8(ascii: "["): JSONDissection.dissect(bytes)
         case UInt8(ascii: "-"): PEMDissection.dissect(bytes)
         case 0x30: DERDissection.dissect(bytes) ?? .bytes(bytes)
-        default: .bytes(bytes)
+        default: TokenDissection.isToken(bytes) ? TokenDissection.dissect(bytes) : .bytes(bytes)
         }
     }
 }
 
 /// One field of a binary structure.
-indirect enum Field: Sendable {
+package indirect enum Field: Sendable {
     /// A number of so many bytes.
     case number(Int, bigEndian: Bool = false)
     /// Bytes of a fixed length.
@@ -50,6 +53,10 @@ indirect enum Field: Sendable {
     case many([Field])
     /// The TCG's number of a hash and a digest of its length.
     case digest(bigEndian: Bool = false)
+    /// So many bytes of a shape.
+    case part(Int, Shape)
+    /// All that is left.
+    case rest(Shape)
 }
 
 extension Shape: Sendable {}

@@ -1,9 +1,7 @@
-import Fuzzing
-
 /// Changes inputs piece by piece, so that most of what it makes is wrong in one place only.
-struct Mutator {
+package struct StructureMutator {
     private var random: Xorshift
-    private let format: Format
+    private let shape: Shape
 
     /// Pieces of earlier inputs, to put where they do not belong.
     nonisolated(unsafe) private static var pieces: [Node] = []
@@ -19,18 +17,18 @@ struct Mutator {
         let key = hasher.finalize()
         if let node = Self.known[key] { return node }
         if Self.known.count >= Self.knownLimit { Self.known.removeAll(keepingCapacity: true) }
-        let node = format.shape.dissect(bytes)
+        let node = shape.dissect(bytes)
         Self.known[key] = node
         return node
     }
 
-    init(format: Format, seed: UInt32) {
-        self.format = format
+    package init(_ shape: Shape, seed: UInt32) {
+        self.shape = shape
         random = Xorshift(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 | 1)
     }
 
     /// Another input of `room` bytes at most.
-    mutating func mutate(_ bytes: [UInt8], room: Int) -> [UInt8] {
+    package mutating func mutate(_ bytes: [UInt8], room: Int) -> [UInt8] {
         if random.chance(1, in: 8) { return ByteMutation.mutate(bytes, room: room) }
         var tree = dissect(bytes)
         for _ in 0...random.below(3) { edit(&tree) }
@@ -39,7 +37,7 @@ struct Mutator {
     }
 
     /// The first input with a piece of the second.
-    mutating func cross(_ first: [UInt8], _ second: [UInt8]) -> [UInt8] {
+    package mutating func cross(_ first: [UInt8], _ second: [UInt8]) -> [UInt8] {
         var tree = dissect(first)
         let donor = dissect(second)
         let piece = donor.piece(&random)

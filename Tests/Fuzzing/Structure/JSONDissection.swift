@@ -97,6 +97,7 @@ enum JSONDissection {
             if let first = content.first, Array("{[-".utf8).contains(first), content.count > 24 {
                 return .armoured(.jsonText, Shape.any.dissect(content))
             }
+            if TokenDissection.isToken(content) { return .armoured(.jsonText, TokenDissection.dissect(content)) }
             if let (inner, armour) = base64(content) {
                 return .armoured(.jsonText, .armoured(armour, Shape.any.dissect(inner)))
             }
