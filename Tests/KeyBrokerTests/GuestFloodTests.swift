@@ -143,6 +143,8 @@ struct FairTurnsTests {
         let gate = Gate()
         let executor = BlockingExecutor(threads: 8)
         try await withThrowingTaskGroup(of: Void.self) { group in
+            // A test that fails holds nobody for ever.
+            defer { gate.open() }
             func start(_ owner: String) {
                 group.addTask(executorPreference: executor) {
                     try await turns.run(owner: owner, caller: UUID().uuidString) { gate.pass(owner) }
@@ -167,6 +169,8 @@ struct FairTurnsTests {
         let gate = Gate()
         let executor = BlockingExecutor(threads: 4)
         try await withThrowingTaskGroup(of: Void.self) { group in
+            // A test that fails holds nobody for ever.
+            defer { gate.open() }
             func start(_ owner: String, _ caller: String = UUID().uuidString) {
                 group.addTask(executorPreference: executor) {
                     try await turns.run(owner: owner, caller: caller) { gate.pass(owner) }
@@ -217,6 +221,7 @@ struct FairTurnsTests {
         let executor = BlockingExecutor(threads: 8)
         let done = Count()
         try await withThrowingTaskGroup(of: Int.self) { group in
+            defer { gate.open() }
             // The turns of the broker's own policies and searches are taken.
             for (turns, count) in [(bench.broker.turns, 2), (bench.broker.searches, 1)] {
                 for _ in 0..<count {

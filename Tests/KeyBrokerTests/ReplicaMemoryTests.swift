@@ -32,7 +32,9 @@ struct ReplicaMemoryTests {
                 state.asked += 1
                 return (state.answers.count > 1 ? state.answers.removeFirst() : state.answers[0], state.asked == 1)
             }
-            while isFirst, !state.withLock({ $0.isOpen }) { try? await Task.sleep(for: .milliseconds(2)) }
+            while isFirst, !Task.isCancelled, !state.withLock({ $0.isOpen }) {
+                try? await Task.sleep(for: .milliseconds(2))
+            }
             return answer
         }
     }
