@@ -34,10 +34,22 @@ enum DocumentFormat: FormatFamily {
             require(!tenant.owns(prefix: ["kms"]), "a tenant owns the keys of all")
         }
         attempt { try policy(bytes) }
-        attempt { try stored(bytes) }
-        attempt { try keys(bytes, json) }
+        // Nobody stores what JSON does not keep.
+        if isExact(json) {
+            attempt { try stored(bytes) }
+            attempt { try keys(bytes, json) }
+        }
         texts(json)
         if let failure { throw failure }
+    }
+
+    private static func isExact(_ json: JSONValue) -> Bool {
+        switch json {
+        case .integer(let number): number.magnitude <= 1 << 53
+        case .array(let elements): elements.allSatisfy(isExact)
+        case .object(let members): members.values.allSatisfy(isExact)
+        default: true
+        }
     }
 
     private static func registration(_ json: JSONValue) throws {

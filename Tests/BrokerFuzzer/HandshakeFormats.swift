@@ -129,6 +129,11 @@ enum CookieFormat: FormatFamily {
         }
         require(session.issued <= Fixed.now + SessionCookie.skew, "a session from the future")
         require(session.remaining(now: Fixed.now) <= SessionCookie.lifetime + SessionCookie.skew, "it lives too long")
+        // The broker itself seals no longer names, as what is no UTF-8 gives, and no higher epochs.
+        switch session {
+        case .challenged(let one): guard one.technology.utf8.count <= 255 else { return }
+        case .attested(let one): guard one.guest.epoch.magnitude <= 1 << 53 else { return }
+        }
         guard let again = try? session.sealed(keys) else { return }
         let opened = SessionCookie(opening: again, keys, now: Fixed.now)
         switch (session, opened) {

@@ -182,7 +182,7 @@ enum StoreFormat: FormatFamily {
         require(
             (try? index.apply(StoreChanges(position: position - 1, sightings: []), keys: keyring)) == nil,
             "a store goes back")
-        guard let head = index.head, position < .max else { return }
+        guard let head = index.head, position < .max - 1 else { return }
         let mark = StoredMark(of: [UInt8](repeating: 3, count: 60))
         let name = keyring.storedName(entry)
         let next = StoreHead(

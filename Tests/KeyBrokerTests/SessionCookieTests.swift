@@ -69,9 +69,40 @@ struct SessionCookieTests {
         #expect(SessionCookie(opening: value, keys, now: Self.now + 300) == nil)
     }
 
+    @Test func `what JSON does not keep is refused before it is stored`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let far = Int64.max
+        let registration = Array(
+            """
+            {"name":"a","namespace":"default","measurements":"any-reference","guestVersion":"0.1.0","expires":\(far)}
+            """.utf8)
+        let digest = String(repeating: "0a", count: 32)
+        for (method, path, body) in [
+            ("PUT", "testudo/manifests/\(digest)", registration),
+            ("PUT", "testudo/tenants/acme", Array("{\"admins\":[],\"quota\":{\"bytes\":\(far)}}".utf8)),
+            ("PUT", "testudo/kms/acme/key", Array("{\"kind\":\"ed25519\",\"notAfter\":\(far)}".utf8)),
+        ] {
+            try expectRefusal(await bench.administer(method, path, body), 400, "SerdeError")
+        }
+        #expect(Timestamp.seconds(parsing: "\(far)") == nil && Timestamp.seconds(parsing: "253402300799") != nil)
+        for path in ["testudo/manifests", "testudo/tenants", "testudo/kms/acme"] {
+            #expect(try await bench.administer("GET", path).status == 200)
+        }
+        var old = FakeGuest()
+        old.epoch = far
+        let (cookie, nonce) = try await bench.challenge()
+        // As the guest writes it: our own writer would round it.
+        let text = String(decoding: old.attestation(nonce).canonicalBytes, as: UTF8.self)
+        let body = Array(text.replacing("9223372036854776000", with: "\(far)").utf8)
+        try expectRefusal(await bench.send("POST", "kbs/v0/attest", body: body, cookie: cookie), 400, "SerdeError")
+    }
+
     @Test func `a session from the end of time opens nothing`() throws {
         let keys = CookieKeys()
-        for issued: Int64 in [.max, .max - 1, Self.now + SessionCookie.skew + 1] {
+        let late: [Int64] = [.max, .max - 1, Self.now + SessionCookie.skew + 1]
+        for issued in late {
             var session = Self.challenged
             session.issued = issued
             let value = try SessionCookie.challenged(session).sealed(keys)

@@ -24,12 +24,18 @@ enum Timestamp {
         date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// Reads whole seconds since 1970 or an RFC 3339 text; nil when it is neither.
+    /// The last second that RFC 3339 can write. What is stored keeps numbers up to 2^53 only: a later time would be another
+    /// one, or none, when it is read again.
+    static let last: Int64 = 253_402_300_799
+
+    /// Reads whole seconds since 1970 or an RFC 3339 text; nil when it is neither, or is later than ``last``.
     static func seconds(parsing text: String) -> Int64? {
-        if let number = Int64(text) { return number }
+        if let number = Int64(text) { return number <= last ? number : nil }
         guard isDay(text.prefix(10)) else { return nil }
         for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
-            if let date = try? style.parse(text) { return Int64(date.timeIntervalSince1970) }
+            guard let date = try? style.parse(text) else { continue }
+            let seconds = date.timeIntervalSince1970
+            return seconds.magnitude <= Double(last) ? Int64(seconds) : nil
         }
         return nil
     }

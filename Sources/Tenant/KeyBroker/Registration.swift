@@ -133,7 +133,7 @@ public struct Registration: Sendable, Equatable {
     private static func expiry(_ value: JSONValue?, now: Int64) throws(WireError) -> Int64 {
         guard let value else { return now + defaultLifetime }
         let seconds = value.integerValue ?? value.stringValue.flatMap(Timestamp.seconds(parsing:))
-        guard let seconds, seconds > 0 else {
+        guard let seconds, (1...Timestamp.last).contains(seconds) else {
             throw WireError(field: "expires", reason: "must be seconds since 1970 or an RFC 3339 time")
         }
         return seconds

@@ -221,9 +221,12 @@ extension KeyStore {
         }
     }
 
+    /// The last second that RFC 3339 can write; the store keeps no number above 2^53 as it is.
+    private static let lastEnd: Int64 = 253_402_300_799
+
     private static func checkEnd(_ notAfter: Int64?, _ start: Int64) throws(KeyFailure) {
-        guard let notAfter, notAfter <= start else { return }
-        throw KeyFailure(.malformed, "notAfter", "must lie after the version's start")
+        guard let notAfter, notAfter <= start || notAfter > Self.lastEnd else { return }
+        throw KeyFailure(.malformed, "notAfter", "must lie after the version's start, and before the year 10000")
     }
 
     private static func index(_ number: UInt32, _ record: KeyRecord) throws(KeyFailure) -> Int {

@@ -153,7 +153,8 @@ extension Tenant.Quota {
         manifests = try fields.optionalInteger("manifests")
         try fields.finish()
         for (name, limit) in [("resources", resources), ("bytes", bytes), ("manifests", manifests)] {
-            guard limit ?? 0 >= 0 else { throw fields.refusal(name, "must not be negative") }
+            // What is stored keeps no number above 2^53 as it is.
+            guard (0...1 << 53).contains(limit ?? 0) else { throw fields.refusal(name, "must be 0 to 2^53") }
         }
     }
 }

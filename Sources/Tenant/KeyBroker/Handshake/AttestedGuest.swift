@@ -110,6 +110,9 @@ struct BoundClaims: Sendable, Equatable {
     var tlsKey: String
     var logKey: String
 
+    /// The highest epoch that tokens and the store keep as it is: beyond it two epochs would be one (R4).
+    private static let lastEpoch: Int64 = 1 << 53
+
     /// Reads `additional_evidence` and holds it against the digest of the init-data.
     ///
     /// Only launch binding is accepted: the manifest's digest is in HOST_DATA from the first instruction on. An empty
@@ -138,9 +141,10 @@ struct BoundClaims: Sendable, Equatable {
                 throw WireError(field: "logKey", reason: "must be a SHA-256 digest")
             }
             guard instance == instance.lowercased(), tlsKey == tlsKey.lowercased(),
-                logKey == logKey.lowercased(), epoch >= 0
+                logKey == logKey.lowercased(), (0...Self.lastEpoch).contains(epoch)
             else {
-                throw WireError(field: "testudo", reason: "digests are lower case and epochs not negative")
+                throw WireError(
+                    field: "testudo", reason: "digests are lower case, and epochs neither negative nor above 2^53")
             }
         } catch let error as WireError {
             throw BrokerError(.malformed, check: "additional-evidence", "\(error.field): \(error.reason)")
