@@ -72,6 +72,16 @@ struct AuditLogTests {
         #expect(newest == Array(lines.suffix(3)))
     }
 
+    @Test func `a file with the highest number stops no rotation`() throws {
+        let folder = try ScratchFolder()
+        let path = "\(folder.path)/audit.jsonl"
+        for number in [Int.max, Int.max - 1, 1 << 53] { try Data().write(to: URL(filePath: "\(path).\(number)")) }
+        let log = try AuditLog(path: path, clock: HandClock().clock, limit: 1_000)
+        for _ in 0..<10 { try log.append(released) }
+        #expect(try parsed(log.lines(since: 0)).count == 10)
+        #expect(try files(folder).count > 3)
+    }
+
     @Test func `a log with too many files warns, then refuses to decide rather than drop a line`() throws {
         let folder = try ScratchFolder()
         let warnings = Mutex<[String]>([])

@@ -55,6 +55,47 @@ struct GuestFloodTests {
         #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.burst) + 2)
     }
 
+    @Test func `no names that a guest makes up hide what it was given`() async throws {
+        let bench = try await BrokerBench()
+        let guest = FakeGuest()
+        try await bench.prepare(guest)
+        let (cookie, token) = try await bench.attest(guest)
+        for number in 0..<600 {
+            let name = "manifest-unregistered".appending(String(repeating: "x", count: number % 40))
+            let body = JSONValue.object([number % 41 == 0 ? "manifest-unregistered" : name: 1]).canonicalBytes
+            #expect(
+                await bench.send("POST", "kbs/v0/kms/default/a/public-key", body: body, bearer: token).status == 400)
+        }
+        #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie).status == 200)
+        let denied = try await lines(bench, "key")
+        #expect(denied.allSatisfy { $0["check"] == "kms-body" && $0["manifest"] == .string(guest.digest) })
+        #expect(try await lines(bench, "release").contains { $0["resource"] == "default/key/one" })
+        bench.time.advance(GuestBudget.period)
+        let said = try await lines(bench, "audit").filter { $0["check"] == "guest-calls" }
+        #expect(said.allSatisfy { $0["manifest"] == .string(guest.digest) } && !said.isEmpty)
+    }
+
+    @Test func `a summary leaves nothing out, however many decisions it counts`() throws {
+        var budget = GuestBudget()
+        var record = AuditRecord(kind: .release, allowed: true, check: "release", reason: "")
+        let guest = AuditedGuest(group: "aa", name: "one")
+        func isAdmitted() -> Bool { budget.admit(record, guest, now: 0) }
+        for _ in 0..<Int(GuestBudget.burst) { #expect(isAdmitted()) }
+        for number in 0..<GuestBudget.decisionLimit {
+            record.resource = "default/key/" + String(repeating: "k", count: 60) + "\(number)"
+            // The first has its line, whichever tenant it is about; the second is counted.
+            record.tenant = number % 2 == 0 ? "acme" : "other"
+            #expect(isAdmitted())
+            #expect(!isAdmitted())
+        }
+        record.resource = "default/key/late"
+        #expect(!isAdmitted())
+        let text = budget.summaries(now: GuestBudget.period).map(\.reason)
+        #expect(text.allSatisfy { $0.utf8.count < 512 })
+        for number in 0..<GuestBudget.decisionLimit { #expect(text.contains { $0.contains("k\(number) 1") }) }
+        #expect(text.contains { $0.contains("allow others 1") })
+    }
+
     @Test func `guests under ever new names, and guests that nobody registered, share a budget`() async throws {
         let folder = NSTemporaryDirectory() + "testudo-flood-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -46,8 +46,8 @@ struct ReplicaMemoryTests {
             await slow.next()
         }
         func save(
-            _ id: String, _ document: [UInt8]?,
-            if check: @escaping @Sendable ([String: [UInt8]]) throws(BrokerError) -> Void
+            _ id: String, _ document: [UInt8]?, tenant: String?,
+            if check: @escaping @Sendable ([String: [UInt8]], Tenant?) throws(BrokerError) -> Void
         ) async throws(BrokerError) {}
     }
 

@@ -307,6 +307,46 @@ struct TenantTests {
         #expect(lines.allSatisfy { $0["tenant"] == "acme" })
     }
 
+    @Test func `a policy that is set while its repository goes to somebody else is refused`() async throws {
+        let two = try await TwoTenants()
+        let former = try #require(try await two.bench.broker.store.tenants().first { $0.name == "acme" })
+        let body = try two.tenant("acme", ["repositories": ["elsewhere"]]).canonicalBytes
+        #expect(try await two.bench.administer("PUT", "testudo/tenants/acme", body).status == 200)
+        let policy = try PathPolicy(id: "left", request: TwoTenants.policy(prefix: "acme"))
+        let broker = two.bench.broker
+        let refusal = await #expect(throws: BrokerError.self) { try await broker.policies.set(policy, for: former) }
+        #expect(refusal?.status == 403)
+        #expect(try await broker.policies.reload().isEmpty)
+    }
+
+    @Test func `one tenant's administrators do not fill the audit log`() async throws {
+        let two = try await TwoTenants()
+        let (mine, theirs) = (try two.token("acme"), try two.token("other"))
+        var refused = 0
+        for _ in 0..<Int(CallLimiter.tenantRate.burst) + 500 {
+            let answer = await two.bench.send("DELETE", "kbs/v0/testudo/resource-policies/none", bearer: mine)
+            refused += answer.status == 429 ? 1 : 0
+        }
+        #expect(refused > 100)
+        #expect(await two.bench.send("GET", "kbs/v0/resource", bearer: theirs).status == 200)
+        let lines = try await two.bench.audit()
+        #expect(lines.count { $0["check"] == "tenant-rate" } <= RefusalBudget.burst)
+    }
+
+    @Test func `strangers take no lines of administrators who try what is not theirs`() async throws {
+        let two = try await TwoTenants()
+        for _ in 0..<300 {
+            #expect(await two.bench.send("GET", "kbs/v0/testudo/tenants", bearer: "x").status == 401)
+        }
+        #expect(try await two.call("acme", "GET", "testudo/tenants").status == 403)
+        let tried = try await two.bench.audit().last { $0["resource"] == "GET testudo/tenants" }
+        #expect(tried?["subject"]?.stringValue?.contains("ann") == true && tried?["tenant"] == "acme")
+        let token = try two.bench.adminToken(["role": "nobody"])
+        let answer = await two.bench.send("GET", "kbs/v0/testudo/tenants", bearer: token)
+        #expect(answer.status == 403 || answer.status == 401)
+        if answer.status == 403 { #expect(try await two.bench.audit().last?["check"] == "admin-role") }
+    }
+
     @Test func `a tenant that has something stays`() async throws {
         let tenants = try await TwoTenants()
         let bench = tenants.bench

@@ -38,6 +38,20 @@ struct EndorsementChainsTests {
         #expect(refusal?.check == .root)
     }
 
+    @Test func `certificates that nobody reads make no further chain`() throws {
+        let known = try VerifierCase.named("snp.syn.genoa.valid")
+        let (chains, verifier, raw) = (EndorsementChains(), try known.verifier(), try known.raw(as: .softSNP))
+        for filler in 0..<4 {
+            var certificates = raw.evidence.certificates
+            certificates[.vlek] = [UInt8(filler)]
+            let evidence = SNPEvidence(report: raw.evidence.report, certificates: certificates)
+            _ = try chains.chain(
+                of: RawEvidence(technology: .softSNP, evidence: evidence, revocationList: raw.revocationList),
+                by: verifier)
+        }
+        #expect(chains.count == 1)
+    }
+
     @Test func `the oldest go first`() throws {
         let chains = EndorsementChains(limit: 2)
         for known in VerifierCase.all where known.expect.verdict == "accept" {

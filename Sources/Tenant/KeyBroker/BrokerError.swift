@@ -90,7 +90,7 @@ public struct BrokerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The HTTP status code that belongs to the kind.
     public var status: Int { kind.status }
 
-    /// Whether an administrator was refused: for who he is, or for what he called.
+    /// Whether an administrator was refused: for who he is, which anybody may say, or for what he called.
     var isOfAdministrators: Bool { kind == .adminAccess || kind == .adminDenied }
 
     /// Kind, check and detail in one line.

@@ -46,7 +46,9 @@ public final class EndorsementChains: Sendable {
         }
         add(Array(raw.technology.rawValue.utf8))
         add(Array("\(raw.evidence.report.signingKey)".utf8))
-        for kind in [CertificateTable.Kind.vcek, .vlek, .ask, .ark] { add(raw.evidence.certificates[kind]) }
+        // Those that are read: of others a stranger could make any number of names for one chain.
+        let leaf: CertificateTable.Kind = raw.evidence.report.signingKey == .vlek ? .vlek : .vcek
+        for kind in [leaf, .ask, .ark] { add(raw.evidence.certificates[kind]) }
         add(raw.revocationList)
         for list in verifier.revocationLists { add(list) }
         return hash.finalize()

@@ -15,6 +15,7 @@ extension KeyBroker {
             let caller = try await admit(request)
             record.subject = caller.name
             record.tenant = await concerned(caller, route, values)
+            if let tenant = caller.tenant { try limits.admit(tenant: tenant.name) }
             try Self.checkQuery(route, request)
             let response: BrokerResponse
             if let tenant = caller.tenant {
@@ -29,10 +30,12 @@ extension KeyBroker {
             if error.isOfAdministrators { metrics.count(.adminRefusals) }
             if error != KeyBroker.unknownPath {
                 record.conclude(error.check, error.detail, allowed: false)
-                if error.isOfAdministrators {
-                    try audit.appendRefusal(ofStranger: record)
-                } else {
-                    try audit.append(record)
+                switch error.kind {
+                case .adminAccess: try audit.appendRefusal(ofStranger: record)
+                // Whose credentials are good is no stranger, and none of them takes his lines.
+                case .adminDenied where record.tenant.isEmpty: try audit.appendRefusal(ofAdministrator: record)
+                case .tooMany: try audit.appendRefusal(ofAdministrator: record)
+                default: try audit.append(record)
                 }
             }
             throw error

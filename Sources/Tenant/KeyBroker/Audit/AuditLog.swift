@@ -24,6 +24,7 @@ public final class AuditLog: Sendable {
         var lastNumber = 0
         var isStuck = false
         var budget = RefusalBudget()
+        var denials = RefusalBudget()
         var guests = GuestBudget()
     }
 
@@ -102,6 +103,16 @@ public final class AuditLog: Sendable {
         }
     }
 
+    /// Appends what an administrator may not do, or counts it when there was much of it. Strangers take none of these lines.
+    func appendRefusal(ofAdministrator record: AuditRecord) throws(BrokerError) {
+        try state.withLock { state throws(BrokerError) in
+            try writeSummaries(&state)
+            let line = record.line(at: clock.now, state.link)
+            guard state.denials.admit(record.check, bytes: line.count + 1, now: clock.seconds) else { return }
+            try write(record, &state)
+        }
+    }
+
     private static let tampered = BrokerError(
         .failed, check: "audit-tampered",
         "the audit log was changed, cut or replaced under the broker; nothing is decided until its owner has looked: "
@@ -168,12 +179,17 @@ public final class AuditLog: Sendable {
         let name = (path as NSString).lastPathComponent + "."
         let folder = (path as NSString).deletingLastPathComponent
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-        return names.filter { $0.hasPrefix(name) }.compactMap { Int($0.dropFirst(name.count)) }.sorted()
+        // A number that no next one could follow is not the log's.
+        return names.filter { $0.hasPrefix(name) }.compactMap { Int($0.dropFirst(name.count)) }
+            .filter { 0 < $0 && $0 < 1 << 53 }.sorted()
     }
 
     private func writeSummaries(_ state: inout State, atOnce: Bool = false) throws(BrokerError) {
         let now = clock.seconds
         for summary in state.guests.summaries(now: now, atOnce: atOnce) { try write(summary, &state) }
+        if let summary = state.denials.summary(now: now, to: "administrators", atOnce: atOnce) {
+            try write(summary, &state)
+        }
         guard let summary = state.budget.summary(now: now, atOnce: atOnce) else { return }
         try write(summary, &state)
     }
@@ -207,7 +223,7 @@ public final class AuditLog: Sendable {
         state = try Self.open(path)
         close(known.file)
         (state.lastNumber, state.isStuck) = (known.lastNumber, known.isStuck)
-        (state.budget, state.guests) = (known.budget, known.guests)
+        (state.budget, state.denials, state.guests) = (known.budget, known.denials, known.guests)
     }
 
     private func put(_ line: [UInt8], _ state: inout State) throws(BrokerError) {

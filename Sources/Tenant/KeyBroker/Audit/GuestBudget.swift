@@ -1,3 +1,5 @@
+import WireFormat
+
 /// Which guest a line of the audit log is about, as far as its number of lines is bounded.
 struct AuditedGuest: Sendable, Equatable, Hashable {
     /// Whose guests share a budget: the manifest's digest, the issuer of a foreign token, or nothing for all guests that nobody
@@ -27,8 +29,11 @@ struct GuestBudget: Sendable {
     static let remembered = 16_384
     /// How many groups are counted apart, and how many decisions of a group.
     static let (groupLimit, decisionLimit) = (256, 32)
-    /// How many kinds of decisions of a group have a line in each period in any case, for the first of them.
+    /// How many kinds of refusals of a group have a line in each period in any case, for the first of them. What was granted has
+    /// one for each resource, up to ``decisionLimit``.
     static let firstLimit = 8
+    /// The most bytes of decisions in one summary: no field of a line is cut that has no more.
+    static let partsLimit = 400
     /// The least number of seconds between two summaries.
     static let period: Int64 = 60
 
@@ -54,11 +59,15 @@ struct GuestBudget: Sendable {
         if counts[group] == nil, counts.count >= Self.groupLimit { group = Counted(group: "", tenant: "") }
         var decision = "\(record.kind.rawValue) \(record.allowed ? "allow \(record.resource)" : "deny \(record.check)")"
         let known = counts[group] ?? [:]
-        if known[decision] == nil, known.count < Self.firstLimit {
+        // Whatever tenants the calls are about: a guest asks for any path.
+        let kinds = counts.reduce(0) { $0 + ($1.key.group == group.group ? $1.value.count : 0) }
+        if known[decision] == nil, kinds < (record.allowed ? Self.decisionLimit : Self.firstLimit) {
             counts[group, default: [:]][decision] = 0
             return true
         }
-        if known[decision] == nil, known.count >= Self.decisionLimit { decision = "others" }
+        if known[decision] == nil, kinds >= Self.decisionLimit {
+            decision = "\(record.allowed ? "allow" : "deny") others"
+        }
         counts[group, default: [:]][decision, default: 0] += 1
         return false
     }
@@ -67,12 +76,28 @@ struct GuestBudget: Sendable {
     mutating func summaries(now: Int64, atOnce: Bool = false) -> [AuditRecord] {
         if now < since { since = now }
         guard !counts.isEmpty, atOnce || now - since >= Self.period else { return [] }
-        let records = counts.sorted { ($0.key.group, $0.key.tenant) < ($1.key.group, $1.key.tenant) }.compactMap {
-            (group, all) -> AuditRecord? in
-            let decisions = all.filter { $0.value > 0 }
-            guard !decisions.isEmpty else { return nil }
-            let total = decisions.values.reduce(0, +)
-            let parts = decisions.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }
+        let sorted = counts.sorted { ($0.key.group, $0.key.tenant) < ($1.key.group, $1.key.tenant) }
+        let records = sorted.flatMap { summaries(of: $0.value.filter { $0.value > 0 }, $0.key, now: now) }
+        counts = [:]
+        return records
+    }
+
+    /// As many records as the decisions of a group need: what is left out of a line would be hidden by others.
+    private func summaries(of decisions: [String: Int], _ group: Counted, now: Int64) -> [AuditRecord] {
+        let sorted = decisions.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        var lines: [[String]] = []
+        var bytes = Self.partsLimit
+        for (decision, count) in sorted {
+            let part = "\(ShownText.cut(decision, bytes: Self.partsLimit / 2)) \(count)"
+            if bytes + part.utf8.count > Self.partsLimit {
+                lines.append([])
+                bytes = 0
+            }
+            lines[lines.count - 1].append(part)
+            bytes += part.utf8.count + 2
+        }
+        let total = decisions.values.reduce(0, +)
+        return lines.map { parts in
             var record = AuditRecord(
                 kind: .audit, allowed: true, check: "guest-calls",
                 reason: "in \(now - since) s \(total) more calls of "
@@ -82,8 +107,6 @@ struct GuestBudget: Sendable {
             record.tenant = group.tenant
             return record
         }
-        counts = [:]
-        return records
     }
 }
 

@@ -45,7 +45,9 @@ struct RefusalBudget: Sendable {
     }
 
     /// What was counted, once a period; the count starts anew.
-    mutating func summary(now: Int64, atOnce: Bool = false) -> AuditRecord? {
+    ///
+    /// - Parameter refused: Who was refused.
+    mutating func summary(now: Int64, to refused: String = "strangers", atOnce: Bool = false) -> AuditRecord? {
         if now < since { since = now }
         guard !counts.isEmpty, atOnce || now - since >= Self.period else { return nil }
         let total = counts.values.reduce(0, +)
@@ -53,7 +55,7 @@ struct RefusalBudget: Sendable {
         counts = [:]
         return AuditRecord(
             kind: .audit, allowed: true, check: "refusals",
-            reason: "in \(now - since) s \(total) more calls were refused to strangers, by check: "
+            reason: "in \(now - since) s \(total) more calls were refused to \(refused), by check: "
                 + parts.joined(separator: ", "))
     }
 }

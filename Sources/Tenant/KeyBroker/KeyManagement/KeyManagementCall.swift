@@ -154,7 +154,8 @@ extension BrokerError {
     /// What a client is told of a failure in the key management.
     init(_ failure: KeyFailure) {
         switch failure.kind {
-        case .malformed, .refused: self.init(.malformed, check: failure.field, failure.description)
+        // The field may be a name that the caller made up; checks are words that audit lines are counted by.
+        case .malformed, .refused: self.init(.malformed, check: "kms-body", failure.description)
         case .denied: self.init(.policyDenied, check: failure.field, failure.reason)
         case .notFound: self.init(.notFound, check: failure.field, failure.reason)
         case .conflict: self.init(.conflict, check: failure.field, failure.reason)

@@ -75,8 +75,12 @@ final class ResourcePolicies: Sendable {
     ///
     /// - Parameter tenant: The tenant whose administrator sets it: below its own repositories only, and in no other's place.
     func set(_ policy: PathPolicy, for tenant: Tenant? = nil) async throws(BrokerError) {
-        if let tenant, !tenant.owns(prefix: policy.prefix) { throw Tenant.notYours("the prefix of the policy") }
-        try await storage.save(policy.id, policy.document) { (documents) throws(BrokerError) in
+        try await storage.save(policy.id, policy.document, tenant: tenant?.name) {
+            (documents, stored) throws(BrokerError) in
+            // As it is now: while its text was compiled the repository may have become another one's.
+            if tenant != nil, stored?.owns(prefix: policy.prefix) != true {
+                throw Tenant.notYours("the prefix of the policy")
+            }
             let prefixes = documents.mapValues(PathPolicy.prefix(document:))
             let others = prefixes.filter { $0.key != policy.id }
             guard others.count < Self.countLimit else {
@@ -103,7 +107,7 @@ final class ResourcePolicies: Sendable {
     func remove(_ id: String, for tenant: Tenant? = nil) async throws(BrokerError) -> Bool {
         let absent = BrokerError(.notFound, check: "policy", "there is no policy of this name")
         do throws(BrokerError) {
-            try await storage.save(id, nil) { (documents) throws(BrokerError) in
+            try await storage.save(id, nil, tenant: nil) { (documents, _) throws(BrokerError) in
                 guard let document = documents[id] else { throw absent }
                 guard tenant?.owns(prefix: PathPolicy.prefix(document: document)) ?? true else { throw absent }
             }

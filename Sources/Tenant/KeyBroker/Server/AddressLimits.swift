@@ -64,6 +64,7 @@ struct CallLimiter: Sendable {
     private let auth: AddressLimits
     private let attest: AddressLimits
     private let lines: AddressLimits
+    private let tenants: Allowances<String>
     private let start = ContinuousClock.now
 
     /// How many refusals of genuine guests at one address have a line of their own in the audit log at once.
@@ -74,6 +75,18 @@ struct CallLimiter: Sendable {
         attest = AddressLimits(limits.attest, addresses: limits.addresses)
         lines = AddressLimits(
             CallRate(perSecond: 0.1, burst: Double(Self.refusedGuestLines)), addresses: limits.addresses)
+        tenants = Allowances(Self.tenantRate, addresses: limits.addresses)
+    }
+
+    /// What the administrators of one tenant may call: each call is a line in the audit log, and no tenant may fill it.
+    static let tenantRate = CallRate(perSecond: 5, burst: 3000)
+
+    /// Refuses a call too many of a tenant's administrators.
+    func admit(tenant: String) throws(BrokerError) {
+        guard let wait = tenants.admit(tenant, now: seconds) else { return }
+        throw BrokerError(
+            .tooMany, check: "tenant-rate", "too many calls of this tenant's administrators; try again in \(wait) s",
+            retryAfter: wait)
     }
 
     /// Refuses an `/auth` too many.
@@ -98,19 +111,22 @@ struct CallLimiter: Sendable {
     }
 }
 
-/// Buckets by address, in memory that is bounded whoever calls.
+/// Buckets by the address of callers.
+typealias AddressLimits = Allowances<ClientAddress>
+
+/// Buckets by key, such as an address, in memory that is bounded whoever calls.
 ///
 /// Two generations of at most half the capacity each: an address that calls moves into the younger one, and when that is
 /// full the older one is forgotten. A forgotten address starts with a full bucket.
-final class AddressLimits: Sendable {
+final class Allowances<Key: Hashable & Sendable>: Sendable {
     private struct Bucket {
         var level: Double
         var time: Double
     }
 
     private struct State {
-        var young: [ClientAddress: Bucket] = [:]
-        var old: [ClientAddress: Bucket] = [:]
+        var young: [Key: Bucket] = [:]
+        var old: [Key: Bucket] = [:]
     }
 
     private let rate: CallRate
@@ -128,7 +144,7 @@ final class AddressLimits: Sendable {
     ///   - address: Who calls.
     ///   - now: Seconds, of a clock that is not set back.
     /// - Returns: Nil when the call may go on, else how many seconds the caller should wait.
-    func admit(_ address: ClientAddress, now: Double) -> Int? {
+    func admit(_ address: Key, now: Double) -> Int? {
         state.withLock { state in
             var bucket =
                 state.young[address] ?? state.old.removeValue(forKey: address)
