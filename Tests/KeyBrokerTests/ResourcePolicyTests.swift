@@ -258,6 +258,15 @@ struct ResourcePolicyTests {
         #expect(try await set(bench, nil, Self.allowAll, ["registration": "not-needed"]).status == 200)
         answer = try await explain(["claims": ["owner": "Alice"], "resource": path, "query": ["a": "b"]])
         #expect(answer["allowed"] == true && checks(answer).first == "claims")
+        // What was revoked shows for claims as it does for a token.
+        let parts = token.split(separator: ".").map(String.init)
+        let claims = try JSONValue.parse(try Base64.decodeURL(parts[1], field: "token"))
+        #expect(try await explain(["claims": claims, "resource": path])["allowed"] == true)
+        let revoked = "testudo/revocations/instance/\(guest.instance)"
+        #expect(try await bench.administer("PUT", revoked).status == 200)
+        answer = try await explain(["claims": claims, "resource": path])
+        #expect(answer["allowed"] == false && checks(answer).contains("revoked-instance"))
+        #expect(try await bench.administer("DELETE", revoked).status == 200)
         func reason(_ answer: JSONValue) -> String {
             answer["decisions"]?.arrayValue?.last?["reason"]?.stringValue ?? ""
         }

@@ -104,6 +104,18 @@ struct SealedStoreTests {
         #expect(await one.revision == two.revision)
     }
 
+    @Test func `the SQLite file of a store that was closed has all of it`() async throws {
+        let bench = try await StoreBench(.sqlite)
+        let (path, copy, key) = (bench.folder + "/one.sqlite", bench.folder + "/copy.sqlite", KeptKey())
+        let store = try await SealedStore(try SQLiteBackend(path: path), rootKey: key)
+        for number in 0..<20 { try await store.put(EntryFamily.fruit["\(number)"], [UInt8(number)]) }
+        #expect(try await store.read(EntryFamily.fruit["7"])?.value == [7])
+        await store.shutdown()
+        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        let other = try await SealedStore(try SQLiteBackend(path: copy), rootKey: key)
+        #expect(try await other.list(.fruit).count == 20)
+    }
+
     @Test(arguments: StoreKind.here)
     func `another root key opens nothing`(kind: StoreKind) async throws {
         let bench = try await StoreBench(kind)

@@ -142,6 +142,8 @@ public final class SQLiteBackend: StoreBackend {
     /// Ends its connections.
     public func shutdown() async {
         try? lookups.close()
+        // Who copies the file of a broker that has ended has all of it.
+        _ = try? await pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
         try? pool.close()
     }
 

@@ -68,6 +68,7 @@ extension KeyBroker {
             let key = (try? KeyPlaces())?.key(in: claims) ?? .null
             guest = claims["testudo"].flatMap { try? AttestedGuest(claims: $0, encryptionKey: key) }
             decisions.append(.allow("claims", "taken as they are, no signature was checked"))
+            if let guest, let revoked = revocation(of: guest) { decisions.append(revoked) }
         }
         let known = claims
         decisions += try await decisionMaker.decide(asked.question, guest: guest) { () throws(BrokerError) in known }
@@ -90,6 +91,16 @@ extension KeyBroker {
             try? policy.policy.explain(claims: known, data: asked.question.data)
         }
         return Self.explained(decisions, trace: trace)
+    }
+
+    /// What a session or token of this guest would be refused for; nil when nothing of it was revoked.
+    private func revocation(of guest: AttestedGuest) -> PolicyDecision? {
+        do throws(BrokerError) {
+            try revocations.check(guest)
+            return nil
+        } catch {
+            return .deny(error.check, error.detail)
+        }
     }
 
     /// Why a guest gets nothing though it may: there is no such resource or version, or it has expired.

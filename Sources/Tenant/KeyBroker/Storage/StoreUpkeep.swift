@@ -43,6 +43,8 @@ public struct StoreUpkeep: Sendable {
     public func rotateDataKey() async throws(BrokerError) -> String {
         try await with { (store) throws(StoreFailure) in
             try await store.rotateDataKey()
+            // Brokers look every five seconds. One that has not seen this key when the root key is exchanged could not open it.
+            if !Task.isCancelled { try? await Task.sleep(for: .seconds(8)) }
             return "everything is sealed under a new data key"
         }
     }
