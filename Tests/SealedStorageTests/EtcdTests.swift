@@ -94,6 +94,37 @@ struct EtcdTests {
         await backend.shutdown()
     }
 
+    @Test func `pieces that a commit takes between a sweep's look and its removal stay`() async throws {
+        let bench = try await StoreBench(.etcd)
+        let store = try await bench.open()
+        let backend = try EtcdBackend(try #require(bench.configuration))
+        let keys = await store.keyring
+        let (wanted, abandoned) = ([UInt8](repeating: 1, count: 600_000), [UInt8](repeating: 2, count: 600_000))
+        try await backend.attempt("testing") { () throws(EtcdError) in
+            try await backend.writePieces(of: abandoned, PieceReference(abandoned))
+        }
+        var look = try await backend.attempt("testing") { () throws(EtcdError) in
+            try await backend.loosePieces(for: .zero)
+        }
+        #expect(look.ids.count == 1)
+        var position = await store.index.position
+        let entry = StoreChange(name: keys.storedName(EntryFamily.fruit["large"]), blob: wanted)
+        for (revision, changes) in [[entry], [], []].enumerated() {
+            let head = try keys.seal(
+                record: [UInt8](repeating: 0, count: 81), name: StoredName.head, version: UInt64(revision) + 2)
+            let made = try await backend.commit(
+                changes + [StoreChange(name: StoredName.head, blob: head)], at: position)
+            position = try #require(made)
+        }
+        // As a look finds them when the commit has written its pieces and not yet its entry.
+        look.ids = Set(try await Self.pieces(bench).compactMap { backend.layout.id($0.key) })
+        #expect(look.ids.count == 2)
+        try await backend.attempt("testing") { [look] () throws(EtcdError) in try await backend.remove(look) }
+        #expect(try await Self.pieces(bench).count == PieceReference(wanted).count)
+        #expect(try await backend.read([entry.name]) == [entry.name: wanted])
+        await backend.shutdown()
+    }
+
     // MARK: Lost answers
 
     @Test func `a commit whose answer was lost is not done twice, whoever writes meanwhile`() async throws {

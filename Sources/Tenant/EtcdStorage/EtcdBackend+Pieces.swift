@@ -43,28 +43,64 @@ extension EtcdBackend {
 
     func sweep(after grace: Duration) async throws(StoreFailure) {
         try await attempt("sweeping") { () throws(EtcdError) in
-            let answer = try await client.range(
-                request(layout.pieces, EtcdLayout.end(layout.pieces), limit: 1, keysOnly: true))
-            let revision = answer.header.revision
-            var found: Set<[UInt8]> = []
-            for key in try await pages(layout.pieces, EtcdLayout.end(layout.pieces), at: revision, keysOnly: true) {
-                if let id = layout.id(key.key) { found.insert(id) }
+            try await remove(try await loosePieces(for: grace))
+        }
+    }
+
+    /// Pieces that nothing referred to, and the commit as of which that was so.
+    struct LoosePieces: Sendable {
+        var ids: Set<[UInt8]>
+        var progress: EtcdProgress
+    }
+
+    /// The pieces that this process has seen loose for a while.
+    func loosePieces(for grace: Duration) async throws(EtcdError) -> LoosePieces {
+        let answer = try await client.range(
+            request(layout.pieces, EtcdLayout.end(layout.pieces), limit: 1, keysOnly: true))
+        let revision = answer.header.revision
+        var found: Set<[UInt8]> = []
+        for key in try await pages(layout.pieces, EtcdLayout.end(layout.pieces), at: revision, keysOnly: true) {
+            if let id = layout.id(key.key) { found.insert(id) }
+        }
+        var progress = EtcdProgress()
+        let start = layout.entry([])
+        for entry in try await pages(start, EtcdLayout.end(start), at: revision) {
+            if layout.name(entry.key) == StoredName.head {
+                progress = EtcdProgress(
+                    position: try Self.position(entry.modRevision, within: revision),
+                    revision: StoredMark(of: EtcdValue(entry.value).shown).version)
             }
-            let start = layout.entry([])
-            for entry in try await pages(start, EtcdLayout.end(start), at: revision) {
-                if case .pieces(let reference) = EtcdValue(entry.value) { found.remove(reference.id) }
+            if case .pieces(let reference) = EtcdValue(entry.value) { found.remove(reference.id) }
+        }
+        let now = ContinuousClock.now
+        let old = loose.withLock { known in
+            known = Dictionary(uniqueKeysWithValues: found.map { ($0, known[$0] ?? now) })
+            return known.filter { $0.value + grace <= now }.map(\.key)
+        }
+        return LoosePieces(ids: Set(old), progress: progress)
+    }
+
+    /// Removes loose pieces, except those that a commit took meanwhile: no commit comes between the look at the entries and the removal.
+    func remove(_ loose: LoosePieces) async throws(EtcdError) {
+        var loose = loose
+        var losses = 0
+        while !loose.ids.isEmpty {
+            let batch = loose.ids.prefix(Self.operationsLimit)
+            var transaction = Etcdserverpb_TxnRequest()
+            transaction.compare = [unchanged(loose.progress.position)]
+            transaction.success = batch.map { deletion(layout.pieces($0), isPrefix: true) }
+            if try await client.transact(transaction).succeeded {
+                loose.ids.subtract(batch)
+                continue
             }
-            let now = ContinuousClock.now
-            let old = loose.withLock { known in
-                known = Dictionary(uniqueKeysWithValues: found.map { ($0, known[$0] ?? now) })
-                return known.filter { $0.value + grace <= now }.map(\.key)
+            losses += 1
+            // In a store where others are first that often, the next sweep has its chance.
+            guard losses < Self.sweepLosses else { return }
+            let (newer, entries) = try await written(after: loose.progress)
+            for entry in entries {
+                if case .pieces(let reference) = EtcdValue(entry.value) { loose.ids.remove(reference.id) }
             }
-            for id in old {
-                var request = Etcdserverpb_DeleteRangeRequest()
-                request.key = layout.pieces(id)
-                request.rangeEnd = EtcdLayout.end(request.key)
-                try await client.delete(request)
-            }
+            loose.progress = newer
         }
     }
 }

@@ -24,6 +24,8 @@ public final class EtcdBackend: StoreBackend {
     static let pageLimit: Int64 = 256
     /// Pieces that nothing refers to are left alone for this long.
     static let pieceGrace = Duration.seconds(3600)
+    /// How often commits may come before a sweep's removal.
+    static let sweepLosses = 16
 
     let client: EtcdClient
     let layout: EtcdLayout
@@ -49,27 +51,34 @@ public final class EtcdBackend: StoreBackend {
     /// What was written after a position, as of one moment.
     public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
         try await attempt("reading changes") { () throws(EtcdError) in
-            let known = seen.withLock { $0.at(position) }
-            // The head, and beside it what the next few commits would have written about themselves.
-            let answer = try await journal(known.next, at: 0, withHead: true)
-            guard let head = answer.head else { return StoreChanges(position: 0, sightings: []) }
-            let newest = try Self.position(head.modRevision, within: answer.revision)
-            guard newest != position else { return StoreChanges(position: newest, sightings: []) }
-            let newer = EtcdProgress(
-                position: newest, revision: StoredMark(of: EtcdValue(head.value).shown).version)
-            var records = answer.records
-            let gap = known.gap(to: newer)
-            if !gap.isEmpty { records += try await journal(gap, at: answer.revision).records }
-            let found: [Etcdserverpb_KeyValue]
-            if let names = known.names(records, to: newer) {
-                found = try await entries(names, at: answer.revision).found
-            } else {
-                let start = layout.entry([])
-                found = try await pages(start, EtcdLayout.end(start), at: answer.revision)
+            let found = try await written(after: seen.withLock { $0.at(position) })
+            guard found.progress.position != position else {
+                return StoreChanges(position: position, sightings: [])
             }
-            self.seen.withLock { $0.note(newer) }
-            return StoreChanges(position: newest, sightings: found.compactMap { sighting($0) })
+            self.seen.withLock { $0.note(found.progress) }
+            return StoreChanges(
+                position: found.progress.position, sightings: found.entries.compactMap { sighting($0) })
         }
+    }
+
+    /// The newest commit, and what was written after the one that is known: from the journal where it says, and otherwise all entries.
+    func written(
+        after known: EtcdProgress
+    ) async throws(EtcdError) -> (progress: EtcdProgress, entries: [Etcdserverpb_KeyValue]) {
+        // The head, and beside it what the next few commits would have written about themselves.
+        let answer = try await journal(known.next, at: 0, withHead: true)
+        guard let head = answer.head else { return (EtcdProgress(), []) }
+        let newest = try Self.position(head.modRevision, within: answer.revision)
+        guard newest != known.position else { return (known, []) }
+        let newer = EtcdProgress(position: newest, revision: StoredMark(of: EtcdValue(head.value).shown).version)
+        var records = answer.records
+        let gap = known.gap(to: newer)
+        if !gap.isEmpty { records += try await journal(gap, at: answer.revision).records }
+        if let names = known.names(records, to: newer) {
+            return (newer, try await entries(names, at: answer.revision).found)
+        }
+        let start = layout.entry([])
+        return (newer, try await pages(start, EtcdLayout.end(start), at: answer.revision))
     }
 
     /// A revision of etcd's as a position. Whoever runs etcd, or poses as it, may answer anything: revisions begin at one, and nothing
