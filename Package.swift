@@ -323,18 +323,21 @@ let fuzzerLinking: [LinkerSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-profil
 
 let fuzzers: [Target] = [
     .target(name: "Fuzzing", dependencies: ["WireFormat"], path: "Tests/Fuzzing", swiftSettings: strict),
+    .target(
+        name: "FuzzProgram", dependencies: ["Fuzzing", "CAllocations"], path: "Tests/FuzzProgram", swiftSettings: strict
+    ),
     .executableTarget(
         name: "rego-fuzzer", dependencies: ["Fuzzing", "Rego", "RegoCrypto"], path: "Tests/RegoFuzzer",
         swiftSettings: strict + instrumented, linkerSettings: fuzzerLinking),
     .executableTarget(
         name: "evidence-fuzzer",
-        dependencies: ["Fuzzing", "CAllocations", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
+        dependencies: ["FuzzProgram", "Fuzzing", "EvidenceSamples", "WireFormat", "Evidence", "Verifier", crypto],
         path: "Tests/EvidenceFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
         linkerSettings: fuzzerLinking),
     .executableTarget(
         name: "broker-fuzzer",
         dependencies: [
-            "Fuzzing", "CAllocations", "WireFormat", "Envelope", "Unsealing", "PodManifest", "Verifier", "KeyBroker",
+            "FuzzProgram", "Fuzzing", "WireFormat", "Envelope", "Unsealing", "PodManifest", "Verifier", "KeyBroker",
             "KeyManagement", "SealedStorage", "EtcdStorage", "RootKeys", "AuditTrail", crypto, cryptoExtras, asn1,
             x509, hummingbirdCore,
         ], path: "Tests/BrokerFuzzer", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],

@@ -1,9 +1,10 @@
 import Foundation
+import FuzzProgram
 import Fuzzing
 import WireFormat
 
 /// What the broker reads from outside, by the name that the fuzzer's options use.
-enum Format: String, CaseIterable, Sendable {
+enum Format: String, FuzzedFormat {
     /// `/auth` and `/attest` of all versions, and what is bound beside the evidence.
     case rcar
     /// Public and private keys as JWK, sets of them, certificates that are pinned.

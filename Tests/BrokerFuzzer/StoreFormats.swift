@@ -205,7 +205,7 @@ enum StoreFormat: FormatFamily {
             var inner = ByteWriter()
             inner.u16BE(5)
             inner.append(Array("apple".utf8) + Fixed.secret)
-            let head = StoreHead(revision: 9, sum: EntrySum(), keyring: Fixed.bytes(46), isRestored: true)
+            let head = StoreHead(revision: 9, sum: EntrySum(), keyring: Fixed.bytes(46), rollback: .restored)
             let record = try wait { try await SealedStore.keyringBlob(keyring, FixedRootKey()) }
             let headBlob = try keyring.seal(record: head.bytes, name: StoredName.head, version: 9)
             let note = StoredName.note(9)

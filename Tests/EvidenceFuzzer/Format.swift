@@ -1,5 +1,8 @@
+import Foundation
+import FuzzProgram
+
 /// A format of evidence or endorsements, by the name that the fuzzer's options use.
-enum Format: String, CaseIterable, Sendable {
+enum Format: String, FuzzedFormat {
     case snpReport = "snp-report"
     case snpEvidence = "snp-evidence"
     case certificateTable = "certificate-table"
@@ -35,6 +38,8 @@ enum Format: String, CaseIterable, Sendable {
         default: 16_384
         }
     }
+
+    func seeds(vectors: URL) throws -> [[UInt8]] { try Seeds.chosen(for: self, vectors: vectors) }
 
     /// The files and folders whose regions count, from the repository's root.
     var sources: [String] {

@@ -10,7 +10,8 @@ package enum Armour: Sendable {
     /// A text within a JSON string, quotes included.
     case jsonText
 
-    func encode(_ bytes: [UInt8]) -> [UInt8] {
+    /// The text.
+    package func encode(_ bytes: [UInt8]) -> [UInt8] {
         switch self {
         case .hex: return Array(Hex.encode(bytes).utf8)
         case .base64: return Array(Base64.encode(bytes).utf8)
