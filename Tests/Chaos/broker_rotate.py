@@ -9,10 +9,10 @@ import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
+import clustered
 import guests
 import kbs
 import replicas
@@ -45,7 +45,7 @@ class BrokerRotation:
         self.manifest = 'version = "0.1.0"\nalgorithm = "sha256"\n# rotation\n'
         self.guard = threading.Lock()
         self.calls, self.rotations = collections.Counter(), collections.Counter()
-        self.waits, self.faults = [], []
+        self.waits, self.faults, self.failures = [], [], []
         self.is_over = threading.Event()
         self.choose = guests.seeded(options.seed, "rotate")
         self.administrator = guests.Administrator(self.keys, guests.Lines(self.replicas, 30), self.choose)
@@ -302,27 +302,6 @@ class BrokerRotation:
         except Exception as error:
             self.faults.append(f"afterwards: {type(error).__name__} {error}")
 
-    def stop(self):
-        for replica in self.replicas:
-            if replica.process and replica.process.poll() is None:
-                replica.kill()
-        self.cluster.stop()
-
 
 def run(options, program):
-    if not shutil.which("etcd") or not shutil.which("etcdctl"):
-        print("chaos: SKIPPED: etcd is not installed", file=sys.stderr)
-        return 0
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="testudo-chaos-", dir=base) as folder:
-        found = BrokerRotation(options, program, folder)
-        try:
-            report = found.play()
-        finally:
-            found.stop()
-            if options.keep:
-                shutil.copytree(f"{folder}/brokers", options.keep, dirs_exist_ok=True)
-    print(json.dumps({"chaos.broker-rotate": report}), flush=True)
-    for fault, count in collections.Counter(found.faults).most_common(20):
-        print(f"chaos: {count} times {fault}", file=sys.stderr)
-    return 1 if found.faults else 0
+    return clustered.play("broker-rotate", BrokerRotation, options, program)

@@ -1,16 +1,13 @@
 """Whole handshakes at three brokers on three members of etcd, while one of the six after another is killed or stopped."""
 
 import collections
-import json
 import os
 import pathlib
-import shutil
-import sys
-import tempfile
 import threading
 import time
 
 import audit_trail
+import clustered
 import guests
 import replicas
 from etcd_cluster import Cluster
@@ -24,7 +21,7 @@ class BrokerRun:
         self.cluster = Cluster(folder)
         for place in range(3):
             self.cluster.wait(place)
-        self.processor = replicas_processor()
+        self.processor = guests.kbs.softsnp.SoftProcessor()
         self.keys = replicas.Keys(program, f"{folder}/brokers", [self.processor.fingerprint])
         self.replicas = replicas.on_cluster(self.keys, self.cluster)
         self.manifests = [f'version = "0.1.0"\nalgorithm = "sha256"\n# {place}\n' for place in range(MANIFESTS)]
@@ -274,17 +271,6 @@ class BrokerRun:
             "resources": len(self.resources), "registrations": len(self.registrations), "instances": len(self.instances),
             **self.figures, "faults": len(self.faults)}
 
-    def stop(self):
-        for replica in self.replicas:
-            if replica.process and replica.process.poll() is None:
-                replica.process.send_signal(replicas.signal.SIGCONT)
-                replica.kill()
-        self.cluster.stop()
-
-
-def replicas_processor():
-    return guests.kbs.softsnp.SoftProcessor()
-
 
 def quantiles(waits):
     return {"p50_ms": round(1000 * waits[len(waits) // 2], 1), "p99_ms": round(1000 * waits[int(len(waits) * 0.99)], 1),
@@ -292,21 +278,4 @@ def quantiles(waits):
 
 
 def run(options, program):
-    if not shutil.which("etcd") or not shutil.which("etcdctl"):
-        print("chaos: SKIPPED: etcd is not installed", file=sys.stderr)
-        return 0
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="testudo-chaos-", dir=base) as folder:
-        found = BrokerRun(options, program, folder)
-        try:
-            report = found.play()
-        finally:
-            found.stop()
-            if options.keep:
-                shutil.copytree(f"{folder}/brokers", options.keep, dirs_exist_ok=True)
-    print(json.dumps({"chaos.broker": report}), flush=True)
-    for count, text in collections.Counter(text.split(":")[0] for text in found.failures).most_common():
-        print(f"chaos: {count} tries that failed: {text}", file=sys.stderr)
-    for fault in found.faults[:20]:
-        print(f"chaos: {fault}", file=sys.stderr)
-    return 1 if found.faults else 0
+    return clustered.play("broker", BrokerRun, options, program)

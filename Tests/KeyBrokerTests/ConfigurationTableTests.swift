@@ -37,7 +37,7 @@ struct ConfigurationTableTests {
         "KeyBroker/Storage/EtcdSettings.swift", "KeyBroker/Administration/AdministratorSettings.swift",
         "KeyBroker/Tokens/ForeignIssuer.swift", "KeyBroker/Appraisal/AttestationFiles.swift",
         "KeyBroker/Appraisal/EndorsementSettings.swift", "KeyBroker/Appraisal/PinnedReferenceKey.swift",
-        "KeyBroker/Handshake/ProtocolVersion.swift", "KeyBroker/Server/AddressLimits.swift",
+        "KeyBroker/Handshake/ProtocolVersion.swift", "KeyBroker/Server/CallLimits.swift",
         "RootKeys/RootKeyConfiguration.swift",
     ]
 

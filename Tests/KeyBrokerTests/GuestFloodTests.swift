@@ -34,14 +34,14 @@ struct GuestFloodTests {
         var count = 0
         for kind in ["release", "key", "certificate"] { count += try await lines(bench, kind).count }
         // Those of the burst, of which attesting took one, and the first of each kind after it.
-        #expect(count == Int(GuestBudget.burst) - 1 + 4)
+        #expect(count == Int(GuestBudget.rate.burst) - 1 + 4)
         #expect(try await lines(bench, "admin").count { $0["resource"] == "GET resource" } == 150)
         // Another guest of the same manifest has its lines.
         let other = FakeGuest(instance: String(repeating: "02", count: 16))
         let (second, _) = try await bench.attest(other)
         #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: second).status == 200)
         #expect(try await lines(bench, "attest").count == 2)
-        #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.burst) + 1)
+        #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.rate.burst) + 1)
         // What was counted is said, by decision.
         bench.time.advance(GuestBudget.period)
         let said = try await lines(bench, "audit").filter { $0["check"] == "guest-calls" }
@@ -52,7 +52,7 @@ struct GuestFloodTests {
             "key deny key-not-registered 299", "certificate deny csr 299",
         ] { #expect(reason.contains(part), "\(reason)") }
         #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie).status == 200)
-        #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.burst) + 2)
+        #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.rate.burst) + 2)
     }
 
     @Test func `no names that a guest makes up hide what it was given`() async throws {
@@ -80,7 +80,7 @@ struct GuestFloodTests {
         var record = AuditRecord(kind: .release, allowed: true, check: "release", reason: "")
         let guest = AuditedGuest(group: "aa", name: "one")
         func isAdmitted() -> Bool { budget.admit(record, guest, now: 0) }
-        for _ in 0..<Int(GuestBudget.burst) { #expect(isAdmitted()) }
+        for _ in 0..<Int(GuestBudget.rate.burst) { #expect(isAdmitted()) }
         for number in 0..<GuestBudget.decisionLimit {
             record.resource = "default/key/" + String(repeating: "k", count: 60) + "\(number)"
             // The first has its line, whichever tenant it is about; the second is counted.
@@ -107,21 +107,21 @@ struct GuestFloodTests {
             return try Data(contentsOf: URL(filePath: folder + "/audit.jsonl")).count { $0 == 10 }
         }
         var record = AuditRecord(kind: .release, allowed: true, check: "release", reason: "")
-        for number in 0..<Int(GuestBudget.groupBurst) + 500 {
+        for number in 0..<Int(GuestBudget.groupRate.burst) + 500 {
             record.guest = AuditedGuest(group: "aa", name: "\(number)")
             try log.append(record)
         }
-        #expect(try written() == Int(GuestBudget.groupBurst) + 1)
+        #expect(try written() == Int(GuestBudget.groupRate.burst) + 1)
         // Handshakes have a budget of their own, which is a large fleet's.
         var accepted = AuditRecord(kind: .attest, allowed: true, check: "attestation", reason: "")
-        for number in 0..<Int(GuestBudget.handshakeBurst) + 500 {
+        for number in 0..<Int(GuestBudget.handshakeRate.burst) + 500 {
             accepted.guest = AuditedGuest(group: "bb", name: "\(number)")
             try log.append(accepted)
         }
-        #expect(try written() == Int(GuestBudget.groupBurst + GuestBudget.handshakeBurst) + 2)
+        #expect(try written() == Int(GuestBudget.groupRate.burst + GuestBudget.handshakeRate.burst) + 2)
         // So many other groups that their counts have no room.
         for number in 0..<GuestBudget.groupLimit + 4 {
-            for _ in 0..<Int(GuestBudget.burst) + 3 {
+            for _ in 0..<Int(GuestBudget.rate.burst) + 3 {
                 record.guest = AuditedGuest(group: "group \(number)", name: "")
                 try log.append(record)
             }

@@ -22,6 +22,31 @@ struct SealedStoreTests {
     }
 
     @Test(arguments: StoreKind.here)
+    func `a family is another one after each change, also when what one put another removes`(
+        kind: StoreKind
+    ) async throws {
+        let bench = try await StoreBench(kind)
+        let (one, two) = (try await bench.open(), try await bench.open())
+        try await one.put(EntryFamily.fruit["apple"], [1])
+        let before = await one.generation([.fruit, .stone])
+        try await one.put(EntryFamily.fruit["pear"], [2])
+        let between = await one.generation([.fruit, .stone])
+        try await two.transact([]) { $0.remove(EntryFamily.fruit["pear"]) }
+        try await one.refresh()
+        let after = await one.generation([.fruit, .stone])
+        #expect(Set([before[0], between[0], after[0]]).count == 3)
+        try await two.put(EntryFamily.stone["a"], [1])
+        try await one.refresh()
+        #expect(await one.generation([.fruit])[0] == after[0])
+        #expect(await one.generation([.stone])[0] != after[1])
+        // The last one of a family, seen by whoever reads all anew.
+        try await two.transact([]) { $0.remove(EntryFamily.stone["a"]) }
+        let known = await one.generation([.stone])
+        try await one.rescan()
+        #expect(await one.generation([.stone]) != known)
+    }
+
+    @Test(arguments: StoreKind.here)
     func `entries are read, listed, replaced and removed, and survive`(kind: StoreKind) async throws {
         let bench = try await StoreBench(kind)
         let store = try await bench.open()

@@ -117,10 +117,7 @@ public actor SealedStore {
 
     /// Numbers that are others as soon as anything in these families is, as far as is known here.
     public func generation(_ families: [EntryFamily]) -> [UInt64] {
-        families.flatMap { family in
-            let marks = index.marks(prefix: keyring.prefix(family))
-            return [UInt64(marks.count), marks.values.reduce(0) { max($0, $1.version) }]
-        }
+        families.map { index.lastChange(prefix: keyring.prefix($0)) }
     }
 
     /// Asks the database whether it is there and whole, and takes in what others wrote.

@@ -22,6 +22,10 @@ struct StoreIndex: Sendable {
     }
 
     private var families: [UInt64: [Name: StoredMark]] = [:]
+    /// By family, the revision of the commit that changed it last, as far as that is known here.
+    private var changes: [UInt64: UInt64] = [:]
+    /// What was changed before this revision is not known apart.
+    private var begin: UInt64 = 0
     /// The newest commit that is in here.
     private(set) var position: UInt64 = 0
     /// The head of that commit.
@@ -54,6 +58,9 @@ struct StoreIndex: Sendable {
         return found
     }
 
+    /// A revision that is another one after each change of a family, removals too.
+    func lastChange(prefix: [UInt8]) -> UInt64 { changes[Self.family(prefix)] ?? begin }
+
     /// Takes in what changed; answers false when the entries are then not the ones that the head covers.
     ///
     /// Changes from before what is known already do nothing, so that two refreshes at once do no harm.
@@ -65,6 +72,7 @@ struct StoreIndex: Sendable {
         var next = self
         var sum = head?.sum ?? EntrySum()
         var newHead: StoreHead?
+        var touched: Set<UInt64> = []
         var removed: [(revision: UInt64, names: [[UInt8]])] = []
         for sighting in changes.sightings {
             if let blob = sighting.blob {
@@ -76,12 +84,18 @@ struct StoreIndex: Sendable {
                 }
             } else if sighting.name.count == Self.nameLength {
                 next.set(sighting.name, sighting.mark, &sum, keys)
+                touched.insert(Self.family(sighting.name))
             }
         }
         for (revision, names) in removed where revision > head?.revision ?? 0 {
-            for name in names where (next.mark(name)?.version ?? .max) < revision { next.set(name, nil, &sum, keys) }
+            for name in names {
+                touched.insert(Self.family(name))
+                if (next.mark(name)?.version ?? .max) < revision { next.set(name, nil, &sum, keys) }
+            }
         }
         guard let newHead, newHead.revision > head?.revision ?? 0, newHead.sum == sum else { return false }
+        next.note(touched, at: newHead.revision)
+        if head == nil { next.begin = newHead.revision }
         next.head = newHead
         next.position = changes.position
         self = next
@@ -95,9 +109,14 @@ struct StoreIndex: Sendable {
         guard position > self.position else { return }
         var sum = EntrySum()
         for (name, mark) in marks { set(name, mark, &sum, keys) }
+        note(Set(marks.map { Self.family($0.0) }), at: head.revision)
         self.head = head
         self.notes = notes
         self.position = position
+    }
+
+    private mutating func note(_ touched: Set<UInt64>, at revision: UInt64) {
+        for family in touched { changes[family] = revision }
     }
 
     /// The sum after these writes.

@@ -15,16 +15,12 @@ struct AuditedGuest: Sendable, Equatable, Hashable {
 /// and the first decision of each kind have their lines; of more there is a line each minute for each manifest that counts the
 /// decisions by name. So no guest fills the disk or buries what others did, one that starts anew under other names neither.
 struct GuestBudget: Sendable {
-    /// Lines of one guest at once.
-    static let burst = 100.0
-    /// Lines of one guest that come up for use in a second.
-    static let perSecond = 0.1
-    /// Lines of all guests of a group at once.
-    static let groupBurst = 5000.0
-    /// Lines of all guests of a group that come up for use in a second.
-    static let groupPerSecond = 2.0
+    /// Lines of one guest.
+    static let rate = CallRate(perSecond: 0.1, burst: 100)
+    /// Lines of all guests of a group.
+    static let groupRate = CallRate(perSecond: 2, burst: 5000)
     /// The same for accepted handshakes, of which a large fleet has many, and which show a nonce that was accepted twice.
-    static let (handshakeBurst, handshakesPerSecond) = (20_000.0, 5.0)
+    static let handshakeRate = CallRate(perSecond: 5, burst: 20_000)
     /// How many guests are remembered.
     static let remembered = 16_384
     /// How many groups are counted apart, and how many decisions of a group.
@@ -42,17 +38,20 @@ struct GuestBudget: Sendable {
         var tenant: String
     }
 
-    private var guests = Buckets<AuditedGuest>(burst, perSecond)
-    private var groups = Buckets<String>(groupBurst, groupPerSecond)
-    private var handshakes = Buckets<String>(handshakeBurst, handshakesPerSecond)
+    private var guests = Buckets<AuditedGuest>(rate, remembered: remembered)
+    private var groups = Buckets<String>(groupRate, remembered: remembered)
+    private var handshakes = Buckets<String>(handshakeRate, remembered: remembered)
     private var counts: [Counted: [String: Int]] = [:]
     private var since: Int64 = 0
 
     /// Whether a decision about `guest` gets its line; counts it otherwise.
     mutating func admit(_ record: AuditRecord, _ guest: AuditedGuest, now: Int64) -> Bool {
-        if guests.take(guest, now: now) {
+        let time = Double(now)
+        if guests.take(guest, now: time) == nil {
             let isHandshake = record.kind == .attest && record.allowed
-            if isHandshake ? handshakes.take(guest.group, now: now) : groups.take(guest.group, now: now) { return true }
+            let wait =
+                isHandshake ? handshakes.take(guest.group, now: time) : groups.take(guest.group, now: time)
+            if wait == nil { return true }
         }
         if counts.isEmpty { since = now }
         var group = Counted(group: guest.group, tenant: record.tenant)
@@ -107,34 +106,5 @@ struct GuestBudget: Sendable {
             record.tenant = group.tenant
             return record
         }
-    }
-}
-
-/// Buckets by key that time fills and takes empty, of a bounded number of keys: two generations, of which the older one is
-/// forgotten when the younger one is full.
-private struct Buckets<Key: Hashable & Sendable>: Sendable {
-    private var young: [Key: (level: Double, time: Int64)] = [:]
-    private var old: [Key: (level: Double, time: Int64)] = [:]
-    private let burst: Double
-    private let perSecond: Double
-
-    init(_ burst: Double, _ perSecond: Double) {
-        self.burst = burst
-        self.perSecond = perSecond
-    }
-
-    mutating func take(_ key: Key, now: Int64) -> Bool {
-        var bucket = young[key] ?? old.removeValue(forKey: key) ?? (burst, now)
-        // A clock that was set back must not silence the log until it has caught up.
-        let passed = max(0, Double(now) - Double(bucket.time))
-        bucket = (min(burst, bucket.level + passed * perSecond), now)
-        let isAdmitted = bucket.level >= 1
-        if isAdmitted { bucket.level -= 1 }
-        if young.count >= GuestBudget.remembered / 2, young[key] == nil {
-            swap(&young, &old)
-            young.removeAll(keepingCapacity: true)
-        }
-        young[key] = bucket
-        return isAdmitted
     }
 }

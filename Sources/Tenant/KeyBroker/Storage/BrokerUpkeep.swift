@@ -82,13 +82,10 @@ extension KeyBroker {
     private func follow(
         _ name: String, _ families: [EntryFamily], _ reload: () async throws(BrokerError) -> Void
     ) async throws(BrokerError) {
-        guard followed.isNews(name, await store.sealed.generation(families)) else { return }
-        do {
-            try await reload()
-        } catch {
-            followed.forget(name)
-            throw error
-        }
+        let generation = await store.sealed.generation(families)
+        guard followed.isNews(name, generation) else { return }
+        try await reload()
+        followed.note(name, generation)
     }
 
     /// Notes the last line of the audit log in the store, which whoever has the log's file cannot change.

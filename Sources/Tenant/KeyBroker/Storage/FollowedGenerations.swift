@@ -4,14 +4,11 @@ import Synchronization
 final class FollowedGenerations: Sendable {
     private let known = Mutex<[String: [UInt64]]>([:])
 
-    /// Whether `generation` is another one than the last that was seen under this name.
-    func isNews(_ name: String, _ generation: [UInt64]) -> Bool {
-        known.withLock { known in
-            guard known[name] != generation else { return false }
-            known[name] = generation
-            return true
-        }
-    }
+    /// Whether `generation` is another one than the last that was taken in under this name.
+    func isNews(_ name: String, _ generation: [UInt64]) -> Bool { known.withLock { $0[name] != generation } }
+
+    /// Notes what was taken in. Not before: whoever follows meanwhile must not believe it is done.
+    func note(_ name: String, _ generation: [UInt64]) { known.withLock { $0[name] = generation } }
 
     private let looked = Mutex(ContinuousClock.now)
 
@@ -20,7 +17,4 @@ final class FollowedGenerations: Sendable {
 
     /// All of the store was looked at, now or some time ago.
     func mark(ago: Duration = .zero) { looked.withLock { $0 = .now - ago } }
-
-    /// Forgets what was seen, so that the next look finds news: what was seen could not be taken in.
-    func forget(_ name: String) { known.withLock { $0[name] = nil } }
 }

@@ -1,19 +1,4 @@
-import Synchronization
 import WireFormat
-
-/// How often one address may call, as a bucket that calls take from and time fills.
-public struct CallRate: Sendable, Equatable {
-    /// How many calls a second fill the bucket.
-    public var perSecond: Double
-    /// How many calls may come at once.
-    public var burst: Double
-
-    /// Creates a rate.
-    public init(perSecond: Double, burst: Double) {
-        self.perSecond = perSecond
-        self.burst = burst
-    }
-}
 
 /// The limits of calls that need no credential: the member `rateLimits` of the configuration.
 public struct CallLimits: Sendable, Equatable {
@@ -61,9 +46,9 @@ public struct CallLimits: Sendable, Equatable {
 
 /// The buckets of a broker, one set for each call that needs no credential.
 struct CallLimiter: Sendable {
-    private let auth: AddressLimits
-    private let attest: AddressLimits
-    private let lines: AddressLimits
+    private let auth: Allowances<ClientAddress>
+    private let attest: Allowances<ClientAddress>
+    private let lines: Allowances<ClientAddress>
     private let tenants: Allowances<String>
     private let start = ContinuousClock.now
 
@@ -71,11 +56,11 @@ struct CallLimiter: Sendable {
     static let refusedGuestLines = 60
 
     init(_ limits: CallLimits) {
-        auth = AddressLimits(limits.auth, addresses: limits.addresses)
-        attest = AddressLimits(limits.attest, addresses: limits.addresses)
-        lines = AddressLimits(
-            CallRate(perSecond: 0.1, burst: Double(Self.refusedGuestLines)), addresses: limits.addresses)
-        tenants = Allowances(Self.tenantRate, addresses: limits.addresses)
+        auth = Allowances(limits.auth, remembered: limits.addresses)
+        attest = Allowances(limits.attest, remembered: limits.addresses)
+        lines = Allowances(
+            CallRate(perSecond: 0.1, burst: Double(Self.refusedGuestLines)), remembered: limits.addresses)
+        tenants = Allowances(Self.tenantRate, remembered: limits.addresses)
     }
 
     /// What the administrators of one tenant may call: each call is a line in the audit log, and no tenant may fill it.
@@ -98,7 +83,7 @@ struct CallLimiter: Sendable {
     /// Whether one more refusal of a genuine guest at this address has a line of its own in the audit log.
     func mayHaveLine(_ address: ClientAddress) -> Bool { lines.admit(address, now: seconds) == nil }
 
-    private func admit(_ address: ClientAddress, _ limits: AddressLimits) throws(BrokerError) {
+    private func admit(_ address: ClientAddress, _ limits: Allowances<ClientAddress>) throws(BrokerError) {
         guard let wait = limits.admit(address, now: seconds) else { return }
         throw BrokerError(
             .tooMany, check: "rate-limit", "too many calls from this address; try again in \(wait) s", retryAfter: wait)
@@ -109,60 +94,4 @@ struct CallLimiter: Sendable {
         let parts = (ContinuousClock.now - start).components
         return Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
     }
-}
-
-/// Buckets by the address of callers.
-typealias AddressLimits = Allowances<ClientAddress>
-
-/// Buckets by key, such as an address, in memory that is bounded whoever calls.
-///
-/// Two generations of at most half the capacity each: an address that calls moves into the younger one, and when that is
-/// full the older one is forgotten. A forgotten address starts with a full bucket.
-final class Allowances<Key: Hashable & Sendable>: Sendable {
-    private struct Bucket {
-        var level: Double
-        var time: Double
-    }
-
-    private struct State {
-        var young: [Key: Bucket] = [:]
-        var old: [Key: Bucket] = [:]
-    }
-
-    private let rate: CallRate
-    private let half: Int
-    private let state = Mutex(State())
-
-    init(_ rate: CallRate, addresses: Int) {
-        self.rate = rate
-        half = max(1, addresses / 2)
-    }
-
-    /// Takes one call out of the address's bucket.
-    ///
-    /// - Parameters:
-    ///   - address: Who calls.
-    ///   - now: Seconds, of a clock that is not set back.
-    /// - Returns: Nil when the call may go on, else how many seconds the caller should wait.
-    func admit(_ address: Key, now: Double) -> Int? {
-        state.withLock { state in
-            var bucket =
-                state.young[address] ?? state.old.removeValue(forKey: address)
-                ?? Bucket(level: rate.burst, time: now)
-            bucket.level = min(rate.burst, bucket.level + max(0, now - bucket.time) * rate.perSecond)
-            bucket.time = now
-            let isAdmitted = bucket.level >= 1
-            if isAdmitted { bucket.level -= 1 }
-            if state.young.count >= half, state.young[address] == nil {
-                swap(&state.young, &state.old)
-                // The storage is kept: a flood of addresses must not turn into one of allocations.
-                state.young.removeAll(keepingCapacity: true)
-            }
-            state.young[address] = bucket
-            return isAdmitted ? nil : max(1, Int(((1 - bucket.level) / rate.perSecond).rounded(.up)))
-        }
-    }
-
-    /// How many addresses are remembered.
-    var count: Int { state.withLock { $0.young.count + $0.old.count } }
 }
