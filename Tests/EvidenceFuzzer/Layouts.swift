@@ -44,9 +44,9 @@ extension Format {
                 .sized(3, .fields([.many([.number(1), .number(1), .sized(2, .fields([.number(1), .sized(2)]))])])),
                 .bytes(32), .sized(2, .fields([.many([.number(2), .sized(2)])])), .bytes(96),
             ])
-        case .firmware: .fields([.many([.number(4)])])
+        case .firmware: .fields([.numbers(4)])
         case .program:
-            .fields([.bytes(0x3C), .number(4), .bytes(0x40), .many([.number(2)])])
+            .fields([.bytes(0x3C), .number(4), .bytes(0x40), .numbers(2)])
         default: .any
         }
     }

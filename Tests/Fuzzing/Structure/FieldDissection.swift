@@ -53,6 +53,9 @@ enum FieldDissection {
             while !rest.isEmpty, let group = group(fields, &rest) { groups.append(group) }
             return .list(groups, separator: [])
         case .part(let count, let shape): return take(count, &rest).map { shape.dissect($0) }
+        case .numbers(let width):
+            defer { rest = [] }
+            return .numbers(Array(rest), width: width, bigEndian: false)
         case .rest(let shape):
             defer { rest = [] }
             return shape.dissect(Array(rest))

@@ -55,6 +55,8 @@ package indirect enum Field: Sendable {
     case digest(bigEndian: Bool = false)
     /// So many bytes of a shape.
     case part(Int, Shape)
+    /// Numbers of so many bytes up to the end.
+    case numbers(Int)
     /// All that is left.
     case rest(Shape)
 }

@@ -31,26 +31,21 @@ package struct StructureMutator {
     package mutating func mutate(_ bytes: [UInt8], room: Int) -> [UInt8] {
         if random.chance(1, in: 8) { return ByteMutation.mutate(bytes, room: room) }
         var tree = dissect(bytes)
-        for _ in 0...random.below(3) { edit(&tree) }
+        if random.chance(1, in: 64) { keep(tree.piece(&random)) }
+        for _ in 0...random.below(3) { tree = edited(tree) }
         let changed = tree.encoded
         return changed.count <= room ? changed : Array(changed.prefix(random.below(room + 1)))
     }
 
     /// The first input with a piece of the second.
     package mutating func cross(_ first: [UInt8], _ second: [UInt8]) -> [UInt8] {
-        var tree = dissect(first)
-        let donor = dissect(second)
-        let piece = donor.piece(&random)
+        let piece = dissect(second).piece(&random)
         keep(piece)
         let insert = random.chance(1, in: 2)
-        tree.edit(&random) { node in
-            if insert, case .list(let parts, let separator) = node {
-                node = .list(parts + [piece], separator: separator)
-            } else {
-                node = piece
-            }
-        }
-        return tree.encoded
+        return dissect(first).edited(&random) { node in
+            guard insert, case .list(let parts, let separator) = node.form else { return piece }
+            return .list(parts + [piece], separator: separator)
+        }.encoded
     }
 
     private mutating func keep(_ piece: Node) {
@@ -61,25 +56,22 @@ package struct StructureMutator {
         }
     }
 
-    private mutating func edit(_ tree: inout Node) {
-        if random.chance(1, in: 64) { keep(tree.piece(&random)) }
+    private mutating func edited(_ tree: Node) -> Node {
         var copy = self
-        tree.edit(&random) { node in copy.change(&node) }
-        random = copy.random
+        defer { random = copy.random }
+        return tree.edited(&random) { copy.changed($0) }
     }
 
-    private mutating func change(_ node: inout Node) {
-        if random.chance(1, in: 24), let piece = random.pick(Self.pieces) {
-            node = piece
-            return
-        }
-        switch node {
-        case .bytes(let bytes): node = .bytes(blob(bytes))
-        case .number(let bytes, let bigEndian): node = .number(number(bytes, bigEndian), bigEndian: bigEndian)
-        case .list(let parts, let separator): node = .list(members(parts), separator: separator)
-        case .sized(let prefix, let part): node = falsified(prefix, part)
-        case .armoured(let armour, let part):
-            node = random.chance(1, in: 3) ? .bytes(blob(armour.encode(part.encoded))) : part
+    private mutating func changed(_ node: Node) -> Node {
+        if random.chance(1, in: 24), let piece = random.pick(Self.pieces) { return piece }
+        switch node.form {
+        case .bytes: return .bytes(blob(node.encoded))
+        case .numbers(let width, let bigEndian) where node.encoded.count == width:
+            return .number(number(node.encoded, bigEndian), bigEndian: bigEndian)
+        case .numbers: return .bytes(blob(node.encoded))
+        case .list(let parts, let separator): return .list(members(parts), separator: separator)
+        case .sized(let prefix, let part): return falsified(node, prefix, part)
+        case .armoured(_, let part): return random.chance(1, in: 3) ? .bytes(blob(node.encoded)) : part
         }
     }
 
@@ -137,7 +129,7 @@ package struct StructureMutator {
     }
 
     /// A length that lies, a tag that is another, or a part that its length no longer fits.
-    private mutating func falsified(_ prefix: Prefix, _ part: Node) -> Node {
+    private mutating func falsified(_ node: Node, _ prefix: Prefix, _ part: Node) -> Node {
         let content = part.encoded
         if case .der(let tag) = prefix, random.chance(1, in: 2) {
             let tags: [UInt8] = [
@@ -145,8 +137,7 @@ package struct StructureMutator {
             ]
             return .sized(.der(tag: random.chance(1, in: 4) ? tag ^ 0x20 : tags[random.below(tags.count)]), part)
         }
-        let whole = Node.sized(prefix, part).encoded
-        let head = Array(whole.prefix(whole.count - content.count))
+        let head = Array(node.encoded.prefix(node.encoded.count - content.count))
         switch random.below(4) {
         case 0: return part
         case 1: return .list([.bytes(head), .bytes(blob(content))], separator: [])
