@@ -41,7 +41,8 @@ struct GuestFloodTests {
         let (second, _) = try await bench.attest(other)
         #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: second).status == 200)
         #expect(try await lines(bench, "attest").count == 2)
-        #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.rate.burst) + 1)
+        #expect(
+            try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.rate.burst) + 1)
         // What was counted is said, by decision.
         bench.time.advance(GuestBudget.period)
         let said = try await lines(bench, "audit").filter { $0["check"] == "guest-calls" }
@@ -52,7 +53,8 @@ struct GuestFloodTests {
             "key deny key-not-registered 299", "certificate deny csr 299",
         ] { #expect(reason.contains(part), "\(reason)") }
         #expect(await bench.send("GET", "kbs/v0/resource/default/key/one", cookie: cookie).status == 200)
-        #expect(try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.rate.burst) + 2)
+        #expect(
+            try await lines(bench, "release").count { $0["decision"] == "allow" } == Int(GuestBudget.rate.burst) + 2)
     }
 
     @Test func `no names that a guest makes up hide what it was given`() async throws {
