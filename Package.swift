@@ -307,7 +307,7 @@ let suites: [Target] = [
             "ImageFormat",
             "Registry",
             "Unsealing", "WireFormat", "Envelope", "Verifier", "Rego", "FakeVendor", "CLinux", "Evidence",
-            "EvidenceSamples", arguments, crypto, logging, lifecycle,
+            "EvidenceSamples", arguments, crypto, logging, lifecycle, nioCore, nioPosix,
         ]),
     tests("IntegrationTests", ["byte-recorder", "AgentProtocol", "WireFormat"]),
     tests(

@@ -3,12 +3,25 @@ import Crypto
 import CryptoExtras
 import Envelope
 import Foundation
+import HTTPExchange
+import NIOCore
+import NIOPosix
 import TestSupport
 import Testing
 import WireFormat
 
 @testable import Commands
 @testable import KeyBroker
+
+/// A server that knows nothing of TLS.
+private final class PlainServer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n")), promise: nil)
+    }
+}
 
 @Suite("testudo broker with any broker", .serialized, .timeLimit(.minutes(2)))
 struct BrokerAccessTests {
@@ -25,6 +38,9 @@ struct BrokerAccessTests {
         )
         #expect(try BrokerAccessOptions.parse([]).access(environment) == expected)
         #expect(try BrokerAccessOptions.parse([]).access(["TESTUDO_BROKER": ""]) == BrokerAccess())
+        #expect(try BrokerAccessOptions.parse([]).access(["TESTUDO_BROKER_SUBJECT": "ann"]).subject == "ann")
+        #expect(AdministratorName.account(user: "ann b\n", host: "") == "annb@unknown")
+        #expect(AdministratorName.isName(AdministratorName.account))
         // kbs-client's names are understood.
         let options = ["--url", "https://b:2", "--cert-file", "other", "--auth-private-key", "mine"]
         (expected.url, expected.authority, expected.adminKey) = ("https://b:2", "other", "mine")
@@ -34,7 +50,10 @@ struct BrokerAccessTests {
         #expect(
             try BrokerAccessOptions.parse(Array(options.prefix(4)) + ["--token-file", "t"]).access(environment)
                 == expected)
-        for wrong in [["--admin-key", "k", "--token-file", "t"], ["--tenant", "a", "--token-file", "t"]] {
+        for wrong in [
+            ["--admin-key", "k", "--token-file", "t"], ["--tenant", "a", "--token-file", "t"],
+            ["--subject", "a", "--token-file", "t"], ["--subject", "a\nb"], ["--subject", ""],
+        ] {
             #expect(throws: (any Error).self) { try BrokerAccessOptions.parse(wrong) }
         }
     }
@@ -75,16 +94,15 @@ struct BrokerAccessTests {
                 (["--broker", url, "--ca", ca, "--token-file", notPEM], "no token", "JWT", 2),
                 (["--broker", "127.0.0.1:1", "--ca", ca, "--admin-key", key], "no address", "https://HOST:PORT", 2),
                 (
-                    ["--broker", url + "/kbs", "--ca", ca, "--admin-key", key], "no address", "without a path", 2
+                    ["--broker", url + "/kbs", "--ca", ca, "--admin-key", key], "has a path (/kbs)", "without a path", 2
                 ),
                 (
                     ["--broker", url, "--ca", ca, "--admin-key", key, "--client-key", key], "no certificate",
                     "--client-certificate", 2
                 ),
                 (
-                    ["--broker", url, "--ca", workshop.path("stranger.pem"), "--admin-key", key], "did not answer",
-                    "--ca",
-                    1
+                    ["--broker", url, "--ca", workshop.path("stranger.pem"), "--admin-key", key],
+                    "another certificate than --ca has", "tls.pem", 1
                 ),
                 (
                     ["--broker", "https://127.0.0.1:1", "--ca", ca, "--admin-key", key], "did not answer",
@@ -127,13 +145,62 @@ struct BrokerAccessTests {
                     try await BrokerStage.enter(Self.list + words)
                 } else {
                     let failure = try await BrokerStage.complaint(Self.list + words)
-                    #expect(failure.what.contains("did not answer"), "\(failure)")
+                    #expect(failure.what.contains("is for 127.0.0.9 and not for 127.0.0.1"), "\(failure)")
+                    #expect(failure.hint?.contains("--broker") == true, "\(failure)")
                 }
                 // The server's own certificate is compared byte for byte, whatever names it has.
                 try await BrokerStage.enter(
                     Self.list + words.map { $0 == workshop.path("ca.pem") ? workshop.path("\(name).pem") : $0 })
             }
         }
+    }
+
+    @Test func `what is wrong with a server's certificate is a sentence without the program's own insides`() throws {
+        let workshop = try CertificateWorkshop()
+        for name in ["ca", "server", "other"] { try workshop.key(name) }
+        try workshop.certificate("ca", extensions: CertificateWorkshop.authority())
+        try workshop.certificate("other", extensions: CertificateWorkshop.authority())
+        let der = try workshop.certificate("server", issuer: "ca", extensions: ["subjectAltName=DNS:*.example,IP:::1"])
+        let shown = try #require(ServerCertificate(der: der))
+        func refusal(_ host: String, after days: Double = 0, _ authority: String = "ca") throws -> String {
+            let roots = TLSTrust.roots(pem: [try StateFolder.text(workshop.path("\(authority).pem"))])
+            return shown.refusal(
+                by: try HTTPEndpoint(url: "https://\(host):1", trust: roots),
+                now: Date(timeIntervalSinceNow: days * 86_400 + 60)
+            ).reason
+        }
+        #expect(try refusal("a.example", after: 31).hasPrefix("its certificate expired at 2"))
+        #expect(try refusal("a.example", after: -1).hasPrefix("its certificate is not valid before 2"))
+        #expect(try refusal("a.b.example") == "its certificate is for *.example, ::1 and not for a.b.example")
+        for host in ["a.example", "[::1]"] {
+            #expect(try refusal(host, "other").hasPrefix("no authority in --ca vouches for its certificate"), "\(host)")
+        }
+    }
+
+    @Test func `a server that speaks no TLS, and one of an unknown authority, are told apart`() async throws {
+        let workshop = try CertificateWorkshop()
+        try workshop.key("other")
+        try workshop.certificate("other", extensions: CertificateWorkshop.authority())
+        try await BrokerStage.run { stage in
+            let named = stage.named.map { $0.hasSuffix("/tls.pem") ? workshop.path("other.pem") : $0 }
+            let unknown = try await BrokerStage.complaint(Self.list + named)
+            #expect(unknown.what.contains("no authority in --ca vouches"), "\(unknown)")
+            #expect(!unknown.what.contains("OPENSSL") && !unknown.what.contains(".cc"), "\(unknown)")
+        }
+        let plain = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(PlainServer()) }
+            }.bind(host: "127.0.0.1", port: 0).get()
+        let folder = try ScratchFolder()
+        try await BrokerStage.enter(["broker", "admin", "keygen", folder.path + "/key"])
+        let port = try #require(plain.localAddress?.port)
+        let deaf = try await BrokerStage.complaint(
+            Self.list + [
+                "--broker", "https://127.0.0.1:\(port)", "--ca", workshop.path("other.pem"), "--admin-key",
+                folder.path + "/key",
+            ])
+        #expect(deaf.what.contains("does not speak TLS"), "\(deaf)")
+        try await plain.close()
     }
 
     private func chmod(_ path: String) throws {
@@ -195,6 +262,12 @@ struct BrokerAccessTests {
             #expect(refused.what.contains("not allowed") && refused.hint?.contains("not one of its own") == true)
             let stranger = try await BrokerStage.complaint(Self.list + ["--tenant", "acme"] + stage.named)
             #expect(stranger.hint?.contains("--admin-key") == true, "\(stranger)")
+            let nobody = try await BrokerStage.complaint(Self.list + ["--tenant", "nobody"] + stage.named)
+            #expect(nobody.hint?.contains("whether there is a tenant nobody") == true, "\(nobody)")
+            // A quota is what stands in the way, whatever else a conflict means.
+            try await BrokerStage.enter(["broker", "tenants", "set", "acme", "--resources", "1"] + stage.named)
+            let full = try await BrokerStage.complaint(["key", "create", "acme/key/two"] + ann)
+            #expect(full.hint?.contains("tenants set acme --resources") == true, "\(full)")
         }
     }
 

@@ -33,6 +33,13 @@ struct BrokerCallsTests {
                 let gone = try await BrokerStage.complaint(["broker", "resources"] + words + stage.named)
                 #expect(gone.hint?.contains("resources list") == true, "\(words): \(gone)")
             }
+            try await call("set", "a/b/c", "--file", file)
+            for version in ["99", "3"] {
+                let words = ["broker", "resources", "delete", "a/b/c", "--version", version]
+                let refused = try await BrokerStage.complaint(words + stage.named)
+                #expect(refused.what.contains(version == "99" ? "no version 99" : "present version"), "\(refused)")
+                #expect(refused.hint?.contains("resources versions a/b/c") == true, "\(refused)")
+            }
             let empty = try await BrokerStage.complaint(
                 ["broker", "resources", "set", "a/b/c", "--file", "/dev/null"] + stage.named)
             #expect(empty.status == 2)
@@ -83,6 +90,28 @@ struct BrokerCallsTests {
                 ["broker", "policies", "set", "--file", try folder.write("broken.rego", Array("no rego".utf8))]
                     + stage.named)
             #expect(broken.hint?.contains("policy check") == true, "\(broken)")
+            // Several lines stay several lines, and what a terminal obeys is escaped.
+            let unreadable = "package policy\n# \u{1b}[2K\nallow if {\n  foo(\n"
+            for kind in ["policies", "attestation-policies"] {
+                let unread = try await BrokerStage.complaint(
+                    ["broker", kind, "set", "--file", try folder.write("unread.rego", Array(unreadable.utf8))]
+                        + stage.named)
+                #expect(unread.what.contains("\n") && !unread.what.contains("\\n"), "\(kind): \(unread)")
+                #expect(unread.hint?.contains("policy check") == true, "\(kind): \(unread)")
+            }
+            // One kind of policy in the place of the other would never be asked.
+            let other = try folder.write("other.rego", Array("package policy\ntrust_claims.executables := 3\n".utf8))
+            let neither = try folder.write("neither.rego", Array("package policy\nrule := true\n".utf8))
+            for (kind, file, says, hint) in [
+                ("policies", other, "no rule allow", "attestation-policies set"),
+                ("attestation-policies", file, "no rule trust_claims", "broker policies set"),
+                ("policies", neither, "no rule allow", "docs/BROKER.md"),
+                ("attestation-policies", neither, "no rule trust_claims", "docs/BROKER.md"),
+            ] {
+                let refused = try await BrokerStage.complaint(["broker", kind, "set", "--file", file] + stage.named)
+                #expect(refused.what.contains(says) && refused.hint?.contains(hint) == true, "\(kind): \(refused)")
+            }
+            #expect(stage.broker.attestationPolicies.all.isEmpty)
             #expect(throws: CommandFailure.self) { try BrokerPolicies.path("../x") }
             for wrong in [["--file", "f", "--prefix", "a"], ["keys", "--file", "f"]] {
                 #expect(throws: (any Error).self) { try PolicySet.parse(wrong) }
@@ -127,7 +156,7 @@ struct BrokerCallsTests {
             try await call("list")
             let all = stage.broker.revocations.snapshot.all
             #expect(all.map(\.name).sorted() == ["instance=\(instance)", "line=milan"])
-            #expect(all.contains { $0.reason == "stolen" && $0.by == "testudo-cli" })
+            #expect(all.contains { $0.reason == "stolen" && $0.by == AdministratorName.account })
             try await call("remove", "instance", instance)
             #expect(stage.broker.revocations.snapshot.all.map(\.name) == ["line=milan"])
             let gone = try await BrokerStage.complaint(

@@ -48,8 +48,16 @@ struct BrokerKeysTests {
             }
             try await run(stage, "broker", "keys", "rewrap", "default/disk", file, "--associated", "disk")
             #expect(try StateFolder.read(file)[6] == 2)
-            await #expect(throws: CommandFailure.self) {
-                try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "2", "--yes")
+            for (words, hint) in [
+                (["destroy", "default/disk", "--version", "2", "--yes"], "--newest"),
+                (["destroy", "default/disk", "--version", "7", "--yes"], "keys show default/disk"),
+                (["destroy", "default/none", "--version", "1", "--yes"], "keys list default"),
+                (["create", "default/disk", "--kind", "ed25519"], "keys list default"),
+                (["create", "default/new", "--kind", "x"], "--kind aes-256-gcm"),
+                (["wrap", "default/disk", "--file", file, "--output", file + ".never"], "keys show default/disk"),
+            ] {
+                let refused = try await BrokerStage.complaint(["broker", "keys"] + words + stage.named)
+                #expect(refused.hint?.contains(hint) == true && refused.status == 1, "\(words): \(refused)")
             }
             try await run(stage, "broker", "keys", "destroy", "default/disk", "--version", "1", "--yes")
             #expect(try await versions(stage, "default/disk") == ["destroyed", "active"])
@@ -62,6 +70,34 @@ struct BrokerKeysTests {
                 #expect(throws: CommandFailure.self) { try BrokerKeys.path(wrong) }
             }
             #expect(throws: (any Error).self) { try KeysCreate.parse(["a/b", "--kind", "ed25519", "--wrapped", "f"]) }
+        }
+    }
+
+    @Test func `an administrator encrypts and wraps for guests, and does not open it again`() async throws {
+        try await stage { stage, folder in
+            let (plain, sealed) = (folder.path + "/plain", folder.path + "/sealed")
+            try StateFolder.write([UInt8](0..<32), to: plain)
+            try await run(stage, "broker", "keys", "create", "default/disk", "--kind", "aes-256-gcm")
+            try await run(
+                stage, "broker", "keys", "encrypt", "default/disk", "--file", plain, "-o", sealed, "--associated", "a")
+            let keys = KeyStore(stage.broker.store.sealed, policy: Everything(), now: { 1_800_000_000 })
+            let opened = try await keys.decrypt(
+                try StateFolder.read(sealed), with: try KeyName(namespace: "default", name: "disk"),
+                associated: Array("a".utf8), by: .guest(AttestedCaller(manifest: "any")))
+            #expect(opened.copyBytes() == [UInt8](0..<32))
+            let admin = try stage.admin()
+            let body: JSONValue = ["ciphertext": .string(Base64.encode(try StateFolder.read(sealed)))]
+            await #expect(throws: CommandFailure.self) {
+                try await admin.json("POST", try BrokerKeys.path("default/disk", "/decrypt"), body)
+            }
+            // What was wrapped here is imported there.
+            try await run(stage, "broker", "keys", "create", "default/outer", "--kind", "aes-256-kw")
+            try await run(stage, "broker", "keys", "wrap", "default/outer", "--file", plain, "-o", sealed)
+            try await run(
+                stage, "broker", "keys", "create", "default/inner", "--kind", "aes-256-gcm", "--wrapped", sealed,
+                "--by",
+                "outer")
+            #expect(try await versions(stage, "default/inner") == ["active"])
         }
     }
 
@@ -129,7 +165,20 @@ struct BrokerKeysTests {
                 stage, "broker", "ca", "install", "--certificate", folder.path + "/issuing.pem", "--root",
                 folder.path + "/root/root.pem")
             #expect(try await admin.json("GET", path)["certificate"]?.stringValue == pem)
-            try await run(stage, "broker", "ca", "certify", "--line", "simulated", "--suffix", "default.localhost")
+            let simulated = ["broker", "ca", "certify", "--line", "simulated", "--suffix", "default.localhost"]
+            try await BrokerStage.enter(simulated + stage.named)
+            // One that issues already stays until somebody says otherwise.
+            for line in ["tenant", "simulated"] {
+                let place = "/kbs/v0/testudo/authority/default/\(line)"
+                let before = try await admin.json("GET", place)
+                let again = ["broker", "ca", "certify", "--line", line, "--suffix", "default.localhost"] + stage.named
+                let refused = try await BrokerStage.complaint(again)
+                #expect(refused.hint?.contains("--replace") == true, "\(refused)")
+                #expect(try await admin.json("GET", place) == before)
+            }
+            let before = try await admin.json("GET", "/kbs/v0/testudo/authority/default/simulated")
+            try await BrokerStage.enter(simulated + ["--replace"] + stage.named)
+            #expect(try await admin.json("GET", "/kbs/v0/testudo/authority/default/simulated") != before)
             try await run(stage, "broker", "ca", "show", "--line", "simulated", "--issuing")
             try await run(stage, "broker", "ca", "leaves")
             let list = folder.path + "/list.der"

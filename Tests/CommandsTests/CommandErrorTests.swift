@@ -41,12 +41,51 @@ struct CommandErrorTests {
         ["reference-values", "import", "/nowhere/x.jws", "--file", "values.json"],
         ["reference-values", "import", "/dev/null", "--key", "/dev/null", "--file", "values.json"],
         ["evidence", "verify-cases", "/nowhere/manifest.json"],
+        ["broker", "audit", "verify", "/nowhere/audit.jsonl", "--offline"],
+        ["secret", "show", "/nowhere/sealed", "--signing-key", "/nowhere/key"],
     ])
     func `what cannot be read ends with 2`(words: [String]) async throws {
         let end = try await Self.end(words)
         #expect(end.status == 2, "\(end)")
         #expect(try Self.error(end.output)["status"] == 2)
         #expect(try await Self.end(words, json: false).complaint.hasPrefix("Error: /"))
+    }
+
+    @Test(arguments: [
+        ["broker", "keys", "show", "nonsense"], ["broker", "keys", "list", "../x"],
+        ["broker", "keys", "create", "a/b", "--kind", "x", "--jwk", "/nowhere"],
+        ["broker", "keys", "encrypt", "a/b", "--file", "/nowhere", "-o", "/tmp/never"],
+        ["broker", "resources", "set", "nonsense", "--file", "/dev/null"],
+        ["broker", "resources", "list", "--broker", "https://h:1/kbs"],
+        ["broker", "resources", "list", "--ca", "/nowhere"],
+        ["broker", "policies", "set", "p", "--prefix", "a/b/c/d", "--file", "/dev/null"],
+        ["broker", "policies", "set", "p", "--prefix", "a//b", "--file", "/dev/null"],
+        ["broker", "policies", "show", "A B"], ["broker", "tenants", "show", "A B"],
+        ["broker", "explain", "a/b/c", "--claims", "/nowhere"], ["broker", "audit", "verify", "--head", "x"],
+        ["broker", "ca", "install", "--certificate", "/nowhere", "--root", "/nowhere"],
+        ["key", "set", "nonsense"], ["key", "set", "a/b/c", "--file", "/nowhere"],
+    ])
+    func `options and files of a broker's administrator that cannot be used end with 2`(words: [String]) async throws {
+        let folder = try ScratchFolder()
+        let certificate = try CertificateWorkshop()
+        try certificate.key("ca")
+        try certificate.certificate("ca", extensions: CertificateWorkshop.authority())
+        try await BrokerStage.enter(["broker", "admin", "keygen", folder.path + "/key"])
+        // A later option wins, so that each case has what it does not say itself.
+        let place = ["--broker", "https://127.0.0.1:1", "--ca", certificate.path("ca.pem")]
+        let all = words.prefix(3) + place + ["--admin-key", folder.path + "/key"] + words.dropFirst(3)
+        let end = try await Self.end(Array(all), json: false)
+        #expect(end.status == 2 && end.complaint.hasPrefix("Error: "), "\(end)")
+    }
+
+    @Test func `a broker that does not answer, and one that refuses, end with 1`() async throws {
+        try await BrokerStage.run { stage in
+            let refused = try await Self.end(["broker", "keys", "show", "a/b"] + stage.named, json: false)
+            #expect(refused.status == 1 && refused.complaint.contains("keys list a"), "\(refused)")
+            let away = ["--broker", "https://127.0.0.1:1"] + stage.named.dropFirst(2)
+            let silent = try await Self.end(["broker", "resources", "list"] + away, json: false)
+            #expect(silent.status == 1 && silent.complaint.contains("connection refused"), "\(silent)")
+        }
     }
 
     @Test func `commands that report an error themselves say it in the same form`() async throws {

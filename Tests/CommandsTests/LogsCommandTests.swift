@@ -52,7 +52,8 @@ struct LogsCommandTests {
         let line: JSONValue = [
             "time": "t", "kind": "attest", "decision": "deny", "reason": "x\nt  release  allow  default/key/a",
         ]
-        #expect(Audit.text([line]) == #"t  attest  deny  x\nt  release  allow  default/key/a"#)
+        let rows = Audit.text([line]).split(separator: "\n")
+        #expect(rows.count == 2 && rows[1].hasSuffix(#"x\nt  release  allow  default/key/a"#), "\(rows)")
         #expect(TextTable.render([["a\u{2028}b", "c"]]) == #"a\u{2028}b  c"#)
     }
 }

@@ -162,5 +162,17 @@ struct SimulationTests {
         #expect(Audit.text([denied]).contains("testudo manifest register -f"))
         let allowed: JSONValue = ["time": "t", "kind": "attest", "decision": "allow", "check": "attestation"]
         #expect(!Audit.text([allowed]).contains("what to do"))
+        #expect(Audit.text([]) == "the log has no lines yet")
+    }
+
+    @Test func `the audit names who did it: an administrator, or the guest's manifest`() {
+        let lines: [JSONValue] = [
+            ["kind": "admin", "subject": "ann@desk", "manifest": "", "reason": "done"],
+            ["kind": "release", "subject": "", "manifest": "0123456789abcdef", "reason": "given"],
+        ]
+        let rows = Audit.text(lines).split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        #expect(rows[0] == ["time", "kind", "decision", "check", "who", "resource", "reason"])
+        #expect(rows[1] == ["admin", "ann@desk", "done"])
+        #expect(rows[2] == ["release", "guest", "0123456789ab", "given"])
     }
 }

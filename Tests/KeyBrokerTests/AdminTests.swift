@@ -1,6 +1,7 @@
 import Crypto
 import Envelope
 import Foundation
+import GRDB
 import Testing
 import WireFormat
 
@@ -107,6 +108,21 @@ struct AdminTests {
         let body = JSONValue.object(good.merging(changes) { $1 }).canonicalBytes
         try expectRefusal(
             try await bench.administer("PUT", "testudo/manifests/\(digest)", body), 400, "SerdeError")
+    }
+
+    @Test func `a store that fails is no reason to call again: not ready, and the cause is for the log alone`()
+        async throws
+    {
+        let bench = try await BrokerBench()
+        #expect(try await bench.administer("POST", "resource/a/b/c", [1]).status == 200)
+        let database = try DatabasePool(path: try BrokerConfiguration(file: bench.folder + "/config.json").database)
+        try await database.write { try $0.execute(sql: "ALTER TABLE entry RENAME TO gone") }
+        let answer = await bench.send("GET", "readyz")
+        try expectRefusal(answer, 503, "StorageBackendUnavailable")
+        #expect(try JSONValue.parse(answer.body)["detail"]?.stringValue?.hasPrefix("the store") == true)
+        // What upkeep writes to the log, once for each cause.
+        let cause = await #expect(throws: BrokerError.self) { try await bench.broker.followReplicas() }
+        #expect(cause.map { $0.auditedReason.hasPrefix($0.detail + ": ") } == true, "\(String(describing: cause))")
     }
 
     @Test func `health and metrics are open and other paths are unknown`() async throws {

@@ -56,6 +56,50 @@ struct RollbackTests {
         await later.shutdown()
     }
 
+    @Test func `an empty store beside a file counter is refused until the operator's word makes the counter anew`()
+        async throws
+    {
+        let bench = try await BrokerBench()
+        let file = bench.folder + "/elsewhere/counter"
+        try FileManager.default.createDirectory(atPath: bench.folder + "/elsewhere", withIntermediateDirectories: true)
+        var configuration = try BrokerConfiguration(file: bench.folder + "/config.json")
+        configuration.database = bench.folder + "/counted.sqlite"
+        configuration.counter = .file(file, timeoutSeconds: 10)
+        let known = configuration
+        func start(accepting: Bool = false) async throws {
+            let broker = try await KeyBroker(
+                configuration: known, appraiser: FakeAppraiser(), clock: bench.time.clock, acceptingRollback: accepting)
+            await broker.shutdown()
+        }
+        func empty() {
+            for suffix in ["", "-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: known.database + suffix)
+            }
+        }
+        try await start()
+        let counted = try Data(contentsOf: URL(filePath: file))
+        empty()
+        // The second try finds the store that the first one made: nothing else.
+        for _ in 0..<2 {
+            let refusal = await #expect(throws: BrokerError.self) { try await start() }
+            #expect(
+                refusal?.detail.contains("start once with --accept-rollback") == true, "\(String(describing: refusal))")
+            #expect(try Data(contentsOf: URL(filePath: file)) == counted)
+        }
+        try await start(accepting: true)
+        #expect(try Data(contentsOf: URL(filePath: file)) != counted)
+        try await start()
+        // The word counts at the very first start too.
+        empty()
+        try await start(accepting: true)
+        try await start()
+        // A file that is no counter is nobody's to replace.
+        try Data("{}".utf8).write(to: URL(filePath: file))
+        empty()
+        await #expect(throws: BrokerError.self) { try await start(accepting: true) }
+        #expect(try Data(contentsOf: URL(filePath: file)) == Data("{}".utf8))
+    }
+
     @Test func `a broker that was killed before it renewed its keys renews them at its next start`() async throws {
         let bench = try await BrokerBench()
         let configuration = try BrokerConfiguration(file: bench.folder + "/config.json")

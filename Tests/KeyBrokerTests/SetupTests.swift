@@ -77,7 +77,31 @@ struct SetupTests {
         #expect(process.terminationReason == .exit && process.terminationStatus == 0)
     }
 
+    @Test(arguments: ["nonsense", "127.0.0.1", "127.0.0.1:99999", ":8480", ""])
+    func `an address that is none is refused before anything is made`(listen: String) async throws {
+        let scratch = try ScratchFolder()
+        let folder = scratch.path + "/broker"
+        let failure = await #expect(throws: BrokerError.self) {
+            try await BrokerSetup.run(
+                folder: folder, listen: listen, softRoots: [], rootKey: "root.key", counter: nil)
+        }
+        #expect(failure?.detail.contains("--listen \(listen)") == true && failure?.detail.contains("8480") == true)
+        #expect(throws: BrokerError.self) { try BrokerSetup.run(folder: folder, listen: listen) }
+        #expect(!FileManager.default.fileExists(atPath: folder))
+    }
+
+    @Test func `a configuration that was made for all addresses says how it is called`() throws {
+        func report(_ listen: String) -> String {
+            BrokerSetup.report(folder: "b", listen: listen, rootKey: "root.key", counter: nil)
+        }
+        #expect(report("0.0.0.0:8480").contains("--broker https://127.0.0.1:8480 "))
+        #expect(report("0.0.0.0:8480").contains("all addresses of this machine"))
+        #expect(report("[::]:1").contains("--broker https://[::1]:1 "))
+        #expect(!report("127.0.0.1:8480").contains("all addresses"))
+    }
+
     @Test(arguments: [
+        ["--listen", "nonsense"], ["--soft-root", "zz"], ["--soft-root", "abcd"],
         ["--root-key", "pkcs11"], ["--counter", "file"], ["--counter-file", "x"], ["--root-key", "tpm", "--pcrs", "7"],
         ["--root-key", "tpm", "--tcti", "device:/nowhere"],
         [

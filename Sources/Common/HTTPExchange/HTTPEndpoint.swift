@@ -66,6 +66,9 @@ public struct HTTPEndpoint: Sendable, Equatable {
             throw refuse("the URL must begin with http:// or https://")
         }
         let authority = rest.hasSuffix("/") ? rest.dropLast() : rest
+        if let slash = authority.firstIndex(of: "/") {
+            throw refuse("the URL has a path (\(authority[slash...].prefix(64))) and must end with host or port")
+        }
         guard let (host, portText) = Self.split(authority), Self.isHost(host) else {
             throw refuse("the URL must be scheme, host and port only")
         }

@@ -155,7 +155,7 @@ public struct HTTPExchanger: Sendable {
         do {
             trust = try shared.trust(for: endpoint)
         } catch {
-            throw failure(.tls, "the certificates or the key are not usable: \(error)")
+            throw failure(.tls, "the certificates or the key are not usable: \(TLSTrouble.words(error))")
         }
         let channel: any Channel
         do {
@@ -189,9 +189,10 @@ public struct HTTPExchanger: Sendable {
         case ChannelError.eof, ChannelError.ioOnClosedChannel, ChannelError.alreadyClosed,
             HTTPParserError.invalidEOFState, is ChannelPipelineError:
             "the server closed the connection"
-        case NIOSSLError.handshakeFailed(let inner):
-            "the certificate is not the expected one or TLS failed (\(inner))"
+        case NIOSSLError.handshakeFailed(let inner): TLSTrouble.sentence(inner)
         case NIOSSLError.uncleanShutdown: "the server cut the connection"
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname: TLSTrouble.otherName
+        case is BoringSSLError: TLSTrouble.sentence(error)
         case ChannelError.connectTimeout: "no connection in time"
         case let error as NIOConnectionError: error.sentence
         default: "\(error)"

@@ -13,6 +13,17 @@ public enum ShownText {
     /// As much of `text`, on one line, as has at most `limit` bytes of UTF-8 with its escapes, at the end of a scalar;
     /// what was cut ends with `…`.
     public static func cut(_ text: some StringProtocol, bytes limit: Int) -> String {
+        cut(text, bytes: limit, keeping: [])
+    }
+
+    /// As much of `text` as ``cut(_:bytes:)`` shows; its line ends and tabs stay.
+    public static func cutLines(_ text: some StringProtocol, bytes limit: Int) -> String {
+        cut(text, bytes: limit, keeping: ["\n", "\t"])
+    }
+
+    private static func cut(
+        _ text: some StringProtocol, bytes limit: Int, keeping unchanged: Set<Unicode.Scalar>
+    ) -> String {
         if text.utf8.count <= limit, isPlain(text) { return String(text) }
         let mark = "…"
         var shown = ""
@@ -20,7 +31,7 @@ public enum ShownText {
         // What is kept when the text turns out to be too long.
         var kept = 0
         for scalar in text.unicodeScalars {
-            let part = isShown(scalar) ? String(scalar) : escape(scalar)
+            let part = isShown(scalar) || unchanged.contains(scalar) ? String(scalar) : escape(scalar)
             guard size + part.utf8.count <= limit else {
                 return String(decoding: Array(shown.utf8.prefix(kept)), as: UTF8.self) + mark
             }

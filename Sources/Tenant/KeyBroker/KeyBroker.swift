@@ -210,7 +210,9 @@ public final class KeyBroker: Sendable {
         do {
             try await store.sealed.refresh()
         } catch {
-            throw BrokerError(error)
+            // Whatever the cause, this broker serves nothing until an operator has seen to it; the log names it.
+            let known = BrokerError(error)
+            throw BrokerError(.unavailable, check: known.check, known.detail, note: known.note)
         }
         let rollback =
             await store.sealed.counterFailure == nil

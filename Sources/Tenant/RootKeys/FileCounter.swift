@@ -34,13 +34,19 @@ public final class FileCounter: RollbackCounter {
             try await Self.run(thread, path, timeoutSeconds) { () throws(RootKeyFailure) in try place.read() })
     }
 
-    /// Makes the file with the value 1; an existing one is not replaced.
+    /// Makes the file with the value 1.
+    ///
+    /// - Parameter replacing: Whether the counter of another store gives way; any other file that exists stays.
     public static func create(
-        file path: String, key: SecretBytes, timeoutSeconds: Int = 10
+        file path: String, key: SecretBytes, timeoutSeconds: Int = 10, replacing: Bool = false
     ) async throws(RootKeyFailure) {
         let place = Place(path: path, key: key.withBytes { SymmetricKey(data: $0) })
         try await run(SerialThread(), path, timeoutSeconds) { () throws(RootKeyFailure) in
-            try place.write(1, replacing: false)
+            var isOfAnother = false
+            if replacing {
+                do throws(RootKeyFailure) { _ = try place.read() } catch { isOfAnother = error.code == .otherStore }
+            }
+            try place.write(1, replacing: isOfAnother)
         }
     }
 
@@ -116,12 +122,19 @@ public final class FileCounter: RollbackCounter {
                 let tag = try Hex.decode(try fields.string("tag"), field: "tag")
                 try fields.finish()
                 guard HMAC<SHA256>.isValidAuthenticationCode(tag, authenticating: Self.authenticated(value), using: key)
-                else { throw fields.refusal("tag", "does not fit the value and this store") }
+                else {
+                    throw refusal(
+                        .otherStore, "cannot be used", "its tag does not fit the value and this store",
+                        "check that the path names this store's counter and that the store was not exchanged or deleted"
+                    )
+                }
                 return value
+            } catch let error as RootKeyFailure {
+                throw error
             } catch let error as WireError {
                 throw refusal(
                     .damaged, "cannot be used", error.description,
-                    "check that the path names this store's counter; if it is lost, make a new one and accept the store as it is"
+                    "check that the path names this store's counter; if it is lost, move the file away and accept the store as it is"
                 )
             } catch {
                 throw refusal(.damaged, "cannot be used", "it is not JSON", "check the path")

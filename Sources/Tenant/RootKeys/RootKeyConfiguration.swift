@@ -134,10 +134,12 @@ public enum CounterConfiguration: Equatable, Sendable {
     }
 
     /// Makes the counter; one that exists is never replaced.
-    public func create(key: SecretBytes) async throws(RootKeyFailure) {
+    ///
+    /// - Parameter replacing: Whether a file that is the counter of another store gives way. A TPM's counts for any store.
+    public func create(key: SecretBytes, replacing: Bool = false) async throws(RootKeyFailure) {
         switch self {
         case .file(let path, let seconds):
-            try await FileCounter.create(file: path, key: key, timeoutSeconds: seconds)
+            try await FileCounter.create(file: path, key: key, timeoutSeconds: seconds, replacing: replacing)
         case .tpm(let file, let settings): try await TPMCounter.create(file: file, settings)
         }
     }

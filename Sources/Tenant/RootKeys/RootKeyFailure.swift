@@ -16,6 +16,8 @@ public struct RootKeyFailure: Error, Equatable, Sendable, CustomStringConvertibl
         case damaged
         /// The wrapped key belongs to another root key.
         case otherKey = "other-key"
+        /// The counter belongs to another store.
+        case otherStore = "other-store"
         /// The device is not the one that the key was made on.
         case otherDevice = "other-device"
         /// The platform booted other software than the key is sealed to.

@@ -71,14 +71,23 @@ public actor SealedStore {
             (self.counter, isNew) =
                 try await counter?.open(for: keyring, isNew: isNew, accepting: acceptingRollback) ?? (nil, isNew)
         } catch {
-            let hint =
-                error.code == .missing
-                ? ". Where this store had no counter before, or lost it, nothing tells whether the store is the newest one: "
-                    + "if you know that it is, start once with --accept-rollback, which makes the counter" : ""
-            throw StoreFailure(.rootKey, error.description + hint)
+            throw StoreFailure(.rootKey, error.description + Self.acceptance(error.code))
         }
         try await checkCounter(accepting: acceptingRollback, isNew: isNew)
         try await checkRestored(accepting: acceptingRollback)
+    }
+
+    /// What an operator may do about a counter that cannot be opened.
+    private static func acceptance(_ code: RootKeyFailure.Code) -> String {
+        switch code {
+        case .missing:
+            ". Where this store had no counter before, or lost it, nothing tells whether the store is the newest one: "
+                + "if you know that it is, start once with --accept-rollback, which makes the counter"
+        case .otherStore:
+            ". It counted for another store; one that was deleted here, perhaps. If you know that this store is the one to go "
+                + "on with, start once with --accept-rollback, which makes the counter anew"
+        default: ""
+        }
     }
 
     /// The revision of the newest commit that is known here.

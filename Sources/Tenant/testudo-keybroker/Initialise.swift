@@ -40,6 +40,11 @@ struct Initialise: AsyncParsableCommand {
         guard (counter == .file) == (counterFile != nil) else {
             throw ValidationError("--counter file and --counter-file go together")
         }
+        do {
+            try BrokerSetup.check(listen: listen, softRoots: softRoot)
+        } catch {
+            throw ValidationError(error.detail)
+        }
     }
 
     func run() async throws {

@@ -10,6 +10,7 @@ import WireFormat
 struct KeyBrokerProgram: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "testudo-keybroker", abstract: "Releases a tenant's secrets to attested guests.",
+        version: TestudoVersion.text,
         subcommands: [Serve.self, Initialise.self, OfflineRootProgram.self, StoreProgram.self])
 }
 

@@ -29,14 +29,21 @@ enum Audit {
 
     /// One line each, then what to do about denials that a tenant can lift.
     static func text(_ lines: [JSONValue]) -> String {
-        let rows = lines.map { line in
-            ["time", "kind", "decision", "check", "resource", "reason"].compactMap { key in
-                line[key].flatMap { $0.stringValue.map(ShownText.line) ?? $0.integerValue.map(String.init) }
-            }.filter { !$0.isEmpty }.joined(separator: "  ")
-        }
+        if lines.isEmpty { return "the log has no lines yet" }
+        let heading = ["time", "kind", "decision", "check", "who", "resource", "reason"]
+        let rows = lines.map { line in heading.map { $0 == "who" ? who(line) : line[$0]?.stringValue ?? "" } }
         let checks = Set(lines.filter { $0["decision"]?.stringValue == "deny" }.compactMap { $0["check"]?.stringValue })
-        return (rows + hints.filter { checks.contains($0.check) }.map { "\nwhat to do: \($0.hint)" })
+        return
+            ([TextTable.render([heading] + rows)]
+            + hints.filter { checks.contains($0.check) }.map { "\nwhat to do: \($0.hint)" })
             .joined(separator: "\n")
+    }
+
+    /// The administrator, or the manifest of the guest as far as it was known.
+    private static func who(_ line: JSONValue) -> String {
+        if let subject = line["subject"]?.stringValue, !subject.isEmpty { return subject }
+        guard let manifest = line["manifest"]?.stringValue, !manifest.isEmpty else { return "" }
+        return "guest \(manifest.prefix(12))"
     }
 
     private static let hints: [(check: String, hint: String)] = [

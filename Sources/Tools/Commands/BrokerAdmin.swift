@@ -45,19 +45,37 @@ struct BrokerAdmin: Sendable {
             response = try await exchanger.send(
                 ExchangeRequest(method: method, path: path, headers: headers, body: body))
         } catch {
-            throw unanswered(error)
+            throw await unanswered(error)
         }
         guard (200..<300).contains(response.status) else {
-            let detail = (try? JSONValue.parse(response.body))?["detail"]?.stringValue
+            let problem = try? JSONValue.parse(response.body)
+            let detail = problem?["detail"]?.stringValue
+            // A quota stands in the way of any call, whatever the call's own conflicts are.
+            let isQuota = problem?["type"]?.stringValue?.hasSuffix("/QuotaExceeded") == true
             throw CommandFailure(
                 "the key broker refused \(method) \(path): \(detail ?? "status \(response.status)")",
-                hint: hints[response.status] ?? detail.flatMap(hint) ?? Self.usualHint(response.status, detail ?? ""))
+                hint: isQuota
+                    ? quotaHint
+                    : detail.flatMap(hint) ?? hints[response.status] ?? usualHint(response.status, detail ?? ""))
         }
         return response.body
     }
 
+    /// Whether there is something to read.
+    func has(_ path: String) async throws -> Bool {
+        var isThere = true
+        do {
+            try await call("GET", path, hints: [404: Self.absent])
+        } catch let failure as CommandFailure where failure.hint == Self.absent {
+            isThere = false
+        }
+        return isThere
+    }
+
+    private static let absent = "there is nothing"
+
     /// Why there was no answer, and what to do about it.
-    private func unanswered(_ error: ExchangeError) -> CommandFailure {
+    private func unanswered(_ error: ExchangeError) async -> CommandFailure {
         let place = "\(exchanger.endpoint.schemeName)://\(exchanger.endpoint.authority)"
         func failure(_ hint: String) -> CommandFailure {
             CommandFailure("the key broker at \(place) did not answer: \(error.reason)", hint: hint)
@@ -75,9 +93,18 @@ struct BrokerAdmin: Sendable {
                 "a listener of adminListen closes connections without a certificate of its adminClientCA: "
                     + "--client-certificate FILE --client-key FILE")
         }
+        let isDoubted = reason.hasPrefix("the server's certificate is")
+        if error.phase == .tls, isDoubted, let shown = await ServerCertificate.look(at: exchanger.endpoint) {
+            let (reason, hint) = shown.refusal(by: exchanger.endpoint)
+            return CommandFailure(
+                "the key broker at \(place) is not believed: \(reason)",
+                hint: isOfDeployment ? "another program may have its port; `testudo status` shows what runs" : hint)
+        }
         switch error.phase {
         case .tls where reason.contains("not usable"):
             return failure("check the files of --ca, --client-certificate and --client-key, which are PEM")
+        case .tls where reason.contains("does not speak tls"):
+            return failure("another program has this port: check --broker, and `listen` of the broker's configuration")
         case .tls:
             return failure(
                 isOfDeployment
@@ -90,10 +117,33 @@ struct BrokerAdmin: Sendable {
         }
     }
 
+    /// What to do about a tenant's quota.
+    private var quotaHint: String {
+        var name = "NAME"
+        if case .key(_, let tenant?, _) = credential { name = tenant }
+        return
+            "delete what is not needed any more, or have the broker's own administrator raise it: `testudo broker tenants show "
+            + "\(name)` tells what it has, `testudo broker tenants set \(name) --resources N --bytes N --manifests N` changes it"
+    }
+
     /// What to do about refusals that any call may meet.
-    private static func usualHint(_ status: Int, _ detail: String) -> String? {
+    private func usualHint(_ status: Int, _ detail: String) -> String? {
         if detail.contains("ADMIN listener") {
             return "name the address of adminListen: --broker URL --client-certificate FILE --client-key FILE"
+        }
+        if case .key(_, let tenant?, _) = credential {
+            let known =
+                "the broker's own administrator sees with `testudo broker tenants list` whether there is a tenant \(tenant)"
+            if status == 401 {
+                return
+                    "check --admin-key (its public half has to be an administrator's of tenant \(tenant)) and this machine's clock; "
+                    + known
+            }
+            if status == 403, detail == "Role tenant-admin not allowed" {
+                return
+                    "either the call is not one of its own (another's repository, or the broker's matters), or the key is the broker's "
+                    + "own administrator's, who leaves --tenant out; " + known
+            }
         }
         switch status {
         case 401:

@@ -27,7 +27,9 @@ struct AuditVerify: AsyncParsableCommand {
         var heads: [AuditHead] = []
         for text in head {
             guard let known = AuditHead(text) else {
-                throw CommandFailure("--head takes NUMBER:HASH, not \(ShownText.line(text))")
+                throw CommandFailure(
+                    "--head takes NUMBER:HASH, not \(ShownText.line(text))",
+                    hint: "`testudo broker audit verify` prints it as `the last is …`", status: 2)
             }
             heads.append(known)
         }
@@ -69,14 +71,33 @@ struct AuditVerify: AsyncParsableCommand {
     static func check(_ paths: [String], heads: [AuditHead]) throws -> AuditCheck {
         var check = AuditCheck(heads: heads)
         for path in paths {
-            guard let data = FileManager.default.contents(atPath: path) else {
-                throw CommandFailure(
-                    "\(ShownText.line(path)) cannot be read", hint: "the log is readable by the broker's account only")
-            }
-            check.read(text: [UInt8](data))
+            let text = try bytes(path)
+            try requireLog(text, path)
+            check.read(text: text)
         }
         check.finish()
         return check
+    }
+
+    private static let place =
+        "the log is what `auditLog` of the broker's configuration names (audit.jsonl of its folder)"
+
+    private static func bytes(_ path: String) throws -> [UInt8] {
+        if let data = FileManager.default.contents(atPath: path) { return [UInt8](data) }
+        let isThere = FileManager.default.fileExists(atPath: path)
+        throw CommandFailure(
+            isThere ? "\(path) cannot be read" : "\(path): no such file",
+            hint: isThere ? "the log is readable by the broker's account only" : place, status: 2)
+    }
+
+    /// Refuses a file of which no line is one of a log, not even one that was cut short or changed.
+    private static func requireLog(_ text: [UInt8], _ path: String) throws {
+        var alone = AuditCheck()
+        alone.read(text: text)
+        let begins = text.split(separator: UInt8(ascii: "\n")).contains { $0.starts(with: Array("{\"".utf8)) }
+        guard alone.lines == 0 || alone.last != nil || begins else {
+            throw CommandFailure("\(path) is no audit log: no line of it is one of a log", hint: place, status: 2)
+        }
     }
 
     static func json(_ check: AuditCheck, _ paths: [String]) -> JSONValue {

@@ -50,11 +50,11 @@ struct BrokerExplain: AsyncParsableCommand {
     func question() throws -> JSONValue {
         var members: [String: JSONValue] = ["resource": .string(try KeyCommand.path(resource))]
         if let token {
-            let text = try StateFolder.text(token).trimmingCharacters(in: .whitespacesAndNewlines)
+            let text = try GivenFile.text(token).trimmingCharacters(in: .whitespacesAndNewlines)
             members["token"] = .string(text)
         }
         if let claims {
-            members["claims"] = try JSONValue.parse(try StateFolder.read(claims, hint: "name a file with claims"))
+            members["claims"] = try GivenFile.json(claims)
         }
         var parameters: [String: JSONValue] = [:]
         for pair in query {
@@ -74,7 +74,7 @@ struct BrokerExplain: AsyncParsableCommand {
             lines.append("  \(sign)  \(ShownText.line(check)): \(ShownText.line(reason))")
         }
         if trace, let policy = answer["policy"]?.stringValue {
-            lines += policy.split(separator: "\n").map { "  " + ShownText.line(String($0)) }
+            lines += policy.split(separator: "\n").map { "  " + ShownText.lines($0) }
         }
         return lines.joined(separator: "\n")
     }

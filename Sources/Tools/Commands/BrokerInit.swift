@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// `testudo broker init`: a new broker's folder, with its first administrator.
 struct BrokerInit: ParsableCommand {
@@ -10,7 +11,12 @@ struct BrokerInit: ParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: "Options of `testudo-keybroker init`.") var options: [String] = []
 
     func run() throws {
-        let said = try ChildProcess.require(try Installation.program("testudo-keybroker"), ["init"] + options)
-        print(said, terminator: "")
+        let outcome = try ChildProcess.run(try Installation.program("testudo-keybroker"), ["init"] + options)
+        print(outcome.output, terminator: "")
+        // The program's own words and status, which say more than that it failed.
+        guard outcome.status == 0 else {
+            FileHandle.standardError.write(Data(outcome.errors.utf8))
+            throw ExitCode(outcome.status)
+        }
     }
 }

@@ -10,6 +10,7 @@ struct BrokerTenants: AsyncParsableCommand {
         defaultSubcommand: TenantList.self)
 
     static let path = "/kbs/v0/testudo/tenants"
+    static let unknown = "`testudo broker tenants list` shows the names"
 
     /// One line for a tenant: its name, what is its own, what it has of what it may have.
     static func line(_ tenant: JSONValue) -> String {
@@ -33,7 +34,10 @@ struct TenantList: AsyncParsableCommand {
 
     func run() async throws {
         let tenants = try await common.admin().json("GET", BrokerTenants.path)
-        common.show(tenants, text: (tenants.arrayValue ?? []).map(BrokerTenants.line).joined(separator: "\n"))
+        common.show(
+            tenants,
+            text: tenants.arrayValue?.isEmpty ?? true
+                ? "no tenants" : (tenants.arrayValue ?? []).map(BrokerTenants.line).joined(separator: "\n"))
     }
 }
 
@@ -45,7 +49,7 @@ struct TenantShow: AsyncParsableCommand {
 
     func run() async throws {
         let path = "\(BrokerTenants.path)/\(try TenantSet.checked(name))"
-        let tenant = try await common.admin().json("GET", path)
+        let tenant = try await common.admin().json("GET", path, hints: [404: BrokerTenants.unknown])
         common.show(tenant, text: tenant.prettyText)
     }
 }
@@ -173,7 +177,9 @@ struct TenantSet: AsyncParsableCommand {
     static func checked(_ name: String) throws -> String {
         guard !name.isEmpty, name.utf8.allSatisfy({ $0 == 45 || (48...57).contains($0) || (97...122).contains($0) })
         else {
-            throw CommandFailure("a tenant's name has lower-case letters, digits and hyphens only")
+            throw CommandFailure(
+                "\(ShownText.line(name)) is no name of a tenant", hint: "use lower-case letters, digits and hyphens",
+                status: 2)
         }
         return name
     }
@@ -203,7 +209,8 @@ struct TenantDelete: AsyncParsableCommand {
     @Argument(help: "The tenant's name.") var name: String
 
     func run() async throws {
-        try await common.admin().call("DELETE", "\(BrokerTenants.path)/\(try TenantSet.checked(name))")
+        try await common.admin().call(
+            "DELETE", "\(BrokerTenants.path)/\(try TenantSet.checked(name))", hints: [404: BrokerTenants.unknown])
         common.show(["deleted": .string(name)], text: "deleted \(name)")
     }
 }

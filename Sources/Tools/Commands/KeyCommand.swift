@@ -18,7 +18,8 @@ struct KeyCommand: AsyncParsableCommand {
         }
         guard segments.count == 3, legal else {
             throw CommandFailure(
-                "\(text) is not a resource", hint: "use repository/type/tag, for example default/image-key/hello")
+                "\(text) is not a resource", hint: "use repository/type/tag, for example default/image-key/hello",
+                status: 2)
         }
         return path
     }
@@ -62,7 +63,7 @@ struct KeySet: AsyncParsableCommand {
         let path = try KeyCommand.path(resource)
         let bytes: [UInt8]
         if let file {
-            bytes = try StateFolder.read(file, hint: "name a file that exists")
+            bytes = try GivenFile.bytes(file)
         } else {
             bytes = Array(FileHandle.standardInput.readDataToEndOfFile())
         }
@@ -85,7 +86,8 @@ struct KeyList: AsyncParsableCommand {
         let names = (answer.arrayValue ?? answer["resources"]?.arrayValue ?? []).compactMap {
             $0.stringValue ?? $0["path"]?.stringValue
         }
-        common.show(answer, text: names.map { "kbs:///\($0)" }.joined(separator: "\n"))
+        common.show(
+            answer, text: names.isEmpty ? "no keys and secrets" : names.map { "kbs:///\($0)" }.joined(separator: "\n"))
     }
 }
 
@@ -98,7 +100,8 @@ struct KeyDelete: AsyncParsableCommand {
     func run() async throws {
         let admin = try common.admin()
         let path = try KeyCommand.path(resource)
-        try await admin.call("DELETE", "/kbs/v0/resource/\(path)")
+        try await admin.call(
+            "DELETE", "/kbs/v0/resource/\(path)", hints: [404: "`testudo key list` shows what is there"])
         common.show(.object(["deleted": .string("kbs:///\(path)")]), text: "deleted kbs:///\(path)")
     }
 }

@@ -13,9 +13,9 @@ struct SecretCommand: AsyncParsableCommand {
 
     /// Reads a P-256 key in PEM.
     static func signingKey(_ path: String) throws -> P256.Signing.PrivateKey {
-        let text = try StateFolder.text(path, hint: "`testudo secret keygen` makes one")
+        let text = try GivenFile.text(path)
         guard let key = try? P256.Signing.PrivateKey(pemRepresentation: text) else {
-            throw CommandFailure("\(path) is no P-256 key in PEM", hint: "`testudo secret keygen` makes one")
+            throw CommandFailure("\(path) is no P-256 key in PEM", hint: "`testudo secret keygen` makes one", status: 2)
         }
         return key
     }
@@ -78,7 +78,7 @@ struct SecretSeal: AsyncParsableCommand {
     private func envelope(_ file: String, _ key: String) async throws -> SealedSecret {
         let admin = try common.admin()
         let kind = try await admin.json("GET", try BrokerKeys.path(key))["kind"]?.stringValue ?? ""
-        let bytes = try StateFolder.read(file, hint: "name a file that exists")
+        let bytes = try GivenFile.bytes(file)
         // Only the fresh key goes to the broker, never the secret.
         let sealed = try await SealedEnvelope.seal(SecretBytes(bytes), keyID: "kbs+kms:///\(key)") { fresh in
             let operation = kind == "aes-256-gcm" ? "encrypt" : "wrap"
@@ -100,8 +100,7 @@ struct SecretShow: AsyncParsableCommand {
     @Option(help: "The signing key (PEM).") var signingKey: String
 
     func run() async throws {
-        let text = try StateFolder.text(file, hint: "name a file that exists").trimmingCharacters(
-            in: .whitespacesAndNewlines)
+        let text = try GivenFile.text(file).trimmingCharacters(in: .whitespacesAndNewlines)
         let secret = try SealedText(text).verified(by: try SecretCommand.signingKey(signingKey).publicKey)
         common.show(secret.payload, text: secret.payload.prettyText)
     }

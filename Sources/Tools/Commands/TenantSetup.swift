@@ -120,11 +120,6 @@ struct TenantSetup: Sendable {
     }
 }
 
-/// The version that goes into manifests and measurements.
-enum TestudoVersion {
-    static let text = "0.1.0"
-}
-
 /// The user under which the software security processor runs when the node is root (rule R7).
 enum SoftTEEUser {
     /// A fixed number outside the ranges that Debian hands out; nil when this user is not root and cannot change.

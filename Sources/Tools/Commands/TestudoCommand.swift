@@ -1,4 +1,5 @@
 import ArgumentParser
+import WireFormat
 
 /// The command line for tenants and operators.
 public struct TestudoCommand: AsyncParsableCommand {

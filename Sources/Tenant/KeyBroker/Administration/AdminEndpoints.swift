@@ -55,10 +55,11 @@ extension KeyBroker {
             return .json(["versions": .array(found.versions.map(\.json))])
         case .deleteResource:
             metrics.count(.resourceDeletes)
-            guard
-                try await store.deleteResource(
-                    try Self.resourcePath(values), version: try Self.version(request.query))
-            else { throw Self.noResource }
+            let (path, version) = (try Self.resourcePath(values), try Self.version(request.query))
+            guard try await store.deleteResource(path, version: version) else {
+                guard let version, try await store.storedResource(path) != nil else { throw Self.noResource }
+                throw BrokerError(.notFound, check: "resource", "the resource has no version \(version)")
+            }
             return .empty
         case .makeKey: return try await makeKey(request.body, try Self.resourcePath(values))
         case .rotateTokenKey: return .json(["kid": .string(try await tokens.rotate())])
@@ -122,9 +123,9 @@ extension KeyBroker {
         guard !request.body.isEmpty else {
             throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
         }
-        try await store.putResource(
+        let version = try await store.putResource(
             name, SecretBytes(request.body), expires: try Self.expiry(request.query), for: tenant, now: clock.seconds)
-        return .empty
+        return .json(["version": .integer(version ?? 0)])
     }
 
     func listResources() async throws(BrokerError) -> JSONValue {

@@ -30,14 +30,28 @@ extension BrokerSetup {
         lines += [
             "next:",
             "  1. start it:            testudo-keybroker serve --config \(folder)/\(File.configuration.rawValue)",
-            "  2. call it:             testudo broker resources list --broker https://\(listen) \\",
+            "  2. call it:             testudo broker resources list --broker https://\(callable(listen)) \\",
             "                            --ca \(folder)/\(File.tlsCertificate.rawValue) --admin-key \(folder)/\(File.adminKey.rawValue)",
             "  3. for more than a trial: move \(File.adminKey.rawValue) and \(File.releaseKey.rawValue) to the machines of those who use",
             "     them, and put a certificate with the broker's name in place of \(File.tlsCertificate.rawValue).",
         ]
+        if callable(listen) != listen {
+            lines += [
+                "  \(listen) is all addresses of this machine: whoever reaches one of them reaches the broker. \(File.tlsCertificate.rawValue) names",
+                "  localhost and 127.0.0.1 only: `--ca \(File.tlsCertificate.rawValue)` pins it under any address, other clients need one with its name.",
+            ]
+        }
         if counter == nil {
             lines.append("  Nothing notices that the whole store is put back: --counter tpm or --counter file does.")
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The address under which a broker on this machine is called: all addresses of a machine are none to call.
+    private static func callable(_ listen: String) -> String {
+        for (all, loopback) in [("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")] where listen.hasPrefix(all) {
+            return loopback + listen.dropFirst(all.count)
+        }
+        return listen
     }
 }

@@ -41,6 +41,7 @@ public enum BrokerSetup {
     public static func run(
         folder: String, listen: String = "127.0.0.1:8480", softRoots: [String] = []
     ) throws(BrokerError) {
+        try check(listen: listen, softRoots: softRoots)
         try prepare(folder)
         let root = SymmetricKey(size: .bits256).withUnsafeBytes { Hex.encode(Array($0)) }
         try PrivateFile.write(Array("\(root)\n".utf8), to: "\(folder)/\(File.rootKey.rawValue)")
@@ -62,6 +63,7 @@ public enum BrokerSetup {
         pcrs: PCRSelection = .standard, recovery: String? = nil
     ) async throws(BrokerError) {
         func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
+        try check(listen: listen, softRoots: softRoots)
         let key: RootKeyConfiguration
         do {
             key = try RootKeyConfiguration(rootKey, absolute: absolute)
@@ -77,6 +79,22 @@ public enum BrokerSetup {
             throw BrokerError(.failed, check: "root-key", error.description)
         }
         try fill(folder, configuration(listen, softRoots, rootKey: rootKey, counter: counter))
+    }
+
+    /// Refuses what no broker would start with, and says what to write instead.
+    public static func check(listen: String, softRoots: [String]) throws(BrokerError) {
+        guard (try? BrokerConfiguration.address(listen, field: "listen")) != nil else {
+            throw BrokerError(
+                .failed, check: "init",
+                "--listen \(ShownText.cut(listen, bytes: 64)): must be ADDRESS:PORT, for example 127.0.0.1:8480, or "
+                    + "0.0.0.0:8480 for all addresses of this machine")
+        }
+        for root in softRoots where (try? Hex.decode(root, field: "softRoots"))?.count != 32 {
+            throw BrokerError(
+                .failed, check: "init",
+                "--soft-root \(ShownText.cut(root, bytes: 80)): must be the SHA-256 of a soft root's certificate, 64 "
+                    + "hexadecimal digits, as `testudo-softtee` prints it")
+        }
     }
 
     private static func prepare(_ folder: String) throws(BrokerError) {

@@ -124,8 +124,9 @@ extension KeyBroker {
             do {
                 _ = try AttestationPolicy(identifier: id, source: source, references: named.source)
             } catch {
-                throw fields.refusal("policy", error.description)
+                throw fields.refusal("policy", ShownText.cutLines(error.description, bytes: 1024))
             }
+            try PolicyRules(source).require("trust_claims", orElse: ("allow", "a policy for resources"))
             return (id, source)
         } catch {
             throw BrokerError(.policyUnusable, check: "attestation-policy", "\(error.field): \(error.reason)")

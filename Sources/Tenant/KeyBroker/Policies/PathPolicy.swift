@@ -88,9 +88,7 @@ struct PathPolicy: Sendable {
             prefix: prefix.isEmpty
                 ? [] : prefix.split(separator: "/", omittingEmptySubsequences: false).map(String.init),
             standing: standing, source: source)
-        guard AccessPolicy.isInPackage(source) else {
-            throw WireError(field: "policy", reason: "must begin with package policy: its rule allow decides")
-        }
+        try PolicyRules(source).require("allow", orElse: ("trust_claims", "an attestation policy"))
     }
 
     private static func standing(_ fields: inout JSONFields) throws(WireError) -> Standing {

@@ -123,7 +123,7 @@ extension KeyBroker {
                 decisions.map {
                     ["check": .string($0.check), "allowed": .bool($0.allowed), "reason": .string($0.reason)]
                 }),
-            "policy": trace.map { .string(ShownText.cut($0, bytes: 64 << 10)) } ?? .null,
+            "policy": trace.map { .string(ShownText.cutLines($0, bytes: 64 << 10)) } ?? .null,
         ])
     }
 }

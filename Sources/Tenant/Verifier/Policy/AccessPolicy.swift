@@ -46,17 +46,8 @@ public struct AccessPolicy: Sendable {
             do throws(RegoErrors) {
                 allow = try Self.compile(identifier, source, version0: true)
             } catch _ {
-                throw WireError(field: "policy", reason: ShownText.cut(error.description, bytes: 1024))
+                throw WireError(field: "policy", reason: ShownText.cutLines(error.description, bytes: 1024))
             }
-        }
-    }
-
-    /// Whether a text is in package `policy`: in another one its rule `allow` is never asked for.
-    public static func isInPackage(_ source: String) -> Bool {
-        [false, true].contains { isVersion0 in
-            (try? Module.parse(source, file: "policy.rego", options: ParseOptions(v0: isVersion0)))?.package == [
-                "policy"
-            ]
         }
     }
 

@@ -19,7 +19,6 @@ struct AdministratorToken: AsyncParsableCommand {
 
     @OptionGroup var common: BrokerOptions
     @Option(help: "How long it holds, 1 to 60.") var minutes: Int64 = 10
-    @Option(help: "The name of its owner in the broker's audit log.") var subject = NSUserName()
 
     func validate() throws {
         guard (1...60).contains(minutes) else {
@@ -40,8 +39,7 @@ struct AdministratorToken: AsyncParsableCommand {
         }
         // Some seconds less than the hour that brokers allow, for clocks that differ.
         let seconds = min(minutes * 60, 3590)
-        let token = try BrokerCredential.key(try access.key(common.folder), tenant: access.tenant).token(
-            seconds: seconds, subject: subject.isEmpty ? "testudo-cli" : subject)
+        let token = try access.credential(common.folder).token(seconds: seconds)
         return (token, seconds)
     }
 }

@@ -51,8 +51,8 @@ struct AttestationPolicySet: AsyncParsableCommand {
             file == "-" ? Array(FileHandle.standardInput.readDataToEndOfFile()) : try GivenFile.bytes(file)
         _ = try await common.admin().json(
             "POST", "/kbs/v0/attestation-policy",
-            ["policy_id": .string(id), "policy": .string(Base64.encodeURL(source)), "type": "rego"],
-            hints: [400: "`testudo policy check \(file)` tells what is wrong with a policy"])
+            ["policy_id": .string(id), "policy": .string(Base64.encodeURL(source)), "type": "rego"]
+        ) { BrokerPolicies.hint($0, file) }
         let isInForce = id == BrokerAttestationPolicies.inForce
         common.show(
             ["id": .string(id), "inForce": .bool(isInForce)],

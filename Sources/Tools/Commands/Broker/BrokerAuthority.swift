@@ -54,12 +54,11 @@ struct AuthorityInstall: AsyncParsableCommand {
 
     func run() async throws {
         let admin = try common.admin()
-        let hint = "name a file that exists"
         let answer = try await admin.json(
             "POST", "\(authority.path)/install",
             [
-                "certificate": .string(try StateFolder.text(certificate, hint: hint)),
-                "root": .string(try StateFolder.text(root, hint: hint)),
+                "certificate": .string(try GivenFile.text(certificate)),
+                "root": .string(try GivenFile.text(root)),
             ])
         common.show(answer, text: "guests of \(authority.namespace) get certificates under this authority from now on")
     }
@@ -67,16 +66,28 @@ struct AuthorityInstall: AsyncParsableCommand {
 
 struct AuthorityCertify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "certify", abstract: "Establish the authority under a root that the broker keeps itself.")
+        commandName: "certify", abstract: "Establish the authority under a root that the broker keeps itself.",
+        discussion:
+            "One that issues already, under whatever root, is replaced with --replace only, which renews it too.")
 
     @OptionGroup var common: BrokerOptions
     @OptionGroup var authority: AuthorityOptions
     @Option(help: "A DNS name that may be certified with all below it; may be given several times.") var suffix:
         [String]
     @Option(help: "Days for which the issuing certificate is good.") var days: Int64 = 90
+    @Flag(help: "Go on where the authority issues certificates already: they will be another key's.") var replace =
+        false
 
     func run() async throws {
         let admin = try common.admin()
+        if !replace, try await admin.has(authority.path) {
+            throw CommandFailure(
+                "namespace \(authority.namespace) has an authority of line \(authority.line) that issues certificates",
+                hint: """
+                    say --replace to renew it under the broker's own root; clients that trust another root refuse its \
+                    certificates then (`testudo broker ca show` prints the root)
+                    """)
+        }
         let answer = try await admin.json(
             "POST", "\(authority.path)/certify",
             ["suffixes": .array(suffix.map { .string($0) }), "days": .integer(days)])
@@ -94,7 +105,12 @@ struct AuthorityShow: AsyncParsableCommand {
 
     func run() async throws {
         let admin = try common.admin()
-        let answer = try await admin.json("GET", authority.path)
+        let answer = try await admin.json(
+            "GET", authority.path,
+            hints: [
+                404:
+                    "namespace \(authority.namespace) has no authority of its own: `testudo broker ca certify` makes one"
+            ])
         common.show(answer, text: answer[issuing ? "certificate" : "root"]?.stringValue ?? "")
     }
 }
@@ -114,7 +130,10 @@ struct AuthorityLeaves: AsyncParsableCommand {
             let state = leaf["revoked"] == nil ? "" : " revoked (\(leaf["reason"]?.stringValue ?? ""))"
             return "\(leaf["serial"]?.stringValue ?? "") \(names) until \(leaf["notAfter"]?.integerValue ?? 0)\(state)"
         }
-        common.show(answer, text: lines.joined(separator: "\n"))
+        common.show(
+            answer,
+            text: lines.isEmpty
+                ? "no certificates of namespace \(authority.namespace) are in force" : lines.joined(separator: "\n"))
     }
 }
 

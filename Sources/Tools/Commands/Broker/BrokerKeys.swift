@@ -7,15 +7,45 @@ struct BrokerKeys: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
         abstract: "Make, import, list, rotate, move and destroy keys that attested guests use without having them.",
+        discussion: """
+            An administrator encrypts and wraps, and never sees what was sealed: to decrypt, unwrap, sign, compute a MAC or derive \
+            is for attested guests, by POST /kbs/v0/kms/NAMESPACE/NAME/OPERATION, where their manifest's registration says \
+            "keys": ["kms:NAME:OPERATION"] or a policy with a prefix that begins with kms allows it.
+            """,
         subcommands: [
-            KeysCreate.self, KeysList.self, KeysShow.self, KeysRotate.self, KeysRewrap.self, KeysDestroy.self,
+            KeysCreate.self, KeysList.self, KeysShow.self, KeysEncrypt.self, KeysWrap.self, KeysRotate.self,
+            KeysRewrap.self, KeysDestroy.self,
         ])
+
+    /// What to do about a refusal, by its words.
+    static func hint(_ key: String) -> (String) -> String? {
+        let namespace = key.split(separator: "/").first ?? ""
+        return { detail in
+            if detail.contains("is the newest of") {
+                return "`testudo broker keys rotate \(key)` first, or say --newest when it is meant"
+            }
+            if detail.contains("has no version") || detail.contains("was destroyed") {
+                return "`testudo broker keys show \(key)` lists its versions"
+            }
+            if detail.hasPrefix("there is no key") || detail.hasPrefix("there is, or was, a key") {
+                return "`testudo broker keys list \(namespace)` shows the keys that are there"
+            }
+            if detail.contains(" keys already") {
+                return "a namespace keeps no more, destroyed ones included: make the key in another namespace"
+            }
+            if detail.contains("was not made for") || detail.contains("cannot ") {
+                return "`testudo broker keys show \(key)` tells what it can"
+            }
+            return detail.hasPrefix("kind: ") ? "for example --kind aes-256-gcm" : nil
+        }
+    }
 
     /// The path of `NAMESPACE/NAME`, and what follows it.
     static func path(_ key: String, _ rest: String = "") throws -> String {
         let segments = key.split(separator: "/", omittingEmptySubsequences: false)
         guard segments.count == 2, segments.allSatisfy({ isSegment($0) }) else {
-            throw CommandFailure("\(key) is not a key", hint: "use NAMESPACE/NAME, for example default/disk")
+            throw CommandFailure(
+                "\(ShownText.line(key)) is not a key", hint: "use NAMESPACE/NAME, for example default/disk", status: 2)
         }
         return "/kbs/v0/testudo/kms/\(key)\(rest)"
     }
@@ -58,11 +88,10 @@ struct KeyMaterialOptions: ParsableArguments {
 
     /// The `material` member; nil when the broker makes the key.
     func material() throws -> JSONValue? {
-        let hint = "name a file that exists"
-        if let raw { return ["raw": .string(Base64.encode(try StateFolder.read(raw, hint: hint)))] }
-        if let jwk { return ["jwk": try JSONValue.parse(try StateFolder.read(jwk, hint: hint))] }
+        if let raw { return ["raw": .string(Base64.encode(try GivenFile.bytes(raw)))] }
+        if let jwk { return ["jwk": try GivenFile.json(jwk)] }
         guard let wrapped, let by else { return nil }
-        return ["wrapped": .string(Base64.encode(try StateFolder.read(wrapped, hint: hint))), "by": .string(by)]
+        return ["wrapped": .string(Base64.encode(try GivenFile.bytes(wrapped))), "by": .string(by)]
     }
 }
 
@@ -86,7 +115,7 @@ struct KeysCreate: AsyncParsableCommand {
 
     func run() async throws {
         let admin = try common.admin()
-        let made = try await admin.json("PUT", try BrokerKeys.path(key), try body())
+        let made = try await admin.json("PUT", try BrokerKeys.path(key), try body(), hint: BrokerKeys.hint(key))
         common.show(made, text: BrokerKeys.text(made))
     }
 
@@ -109,9 +138,17 @@ struct KeysList: AsyncParsableCommand {
 
     func run() async throws {
         let admin = try common.admin()
-        guard BrokerKeys.isSegment(namespace[...]) else { throw CommandFailure("\(namespace) is no namespace") }
+        guard BrokerKeys.isSegment(namespace[...]) else {
+            throw CommandFailure(
+                "\(ShownText.line(namespace)) is no namespace",
+                hint: "use letters, digits, dots, hyphens and underscores, for example default", status: 2)
+        }
         let listed = try await admin.json("GET", "/kbs/v0/testudo/kms/\(namespace)")
-        common.show(listed, text: (listed.arrayValue ?? []).map(BrokerKeys.text).joined(separator: "\n"))
+        let keys = listed.arrayValue ?? []
+        common.show(
+            listed,
+            text: keys.isEmpty
+                ? "no keys in namespace \(namespace)" : keys.map(BrokerKeys.text).joined(separator: "\n"))
     }
 }
 
@@ -126,10 +163,11 @@ struct KeysShow: AsyncParsableCommand {
     func run() async throws {
         let admin = try common.admin()
         if publicKey {
-            let shown = try await admin.json("POST", try BrokerKeys.path(key, "/public-key"), .object([:]))
+            let shown = try await admin.json(
+                "POST", try BrokerKeys.path(key, "/public-key"), .object([:]), hint: BrokerKeys.hint(key))
             common.show(shown, text: (shown["jwk"] ?? .null).prettyText)
         } else {
-            let shown = try await admin.json("GET", try BrokerKeys.path(key))
+            let shown = try await admin.json("GET", try BrokerKeys.path(key), hint: BrokerKeys.hint(key))
             common.show(shown, text: BrokerKeys.text(shown))
         }
     }
@@ -153,7 +191,8 @@ struct KeysRotate: AsyncParsableCommand {
         if let activates { members["activates"] = .integer(activates) }
         if let notAfter { members["notAfter"] = .integer(notAfter) }
         if let material = try material.material() { members["material"] = material }
-        let rotated = try await admin.json("POST", try BrokerKeys.path(key, "/rotate"), .object(members))
+        let rotated = try await admin.json(
+            "POST", try BrokerKeys.path(key, "/rotate"), .object(members), hint: BrokerKeys.hint(key))
         common.show(rotated, text: BrokerKeys.text(rotated))
     }
 }
@@ -169,10 +208,11 @@ struct KeysRewrap: AsyncParsableCommand {
 
     func run() async throws {
         let admin = try common.admin()
-        let bytes = try StateFolder.read(file, hint: "name a file that exists")
+        let bytes = try GivenFile.bytes(file)
         var members: [String: JSONValue] = ["ciphertext": .string(Base64.encode(bytes))]
         if let associated { members["associated"] = .string(Base64.encode(Array(associated.utf8))) }
-        let moved = try await admin.json("POST", try BrokerKeys.path(key, "/rewrap"), .object(members))
+        let moved = try await admin.json(
+            "POST", try BrokerKeys.path(key, "/rewrap"), .object(members), hint: BrokerKeys.hint(key))
         try StateFolder.write(
             try Base64.decode(moved["ciphertext"]?.stringValue ?? "", field: "ciphertext"), to: file)
         common.show(.object(["rewrapped": .string(file)]), text: "\(file) is now of the newest version of \(key)")
@@ -195,7 +235,7 @@ struct KeysDestroy: AsyncParsableCommand {
                 "Version \(version) of \(key) will be gone for good, and what it sealed with it.", "\(key)/\(version)")
         }
         let path = try BrokerKeys.path(key, "/\(version)\(newest ? "?newest=true" : "")")
-        let left = try await common.admin().json("DELETE", path)
+        let left = try await common.admin().json("DELETE", path, hint: BrokerKeys.hint(key))
         common.show(left, text: BrokerKeys.text(left))
     }
 }

@@ -38,6 +38,11 @@ struct BrokerAccessOptions: ParsableArguments {
     var tokenFile: String?
     @Option(
         help: ArgumentHelp(
+            "Who calls, as the broker's audit log names it (or TESTUDO_BROKER_SUBJECT; default: \(AdministratorName.account)).",
+            valueName: "name"))
+    var subject: String?
+    @Option(
+        help: ArgumentHelp(
             "The client certificate for a broker with adminListen, PEM (or TESTUDO_BROKER_CLIENT_CERTIFICATE).",
             valueName: "file"))
     var clientCertificate: String?
@@ -47,6 +52,12 @@ struct BrokerAccessOptions: ParsableArguments {
     var clientKey: String?
 
     func validate() throws {
+        if let subject, !AdministratorName.isName(subject) {
+            throw ValidationError("--subject is a name of 1 to 64 bytes on one line")
+        }
+        if subject != nil, tokenFile != nil {
+            throw ValidationError("--subject goes with --admin-key; a token says itself whose it is")
+        }
         if adminKey != nil, tokenFile != nil {
             throw ValidationError("give either --admin-key, to make a token, or --token-file, which has one")
         }
@@ -65,6 +76,7 @@ struct BrokerAccessOptions: ParsableArguments {
         access.authority = known(authority, "TESTUDO_BROKER_CA")
         access.clientCertificate = known(clientCertificate, "TESTUDO_BROKER_CLIENT_CERTIFICATE")
         access.clientKey = known(clientKey, "TESTUDO_BROKER_CLIENT_KEY")
+        access.subject = known(subject, "TESTUDO_BROKER_SUBJECT")
         // Who is named on the command line is meant, whoever the environment names.
         access.adminKey = known(adminKey, tokenFile == nil ? "TESTUDO_BROKER_ADMIN_KEY" : "")
         access.tenant = known(tenant, tokenFile == nil ? "TESTUDO_BROKER_TENANT" : "")
@@ -100,6 +112,8 @@ struct BrokerAccess: Sendable, Equatable {
     var tenant: String?
     /// The file of a token.
     var tokenFile: String?
+    /// Who calls, for the audit log; nil for the account.
+    var subject: String?
     /// The file of the client's certificate.
     var clientCertificate: String?
     /// The file of its key.
@@ -164,7 +178,8 @@ struct BrokerAccess: Sendable, Equatable {
         return certificates.count == 1 && names?.isEmpty == false ? .pinnedCertificate(pem: text) : .roots(pem: [text])
     }
 
-    private func credential(_ state: StateFolder) throws -> BrokerCredential {
+    /// What shows the broker who calls.
+    func credential(_ state: StateFolder) throws -> BrokerCredential {
         if let tokenFile {
             let token = try GivenFile.text(tokenFile).trimmingCharacters(in: .whitespacesAndNewlines)
             guard token.split(separator: ".", omittingEmptySubsequences: false).count == 3,
@@ -176,7 +191,13 @@ struct BrokerAccess: Sendable, Equatable {
             }
             return .token(token)
         }
-        return .key(try key(state), tenant: tenant)
+        let subject = subject ?? AdministratorName.account
+        guard AdministratorName.isName(subject) else {
+            throw CommandFailure(
+                "TESTUDO_BROKER_SUBJECT is no name of 1 to 64 bytes on one line", hint: "give --subject NAME", status: 2
+            )
+        }
+        return .key(try key(state), tenant: tenant, subject: subject)
     }
 
     /// The administrator's key: the deployment's own, unless one is named.
@@ -206,26 +227,60 @@ struct BrokerAccess: Sendable, Equatable {
     }
 }
 
+/// What the audit log calls whoever calls with an administrator's key.
+enum AdministratorName {
+    /// The account that runs this program, `user@host`, in characters that need no escape.
+    static let account: String = {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let isKnown = gethostname(&buffer, buffer.count - 1) == 0
+        let host =
+            isKnown ? String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
+        return account(user: NSUserName(), host: host)
+    }()
+
+    static func account(user: String, host: String) -> String {
+        func plain(_ text: String, _ limit: Int, orElse other: String) -> String {
+            let kept = text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }.prefix(limit)
+            return kept.isEmpty ? other : String(kept)
+        }
+        return "\(plain(user, 31, orElse: "unknown"))@\(plain(host, 32, orElse: "unknown"))"
+    }
+
+    /// Whether the log shows a text as it is.
+    static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count) && ShownText.line(text) == text
+    }
+}
+
 /// A file that was named on the command line.
 enum GivenFile {
     typealias Failure = PolicyFileError
 
     static func bytes(_ path: String) throws -> [UInt8] { try PolicyFiles.bytes(at: path) }
     static func text(_ path: String) throws -> String { try PolicyFiles.text(at: path) }
+
+    static func json(_ path: String) throws -> JSONValue {
+        do {
+            return try JSONValue.parse(try bytes(path))
+        } catch let error as WireError {
+            throw PolicyFileError("\(path): \(error)")
+        }
+    }
 }
 
 /// What shows a broker that an administrator calls.
 enum BrokerCredential: Sendable {
-    /// A key that makes a short-lived token for each call; of a tenant's administrator, or of the broker's own.
-    case key(Curve25519.Signing.PrivateKey, tenant: String?)
+    /// A key that makes a short-lived token for each call; of a tenant's administrator, or of the broker's own. The subject is his
+    /// name in the audit log.
+    case key(Curve25519.Signing.PrivateKey, tenant: String?, subject: String = AdministratorName.account)
     /// A token that somebody else made.
     case token(String)
 
     /// A token, for `seconds` from now where it is made here.
-    func token(seconds: Int64 = 120, subject: String = "testudo-cli") throws -> String {
+    func token(seconds: Int64 = 120) throws -> String {
         switch self {
         case .token(let token): return token
-        case .key(let key, let tenant):
+        case .key(let key, let tenant, let subject):
             let now = Int64(Date().timeIntervalSince1970)
             var claims: [String: JSONValue] = [
                 "role": .string(tenant == nil ? "admin" : "tenant-admin"), "iat": .integer(now),

@@ -26,6 +26,38 @@ struct BrokerPolicies: AsyncParsableCommand {
         }
         return "\(path)/\(name)"
     }
+
+    /// What to do about a refusal of a policy, by its words.
+    static func hint(_ detail: String, _ file: String) -> String? {
+        if detail.contains("trust_claims it is an attestation policy") {
+            return "`testudo broker attestation-policies set --file \(file)` sets one of those"
+        }
+        if detail.contains("allow it is a policy for resources") {
+            return "`testudo broker policies set --file \(file)` sets one of those"
+        }
+        if detail.hasPrefix("policy: defines no rule") {
+            return "write that rule in package policy; docs/BROKER.md, Policies, tells what it is asked"
+        }
+        return detail.hasPrefix("policy: ")
+            ? "`testudo policy check \(file == "-" ? "FILE" : file)` tells what is wrong with a policy" : nil
+    }
+
+    /// Refuses a prefix that no resource's path can begin with.
+    static func check(prefix: String) throws {
+        let segments = prefix.split(separator: "/", omittingEmptySubsequences: false)
+        guard segments.count <= 3 else {
+            throw CommandFailure(
+                "--prefix \(ShownText.line(prefix)) has \(segments.count) segments, and paths of resources have three",
+                hint: "name the first one to three, for example default, default/key or default/key/one", status: 2)
+        }
+        guard segments.allSatisfy({ BrokerKeys.isSegment($0) }) else {
+            throw CommandFailure(
+                "--prefix \(ShownText.line(prefix)) is no beginning of a resource's path",
+                hint:
+                    "segments have letters, digits, dots, hyphens and underscores, with a slash between them: default/key",
+                status: 2)
+        }
+    }
 }
 
 struct PolicySet: AsyncParsableCommand {
@@ -60,18 +92,20 @@ struct PolicySet: AsyncParsableCommand {
 
     func run() async throws {
         let path = try BrokerPolicies.path(name)
+        try prefix.map(BrokerPolicies.check)
         let source =
             file == "-" ? Array(FileHandle.standardInput.readDataToEndOfFile()) : try GivenFile.bytes(file)
         var members: [String: JSONValue] = [
             "policy": .string(Base64.encodeURL(source)), "registration": .string(registration.rawValue),
         ]
         if let prefix { members["prefix"] = .string(prefix) }
-        let hints = [400: "`testudo policy check \(file)` tells what is wrong with a policy"]
-        if prefix == nil {
-            _ = try await common.admin().json("POST", "/kbs/v0/resource-policy", .object(members), hints: hints)
-        } else {
-            _ = try await common.admin().json("PUT", path, .object(members), hints: hints)
-        }
+        let hints = [
+            409: "`testudo broker policies list` shows names and prefixes; a policy of the same name is replaced"
+        ]
+        _ = try await common.admin().json(
+            prefix == nil ? "POST" : "PUT", prefix == nil ? "/kbs/v0/resource-policy" : path, .object(members),
+            hints: hints
+        ) { BrokerPolicies.hint($0, file) }
         common.show(
             [
                 "id": .string(name), "prefix": .string(prefix ?? ""),

@@ -73,11 +73,17 @@ struct ResourceSet: AsyncParsableCommand {
             }
             return "?expires=\(seconds)"
         }
-        try await admin.call(
+        let answer = try await admin.call(
             "POST", "/kbs/v0/resource/\(path)\(query ?? "")", body: bytes, type: "application/octet-stream")
+        var members: [String: JSONValue] = [
+            "resource": .string("kbs:///\(path)"), "bytes": .integer(Int64(bytes.count)),
+        ]
+        // A broker of before says no number.
+        let version = (try? JSONValue.parse(answer))?["version"]?.integerValue
+        if let version { members["version"] = .integer(version) }
         common.show(
-            ["resource": .string("kbs:///\(path)"), "bytes": .integer(Int64(bytes.count))],
-            text: "stored kbs:///\(path), \(bytes.count) bytes")
+            .object(members),
+            text: "stored kbs:///\(path)\(version.map { ", version \($0)" } ?? ""), \(bytes.count) bytes")
     }
 }
 
@@ -96,8 +102,10 @@ struct ResourceList: AsyncParsableCommand {
         }
         common.show(
             .array(shown),
-            text: shown.map { "kbs:///\($0["path"]?.stringValue ?? "")  \(BrokerResources.line($0))" }
-                .joined(separator: "\n"))
+            text: shown.isEmpty
+                ? "no secrets\(repository.map { " in repository \($0)" } ?? "")"
+                : shown.map { "kbs:///\($0["path"]?.stringValue ?? "")  \(BrokerResources.line($0))" }
+                    .joined(separator: "\n"))
     }
 }
 
@@ -154,7 +162,12 @@ struct ResourceDelete: AsyncParsableCommand {
         let path = try named.checked()
         try await common.admin().call(
             "DELETE", "/kbs/v0/resource/\(path)" + (number.map { "?version=\($0)" } ?? ""),
-            hints: [404: "`testudo broker resources list` shows what is there"])
+            hints: [404: "`testudo broker resources list` shows what is there"]
+        ) { detail in
+            detail.contains("no version") || detail.contains("present version")
+                ? "`testudo broker resources versions \(path)` lists those that are kept; without --version the whole secret is deleted"
+                : nil
+        }
         var members: [String: JSONValue] = ["deleted": .string("kbs:///\(path)")]
         if let number { members["version"] = .integer(number) }
         common.show(.object(members), text: "deleted kbs:///\(path)" + (number.map { ", version \($0)" } ?? ""))

@@ -11,16 +11,32 @@ struct ReferenceValuesAdd: AsyncParsableCommand {
     @OptionGroup var place: ReferenceValuePlace
     @OptionGroup var life: ReferenceValueLife
     @Argument(help: "The name that policies ask for, such as snp_launch_measurement.") var name: String
-    @Argument(help: "The value as JSON, such as '[\"ab…\"]', 3 or true; of a list each element is known.")
+    @Argument(
+        help: """
+            The value: JSON such as '["ab…"]', 3 or true, of which each element of a list is known; a word that is no JSON is a \
+            text (ab12 is "ab12"), and '"3"' is the text 3.
+            """)
     var value: String
 
-    func run() async throws {
-        let known: JSONValue
+    /// JSON where it is JSON, else a word.
+    static func value(_ text: String) throws -> JSONValue {
         do {
-            known = try JSONValue.parse(text: value)
+            return try JSONValue.parse(text: text)
         } catch {
-            throw ValidationError("The value is no JSON: \(error). A text is written '\"like this\"'.")
+            let isWord =
+                !text.isEmpty
+                && text.unicodeScalars.allSatisfy { $0.value > 0x20 && !"[]{}\",'\\".unicodeScalars.contains($0) }
+            guard isWord, ShownText.line(text) == text else {
+                throw ValidationError(
+                    "The value is neither JSON (\(error)) nor a word. A text with other characters is written '\"like this\"'."
+                )
+            }
+            return .string(text)
         }
+    }
+
+    func run() async throws {
+        let known = try Self.value(value)
         if let file = place.file {
             let file = ReferenceValueFile(path: file)
             var store = try file.load()
@@ -42,6 +58,7 @@ struct ReferenceValuesAdd: AsyncParsableCommand {
                 "POST", "/kbs/v0/reference-value",
                 body: JSONValue.object(message.merging(try life.members()) { $1 }).canonicalBytes)
         }
-        place.common.show(.object(["name": .string(name), "value": known]), text: "stored \(name)")
+        place.common.show(
+            .object(["name": .string(name), "value": known]), text: "stored \(name): \(known.canonicalText)")
     }
 }
