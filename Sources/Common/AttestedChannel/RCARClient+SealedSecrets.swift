@@ -25,8 +25,8 @@ extension RCARClient {
         switch secret.content {
         case .vault(let name): return try await self.resource(name)
         case .envelope(let envelope):
-            let (name, operation) = try Self.reading { () throws(WireError) in try envelope.unwrapping() }
-            let wrapped = try await unwrap(envelope.encryptedKey, with: name, by: operation)
+            let use = try Self.reading { () throws(WireError) in try envelope.unwrapping() }
+            let wrapped = try await unwrap(envelope.encryptedKey, by: use)
             do {
                 return try envelope.open(with: wrapped)
             } catch {
@@ -36,10 +36,11 @@ extension RCARClient {
     }
 
     private func unwrap(
-        _ wrapped: String, with key: String, by operation: String
+        _ wrapped: String, by use: SealedNeeds.KeyUse
     ) async throws(BrokerFailure) -> SecretBytes {
+        let key = "\(use.namespace)/\(use.name)"
         let answer = try await opened(
-            "POST", "/kbs/v0/kms/\(key)/\(operation)", what: "key \(key)", body: ["ciphertext": .string(wrapped)])
+            "POST", "/kbs/v0/kms/\(key)/\(use.operation)", what: "key \(key)", body: ["ciphertext": .string(wrapped)])
         do {
             guard let text = try JSONValue.parse(answer.copyBytes())["plaintext"]?.stringValue else {
                 throw WireError(field: "plaintext", reason: "is missing")

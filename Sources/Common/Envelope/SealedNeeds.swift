@@ -4,13 +4,17 @@ import WireFormat
 public struct SealedNeeds: Equatable, Sendable {
     /// Resources, as `repository/type/tag`: the signing key's public half, and the secret itself for a vault.
     public var resources: [String]
-    /// What is done with a key of the broker: `kms:namespace/name:operation`, as registrations name it.
-    public var keys: [String]
+    /// What is done with which key of the broker; nil for a vault.
+    public var key: KeyUse?
 
-    /// Describes needs.
-    public init(resources: [String], keys: [String]) {
-        self.resources = resources
-        self.keys = keys
+    /// A call of the broker's key management.
+    public struct KeyUse: Hashable, Sendable {
+        /// The key's namespace.
+        public let namespace: String
+        /// The key's name there.
+        public let name: String
+        /// `decrypt` or `unwrap`.
+        public let operation: String
     }
 }
 
@@ -31,14 +35,13 @@ extension SealedText {
     /// What a guest will ask for. The signature is not checked for that: it decides what is registered for a manifest that holds this
     /// text anyway, and not what is in it.
     public func needs() throws(WireError) -> SealedNeeds {
-        var needs = SealedNeeds(resources: [try keyResource()], keys: [])
+        var needs = SealedNeeds(resources: [try keyResource()])
         let secret = try unverified()
         guard secret.provider == "kbs" else { throw WireError(field: "sealed.provider", reason: "must be kbs") }
         switch secret.content {
         case .vault(let name): needs.resources.append(try SealedSecret.resource(name, field: "sealed.name"))
         case .envelope(let envelope):
-            let (key, operation) = try envelope.unwrapping()
-            needs.keys.append("kms:\(key):\(operation)")
+            needs.key = try envelope.unwrapping()
         }
         return needs
     }
@@ -50,8 +53,8 @@ extension SealedText {
 }
 
 extension SealedEnvelope {
-    /// Which call of the broker's key management unwraps the key: the key's name, and `decrypt` or `unwrap`.
-    public func unwrapping() throws(WireError) -> (key: String, operation: String) {
+    /// Which call of the broker's key management unwraps the key.
+    public func unwrapping() throws(WireError) -> SealedNeeds.KeyUse {
         let scheme = "kbs+kms:///"
         let key = keyID.hasPrefix(scheme) ? String(keyID.dropFirst(scheme.count)) : keyID
         let segments = key.split(separator: "/", omittingEmptySubsequences: false)
@@ -69,12 +72,13 @@ extension SealedEnvelope {
         }
         // A message of the key management: `T`, format 1, and the number of the kind.
         let head = try wrappedKey().prefix(3)
-        switch Array(head) {
-        case [UInt8(ascii: "T"), 1, 1]: return (key, "decrypt")
-        case [UInt8(ascii: "T"), 1, 2]: return (key, "unwrap")
-        default:
+        let operations: [[UInt8]: String] = [
+            [UInt8(ascii: "T"), 1, 1]: "decrypt", [UInt8(ascii: "T"), 1, 2]: "unwrap",
+        ]
+        guard let operation = operations[Array(head)] else {
             throw WireError(
                 field: "sealed.encrypted_key", reason: "was not made by an aes-256-gcm or aes-256-kw key of a broker")
         }
+        return SealedNeeds.KeyUse(namespace: String(segments[0]), name: String(segments[1]), operation: operation)
     }
 }

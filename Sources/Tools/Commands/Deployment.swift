@@ -27,8 +27,12 @@ struct PreparedService: Sendable {
         return Array(Set(found + sealedNeeds.flatMap(\.resources))).sorted()
     }
 
-    /// What may be done with keys of the broker, for sealed secrets.
-    var keys: [String] { Array(Set(sealedNeeds.flatMap(\.keys))).sorted() }
+    /// What may be done with keys of the broker, for sealed secrets. A registration opens keys of its own namespace only; others need a
+    /// policy of the broker's.
+    var keys: [String] {
+        let own = sealedNeeds.compactMap(\.key).filter { $0.namespace == namespace }
+        return Array(Set(own.map { "kms:\($0.name):\($0.operation)" })).sorted()
+    }
 
     /// The manifest was checked: what poses as sealed can be read.
     private var sealedNeeds: [SealedNeeds] {
