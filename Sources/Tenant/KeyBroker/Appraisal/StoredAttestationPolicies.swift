@@ -141,6 +141,7 @@ extension KeyBroker {
         guard let failure else { return }
         throw BrokerError(
             .failed, check: "attestation-policy",
-            "\(what), but what was in force before stays, because another file of the broker cannot be used: \(failure)")
+            "\(what), but what was in force before stays, because another file of the broker cannot be used: \(failure)"
+        )
     }
 }
