@@ -229,7 +229,7 @@ let suites: [Target] = [
         name: "EvidenceSamples", dependencies: ["WireFormat", crypto], path: "Tests/EvidenceSamples",
         swiftSettings: strict),
     tests("EvidenceTests", ["Evidence", "EvidenceSamples", "WireFormat", "Envelope", crypto]),
-    tests("PodManifestTests", ["PodManifest", "WireFormat", "Envelope"]),
+    tests("PodManifestTests", ["PodManifest", "WireFormat", "Envelope", crypto]),
     tests("ImageFormatTests", ["ImageFormat", "Unsealing", "WireFormat", "Envelope", crypto, cryptoExtras]),
     tests("AgentProtocolTests", ["AgentProtocol", "WireFormat"]),
     tests(

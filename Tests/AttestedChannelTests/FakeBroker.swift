@@ -19,6 +19,8 @@ final class FakeBroker: Sendable {
         var resourceRefusal: (status: Int, detail: String)?
         /// How many tokens are declared ended when they are used first.
         var endedTokens = 0
+        /// What other paths answer to which body, sealed to the guest.
+        var answers: [String: (body: JSONValue?, content: [UInt8])] = [:]
         /// Encrypts to this key instead of the one in the evidence.
         var foreignKey: JSONValue?
     }
@@ -109,7 +111,15 @@ final class FakeBroker: Sendable {
         case "/kbs/v0/testudo/certificate":
             let answer: JSONValue = ["certificate": "PEM", "notAfter": 1_700_003_600]
             return FakeAnswer(body: answer.canonicalBytes)
-        default: return refusal(404, "no such resource")
+        case let path:
+            guard let answer = state.behaviour.answers[path] else { return refusal(404, "no such resource") }
+            guard answer.body == nil || answer.body == (try? JSONValue.parse(request.body)) else {
+                return refusal(400, "another body")
+            }
+            guard let recipient = try? JSONWebKey(parsing: key),
+                let sealed = try? JWE.encrypt(answer.content, to: recipient)
+            else { return refusal(500, "encrypt") }
+            return FakeAnswer(body: sealed.canonicalBytes)
         }
     }
 }

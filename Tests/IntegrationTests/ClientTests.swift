@@ -9,7 +9,9 @@ extension IntegrationTests {
         @Test func `kubectl and curl do the same as the command line`() throws {
             try IntegrationTests.withStack { stack in
                 try stack.pushHello()
-                let file = try stack.service("hello-swift", image: "hello-swift")
+                let file = try stack.service(
+                    "hello-swift", image: "hello-swift",
+                    replacing: ["value: Testudo": "value: \(try Self.sealed(stack))"])
                 try stack.testudo(["manifest", "register", "-f", file])
                 let kubectl = { (arguments: [String]) in
                     try text(run("kubectl", ["--kubeconfig", stack.kubeconfig] + arguments))
@@ -19,8 +21,8 @@ extension IntegrationTests {
 
                 let url = "https://hello-swift.default.localhost:\(stack.tlsPort)/"
                 let trusted = "\(stack.state)/tenant/testudo-simulated-ca.pem"
-                #expect(try Self.curl([url, "--cacert", trusted]) == "Hello Testudo!\n200")
-                #expect(try stack.testudo(["invoke", "hello-swift"]) == "Hello Testudo!\n")
+                #expect(try Self.curl([url, "--cacert", trusted]) == "Hello Sealed!\n200")
+                #expect(try stack.testudo(["invoke", "hello-swift"]) == "Hello Sealed!\n")
                 #expect(try kubectl(["get", "ksvc", "hello-swift"]).contains("True"))
 
                 // A simulated guest never has a certificate of the other root.
@@ -44,6 +46,18 @@ extension IntegrationTests {
                 #expect(try !kubectl(["get", "ksvc"]).contains("hello-swift"))
                 #expect(throws: ProgramFailure.self) { try Self.curl([url, "--cacert", trusted]) }
             }
+        }
+
+        /// A value that only the guest opens, with a key of the broker.
+        private static func sealed(_ stack: LiveStack) throws -> String {
+            let (key, secret) = ("\(stack.folder)/signing.pem", "\(stack.folder)/target")
+            try stack.testudo(["secret", "keygen", key])
+            try stack.testudo(["broker", "keys", "create", "default/seal", "--kind", "aes-256-gcm"])
+            try "Sealed".write(toFile: secret, atomically: true, encoding: .utf8)
+            let text = try stack.testudo([
+                "secret", "seal", "--signing-key", key, "--file", secret, "--key", "default/seal",
+            ])
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
 
         /// The body, then the status.

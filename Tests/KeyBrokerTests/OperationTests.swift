@@ -223,6 +223,16 @@ struct OperationTests {
         try Data("package policy\nimport".utf8).write(to: URL(filePath: bench.folder + "/policy.rego"))
         #expect(try await readiness() == "unreadable: attestation policy and keys")
         #expect(try await bench.challenge().nonce.isEmpty == false)
+        // A stored policy judges in its place; without it nobody is told that the broken one does.
+        let policy = Base64.encodeURL(Array("package policy\nimport rego.v1\ntrust_claims := {}\n".utf8))
+        let stored = try await bench.administer(
+            "POST", "attestation-policy",
+            JSONValue.object(["policy_id": "default_cpu", "policy": .string(policy)]).canonicalBytes)
+        #expect(stored.status == 200)
+        #expect(try await readiness() == "current")
+        let deleted = try await bench.administer("DELETE", "testudo/attestation-policies/default_cpu")
+        try expectRefusal(deleted, 500, "PluginInternalError")
+        #expect(String(decoding: deleted.body, as: UTF8.self).contains("the policy is deleted, but"))
         try Data("package policy\nimport rego.v1\n\n".utf8).write(to: URL(filePath: bench.folder + "/policy.rego"))
         #expect(try await readiness() == "current")
     }

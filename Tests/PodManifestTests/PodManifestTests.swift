@@ -1,3 +1,4 @@
+import Crypto
 import Envelope
 import PodManifest
 import Testing
@@ -98,6 +99,27 @@ struct PodManifestTests {
                 try PodManifest(parsing: Samples.manifest().json.with("containers/0/args", [.string(value)]))
             }
         }
+    }
+
+    @Test func `a sealed secret may stand anywhere in a confidential pod, and has to be one`() throws {
+        let text = try SealedSecret(.vault(name: "kbs:///default/db/password")).signed(
+            by: P256.Signing.PrivateKey(), keyID: "kbs:///default/signing-key/sealed-secret")
+        func environment(_ value: String) -> JSONValue { [["name": "DB_PASSWORD", "value": .string(value)]] }
+        let json = try Samples.manifest().json
+        let manifest = try PodManifest(parsing: json.with("containers/0/env", environment(text)))
+        #expect(manifest.containers[0].environment[0].sealed == text)
+        for broken in ["sealed.", "sealed.e30.e30.AA", "sealed.x", text + "."] {
+            #expect(throws: WireError.self, "\(broken)") {
+                try PodManifest(parsing: json.with("containers/0/env", environment(broken)))
+            }
+        }
+        let plain = json.with("runtimeClass", "testudo-vm").with("protections", []).with("logs/recipient", "")
+            .with("keyBroker", ["url": "", "certificate": ""]).with("network/plaintext", true)
+            .with("containers/0/imageKey", nil)
+        let failure = #expect(throws: WireError.self) {
+            try PodManifest(parsing: plain.with("containers/0/env", environment(text)))
+        }
+        #expect(failure?.reason.contains("testudo-cvm only") == true)
     }
 
     @Test(

@@ -55,11 +55,18 @@ public actor RCARClient {
         guard ResourceName.isValid(path) else {
             throw BrokerFailure(.notFound, "'\(path.prefix(200))' is no resource path")
         }
-        let (response, session) = try await authorised("GET", "/kbs/v0/resource/\(path)", what: "resource \(path)")
+        return try await opened("GET", "/kbs/v0/resource/\(path)", what: "resource \(path)")
+    }
+
+    /// Makes a call whose answer is sealed to this guest, and opens it.
+    func opened(
+        _ method: String, _ path: String, what: String, body: JSONValue? = nil
+    ) async throws(BrokerFailure) -> SecretBytes {
+        let (response, session) = try await authorised(method, path, what: what, body: body)
         do {
             return try JWE.open(try JSONValue.parse(response.body), with: session.key)
         } catch {
-            throw BrokerFailure(.badAnswer, "resource \(path): the answer does not open")
+            throw BrokerFailure(.badAnswer, "\(what): the answer does not open")
         }
     }
 

@@ -192,13 +192,18 @@ public struct SealedText: Equatable, Sendable {
         signed = Array("\(parts[1]).\(parts[2])".utf8)
     }
 
+    /// What the text says, whoever wrote it.
+    func unverified() throws(WireError) -> SealedSecret {
+        try SealedSecret(payload: try JSONValue.parse(payload))
+    }
+
     /// The secret, when the signature is that of `key`.
     public func verified(by key: P256.Signing.PublicKey) throws(EnvelopeError) -> SealedSecret {
         guard let raw = try? P256.Signing.ECDSASignature(rawRepresentation: signature),
             key.isValidSignature(raw, for: signed)
         else { throw EnvelopeError("the sealed secret is not signed by this key") }
         do {
-            return try SealedSecret(payload: try JSONValue.parse(payload))
+            return try unverified()
         } catch {
             throw EnvelopeError("the sealed secret cannot be read: \(error)")
         }

@@ -55,7 +55,13 @@ public enum ManifestRenderer {
         var environment: [PodContainer.Variable] = []
         for (position, variable) in source.environment.enumerated() {
             switch variable.source {
-            case .value(let text): environment.append(.init(name: variable.name, source: .value(text)))
+            case .value(let text):
+                guard isConfidential || !SealedSecret.isSealed(text) else {
+                    throw WireError(
+                        field: "\(path).env[\(position)].value",
+                        reason: "sealed secrets are for testudo-cvm: \(service.runtimeClass) cannot prove itself")
+                }
+                environment.append(.init(name: variable.name, source: .value(text)))
             case .secret(let name, let key):
                 guard isConfidential else {
                     throw WireError(

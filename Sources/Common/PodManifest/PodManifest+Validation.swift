@@ -93,7 +93,9 @@ extension PodManifest {
             throw WireError(field: "manifest.network.plaintext", reason: "must be true for \(self.runtimeClass)")
         }
         for container in self.containers {
-            guard container.imageKey == nil, !container.environment.contains(where: { $0.secret != nil }) else {
+            guard container.imageKey == nil,
+                !container.environment.contains(where: { $0.secret != nil || $0.sealed != nil })
+            else {
                 throw WireError(
                     field: "manifest.containers", reason: "image keys and secrets are released to testudo-cvm only")
             }
@@ -129,6 +131,14 @@ extension PodContainer.Variable {
         case .secret(let address): try ResourceAddress.check(address, "\(path).secret")
         case .value(let text):
             try Check.text(text, "\(path).value")
+            if SealedSecret.isSealed(text) {
+                do throws(WireError) {
+                    _ = try SealedText(text).needs()
+                    return
+                } catch {
+                    throw WireError(field: "\(path).value", reason: "\(error.field) \(error.reason)")
+                }
+            }
             if let what = SecretScan.finding(name: self.name, value: text) {
                 throw WireError(
                     field: "\(path).value",

@@ -1,3 +1,4 @@
+import Envelope
 import WireFormat
 
 /// What a pod is, once and for all: the document whose digest the hardware holds and the tenant registers.
@@ -61,6 +62,8 @@ public struct PodContainer: Equatable, Sendable {
 
         /// The literal value, if it is one.
         public var value: String? { if case .value(let text) = self.source { text } else { nil } }
+        /// The sealed secret that the guest opens, if the literal value is one (``SealedSecret``).
+        public var sealed: String? { self.value.flatMap { SealedSecret.isSealed($0) ? $0 : nil } }
         /// The key broker's resource, if it is a secret.
         public var secret: String? { if case .secret(let path) = self.source { path } else { nil } }
     }

@@ -24,7 +24,19 @@ struct PreparedService: Sendable {
             if let key = container.imageKey { found.append(key) }
             found += container.environment.compactMap(\.secret)
         }
-        return Array(Set(found)).sorted()
+        return Array(Set(found + sealedNeeds.flatMap(\.resources))).sorted()
+    }
+
+    /// What may be done with keys of the broker, for sealed secrets. A registration opens keys of its own namespace only; others need a
+    /// policy of the broker's.
+    var keys: [String] {
+        let own = sealedNeeds.compactMap(\.key).filter { $0.namespace == namespace }
+        return Array(Set(own.map { "kms:\($0.name):\($0.operation)" })).sorted()
+    }
+
+    /// The manifest was checked: what poses as sealed can be read.
+    private var sealedNeeds: [SealedNeeds] {
+        manifest.containers.flatMap(\.environment).compactMap(\.sealed).compactMap { try? SealedText($0).needs() }
     }
 
     /// Tells the broker that this digest may have these keys; nothing to tell for the classes without a TEE.
@@ -37,7 +49,7 @@ struct PreparedService: Sendable {
         let body: JSONValue = .object([
             "name": .string(name), "namespace": .string(namespace),
             "hostnames": .array(manifest.network.hostnames.map { .string($0) }),
-            "resources": .array(resources.map { .string($0) }),
+            "resources": .array(resources.map { .string($0) }), "keys": .array(keys.map { .string($0) }),
             "measurements": "any-reference",
             "guestVersion": .string(manifest.guestVersion),
             "simulated": .bool(settings.allowsSimulated && !hardwareOnly),

@@ -34,6 +34,9 @@ final class BrokerAccess: Sendable {
     /// The secret at a `kbs:///` address.
     func secret(_ address: String) async throws(BrokerFailure) -> SecretBytes { try await client.resource(address) }
 
+    /// What a sealed secret holds.
+    func unsealed(_ text: String) async throws(BrokerFailure) -> SecretBytes { try await client.unseal(text) }
+
     /// A TLS identity with a fresh certificate.
     func serverIdentity() async throws -> (identity: ServerIdentity, notAfter: Int64) {
         let (chain, key, notAfter) = try await certificate()

@@ -77,7 +77,7 @@ final class PodRun: Sendable {
         var broker: BrokerAccess?
         if pod.isConfidential {
             broker = try await attest()
-        } else if container.environment.contains(where: { $0.secret != nil }) {
+        } else if container.environment.contains(where: { $0.secret != nil || $0.sealed != nil }) {
             throw Failure(.keyReleaseDenied, "only confidential pods get secrets")
         }
         let bundle = environment.state + "/" + manifest.name
@@ -87,8 +87,13 @@ final class PodRun: Sendable {
         // Last, so that no secret leaves the broker for an image that is refused.
         var secrets: [String: SecretBytes] = [:]
         for variable in container.environment {
-            guard let address = variable.secret, let broker else { continue }
-            secrets[address] = try await step(.keyReleaseDenied) { try await broker.secret(address) }
+            guard let broker else { continue }
+            if let address = variable.secret {
+                secrets[address] = try await step(.keyReleaseDenied) { try await broker.secret(address) }
+            } else if let text = variable.sealed {
+                // No container starts with the sealed text in place of the secret.
+                secrets[text] = try await step(.keyReleaseDenied) { try await broker.unsealed(text) }
+            }
         }
         let network = try await NetworkNamespace.make(processID: getpid())
         let plan = try plan(container, image, secrets, network, bundle)
@@ -197,14 +202,17 @@ final class PodRun: Sendable {
         guard !arguments.isEmpty else { throw Failure(.imageRefused, "neither image nor manifest says what to run") }
         var values: [(name: String, value: String)] = []
         for variable in container.environment {
-            switch variable.source {
-            case .value(let text): values.append((variable.name, text))
-            case .secret(let address):
-                guard let secret = secrets[address],
-                    let text = String(validating: secret.copyBytes(), as: UTF8.self), !text.utf8.contains(0)
-                else { throw Failure(.keyReleaseDenied, "secret \(address) is no text") }
-                values.append((variable.name, text))
+            guard let address = variable.secret ?? variable.sealed else {
+                if let text = variable.value { values.append((variable.name, text)) }
+                continue
             }
+            guard let secret = secrets[address],
+                let text = String(validating: secret.copyBytes(), as: UTF8.self), !text.utf8.contains(0)
+            else {
+                let name = variable.secret.map { "secret \($0)" } ?? "the sealed secret of \(variable.name)"
+                throw Failure(.keyReleaseDenied, "\(name) is no text")
+            }
+            values.append((variable.name, text))
         }
         // The revision is a property of the pod, so that even this choice is not the host's (rule R18).
         let choices = try NodeChoices(revision: "\(manifest.name)-\(pod.digest.hex.prefix(8))", for: manifest)

@@ -11,8 +11,8 @@ struct ReloadedAppraiser: EvidenceAppraiser {
         table = try WatchedFiles("attestation policy and keys", paths: paths, watch: watch, read: make)
     }
 
-    /// Makes the verifiers anew, whether a file changed or not.
-    func readAgain() { table.readAgain() }
+    /// Makes the verifiers anew, whether a file changed or not. Answers why those of before stay; nil when they do not.
+    func readAgain() -> String? { table.readAgain() }
 
     var technologies: Set<String> { table.contents.technologies }
 

@@ -79,7 +79,7 @@ extension KeyBroker {
         case .setAttestationPolicy:
             let (id, source) = try attestationPolicy(request.body)
             try await attestationPolicies.set(id, source)
-            applyAttestationPolicy()
+            try requireInForce(applyAttestationPolicy(), "the policy is stored")
             return .empty
         case .listAttestationPolicies:
             return .json(
@@ -96,7 +96,7 @@ extension KeyBroker {
             return .text(found.source, type: "text/plain; charset=utf-8")
         case .deleteAttestationPolicy:
             guard try await attestationPolicies.remove(values[0]) else { throw Self.noPolicy }
-            applyAttestationPolicy()
+            try requireInForce(applyAttestationPolicy(), "the policy is deleted")
             return .empty
         default: throw Self.unknownPath
         }
@@ -133,6 +133,16 @@ extension KeyBroker {
         }
     }
 
-    /// Has evidence judged by the policy that is in force now.
-    func applyAttestationPolicy() { reloadedAppraiser?.readAgain() }
+    /// Has evidence judged by the stored policy. Answers why the one of before stays in force; nil when it does not.
+    @discardableResult
+    func applyAttestationPolicy() -> String? { reloadedAppraiser?.readAgain() }
+
+    /// Whoever takes trust away must not believe that it is gone.
+    private func requireInForce(_ failure: String?, _ what: String) throws(BrokerError) {
+        guard let failure else { return }
+        throw BrokerError(
+            .failed, check: "attestation-policy",
+            "\(what), but what was in force before stays, because another file of the broker cannot be used: \(failure)"
+        )
+    }
 }

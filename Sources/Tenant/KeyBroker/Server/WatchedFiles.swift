@@ -50,8 +50,10 @@ final class WatchedFiles<Contents: Sendable>: Sendable {
         return state.withLock { $0.contents }
     }
 
-    /// Reads the files now, whether they changed or not: something beside them did.
-    func readAgain() { refresh(atOnce: true, evenUnchanged: true) }
+    /// Reads the files now, whether they changed or not: something beside them did. Answers why what was in force stays; nil when it
+    /// does not.
+    @discardableResult
+    func readAgain() -> String? { refresh(atOnce: true, evenUnchanged: true) }
 
     /// Looks for changes, at most once a second unless asked to do so `atOnce`.
     @discardableResult

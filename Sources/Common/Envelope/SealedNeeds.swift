@@ -1,0 +1,84 @@
+import WireFormat
+
+/// What a guest asks its key broker for to come by a sealed secret.
+public struct SealedNeeds: Equatable, Sendable {
+    /// Resources, as `repository/type/tag`: the signing key's public half, and the secret itself for a vault.
+    public var resources: [String]
+    /// What is done with which key of the broker; nil for a vault.
+    public var key: KeyUse?
+
+    /// A call of the broker's key management.
+    public struct KeyUse: Hashable, Sendable {
+        /// The key's namespace.
+        public let namespace: String
+        /// The key's name there.
+        public let name: String
+        /// `decrypt` or `unwrap`.
+        public let operation: String
+    }
+}
+
+extension SealedSecret {
+    /// Whether a text poses as a sealed secret.
+    public static func isSealed(_ text: String) -> Bool { text.hasPrefix(prefix) }
+
+    static func resource(_ address: String, field: String) throws(WireError) -> String {
+        let scheme = "kbs:///"
+        guard address.hasPrefix(scheme) else {
+            throw WireError(field: field, reason: "must be \(scheme)repository/type/tag")
+        }
+        return String(address.dropFirst(scheme.count))
+    }
+}
+
+extension SealedText {
+    /// What a guest will ask for. The signature is not checked for that: it decides what is registered for a manifest that holds this
+    /// text anyway, and not what is in it.
+    public func needs() throws(WireError) -> SealedNeeds {
+        var needs = SealedNeeds(resources: [try keyResource()])
+        let secret = try unverified()
+        guard secret.provider == "kbs" else { throw WireError(field: "sealed.provider", reason: "must be kbs") }
+        switch secret.content {
+        case .vault(let name): needs.resources.append(try SealedSecret.resource(name, field: "sealed.name"))
+        case .envelope(let envelope):
+            needs.key = try envelope.unwrapping()
+        }
+        return needs
+    }
+
+    /// The resource that is the public half of the signing key. Guests of others know files in the guest's image besides.
+    public func keyResource() throws(WireError) -> String {
+        try SealedSecret.resource(keyID, field: "sealed.header.kid")
+    }
+}
+
+extension SealedEnvelope {
+    /// Which call of the broker's key management unwraps the key.
+    public func unwrapping() throws(WireError) -> SealedNeeds.KeyUse {
+        let scheme = "kbs+kms:///"
+        let key = keyID.hasPrefix(scheme) ? String(keyID.dropFirst(scheme.count)) : keyID
+        let segments = key.split(separator: "/", omittingEmptySubsequences: false)
+        let isPlain = segments.allSatisfy { segment in
+            !segment.isEmpty && segment.first != "."
+                && segment.utf8.allSatisfy {
+                    switch $0 {
+                    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f: true
+                    default: false
+                    }
+                }
+        }
+        guard segments.count == 2, isPlain, key.utf8.count <= 256 else {
+            throw WireError(field: "sealed.key_id", reason: "must be \(scheme)namespace/name")
+        }
+        // A message of the key management: `T`, format 1, and the number of the kind.
+        let head = try wrappedKey().prefix(3)
+        let operations: [[UInt8]: String] = [
+            [UInt8(ascii: "T"), 1, 1]: "decrypt", [UInt8(ascii: "T"), 1, 2]: "unwrap",
+        ]
+        guard let operation = operations[Array(head)] else {
+            throw WireError(
+                field: "sealed.encrypted_key", reason: "was not made by an aes-256-gcm or aes-256-kw key of a broker")
+        }
+        return SealedNeeds.KeyUse(namespace: String(segments[0]), name: String(segments[1]), operation: operation)
+    }
+}
