@@ -150,11 +150,23 @@ struct TPMCounterTests {
         ] {
             #expect(changed != text)
             try changed.write(toFile: file, atomically: false, encoding: .utf8)
-            #expect(await code { try await FileCounter(file: file, key: key) } == .damaged, "\(changed)")
+            // What is a counter and not this store's, or what is none.
+            let expected = changed.contains("\"2\"") ? RootKeyFailure.Code.otherStore : .damaged
+            #expect(await code { try await FileCounter(file: file, key: key) } == expected, "\(changed)")
+            if expected == .damaged {
+                let replacement = await code { try await FileCounter.create(file: file, key: key, replacing: true) }
+                #expect(replacement == .exists, "\(changed)")
+            }
         }
         try text.write(toFile: file, atomically: false, encoding: .utf8)
         #expect(try await FileCounter(file: file, key: key).value() == 1)
-        #expect(await code { try await FileCounter(file: file, key: SecretBytes(random: 32)) } == .damaged)
+        let other = SecretBytes(random: 32)
+        #expect(await code { try await FileCounter(file: file, key: other) } == .otherStore)
+        // Its own store's counter never gives way, another one's does where that is asked for.
+        #expect(await code { try await FileCounter.create(file: file, key: key, replacing: true) } == .exists)
+        #expect(await code { try await FileCounter.create(file: file, key: other) } == .exists)
+        try await FileCounter.create(file: file, key: other, replacing: true)
+        #expect(try await FileCounter(file: file, key: other).value() == 1)
     }
 
     @Test func `a missing file is not taken for a new counter`() async throws {
