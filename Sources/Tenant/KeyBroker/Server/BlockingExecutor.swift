@@ -6,18 +6,21 @@ import Synchronization
 /// Runs the broker's logic on threads that may block, since each decision waits for the disk.
 ///
 /// Swift's own threads, of which there are as many as processors, stay free for all else. To wake a thread costs as much as a short
-/// job: what one of these threads queues, mostly the next step of its own task, waits for that thread, which looks again as soon
-/// as its present job ends and wakes another one if there is more.
+/// job, so one is woken at a time, and wakes the next one if it finds more than it can do. What one of these threads queues
+/// itself, mostly the next step of its own task, waits for that thread, which looks again as soon as its present job ends.
 final class BlockingExecutor: TaskExecutor {
     private struct State {
         var jobs = CircularBuffer<UnownedJob>()
         /// How many threads sleep and were not woken yet.
         var asleep = 0
+        /// Whether one was woken that has not looked yet.
+        var isWaking = false
 
-        /// Whether a thread has to be woken; counts it as woken.
+        /// Whether a thread has to be woken; notes that it is.
         mutating func wakes() -> Bool {
-            guard asleep > 0 else { return false }
+            guard asleep > 0, !isWaking else { return false }
             asleep -= 1
+            isWaking = true
             return true
         }
     }
@@ -48,8 +51,10 @@ final class BlockingExecutor: TaskExecutor {
     private func work() {
         own.currentValue = self
         let executor = asUnownedTaskExecutor()
+        var wasWoken = false
         while true {
             let (job, wakes) = state.withLock { state -> (UnownedJob?, Bool) in
+                if wasWoken { state.isWaking = false }
                 guard let job = state.jobs.popFirst() else {
                     state.asleep += 1
                     return (nil, false)
@@ -58,6 +63,7 @@ final class BlockingExecutor: TaskExecutor {
             }
             if wakes { wake.signal() }
             if let job { job.runSynchronously(on: executor) } else { wake.wait() }
+            wasWoken = job == nil
         }
     }
 }

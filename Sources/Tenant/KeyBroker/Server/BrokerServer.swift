@@ -16,8 +16,8 @@ public struct BrokerServer: Service {
     private let onListening: @Sendable (Int) async -> Void
     private let onAdminListening: @Sendable (Int) async -> Void
     private let logger: Logger
-    /// Of two threads one may wait for the disk; what takes longer has threads of its own (``FairTurns``).
-    private let executor = BlockingExecutor(threads: max(2, ProcessInfo.processInfo.activeProcessorCount))
+    /// Some may wait for the disk; what takes longer has threads of its own (``FairTurns``).
+    private let executor = BlockingExecutor(threads: max(4, ProcessInfo.processInfo.activeProcessorCount))
 
     /// The largest body: 2 MiB, as clients of the protocol expect.
     static let bodyLimit = 2 << 20
