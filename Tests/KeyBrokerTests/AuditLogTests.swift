@@ -72,6 +72,24 @@ struct AuditLogTests {
         #expect(newest == Array(lines.suffix(3)))
     }
 
+    @Test func `a noted line is found near the end and far from it, and another in its place is not`() throws {
+        let folder = try ScratchFolder()
+        let log = try AuditLog(path: "\(folder.path)/audit.jsonl", clock: HandClock().clock, limit: 600_000)
+        var heads: [AuditHead] = []
+        for _ in 0..<5_000 {
+            try log.append(released)
+            heads.append(try #require(log.head))
+        }
+        #expect(try files(folder).count > 1)
+        let (first, last) = (heads[0], heads[heads.count - 1])
+        for head in [first, heads[heads.count / 2], heads[4_000], heads[4_300], heads[4_998], last] {
+            #expect(log.holds(head), "\(head.sequence) of \(last.sequence)")
+            let other = AuditHead(sequence: head.sequence, hash: heads[7].hash)
+            #expect(!log.holds(other), "\(head.sequence) of \(last.sequence)")
+        }
+        #expect(!log.holds(AuditHead(sequence: last.sequence + 1, hash: last.hash)))
+    }
+
     @Test func `a file with the highest number stops no rotation`() throws {
         let folder = try ScratchFolder()
         let path = "\(folder.path)/audit.jsonl"

@@ -23,6 +23,25 @@ struct JSONParsingTests {
         #expect(throws: WireError.self) { try JSONValue.parse(Self.document.prefix(length)) }
     }
 
+    @Test("a list of bytes is read like any other list, whatever stands among them")
+    func bytes() throws {
+        let value = try JSONValue.parse(
+            text: "[0,7, 42 ,255 , 256,999,1000,-1,1.5,2e1,\n12,null,[3,4],100000000000000000000,9]")
+        let expected: [JSONValue] = [
+            0, 7, 42, 255, 256, 999, 1000, -1, 1.5, .number(20), 12, nil, [3, 4], .number(1e20),
+            9,
+        ]
+        #expect(value == .array(expected))
+        for count in [0, 1, 2, 5000] {
+            let numbers = (0..<count).map { $0 % 1001 }
+            let text = "[" + numbers.map { "\($0)" }.joined(separator: ",") + "]"
+            #expect(try JSONValue.parse(text: text) == .array(numbers.map { .integer(Int64($0)) }))
+        }
+        for text in ["[1,2,]", "[1,02,3]", "[1,2", "[1,2,", "[1,,2]", "[12,3x,4]", "[1,2}", "[00,1]"] {
+            #expect(throws: WireError.self, "\(text)") { try JSONValue.parse(text: text) }
+        }
+    }
+
     @Test(
         "what RFC 8259 does not allow is refused",
         arguments: [

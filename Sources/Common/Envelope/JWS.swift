@@ -98,9 +98,8 @@ public enum JWS {
 
         init(_ compact: String) throws(EnvelopeError) {
             guard compact.utf8.count <= JWS.maximumBytes else { throw EnvelopeError("the signature is too long") }
-            let parts = compact.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map {
-                String(Substring($0))
-            }
+            let bytes = Array(compact.utf8)
+            let parts = bytes.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
             do {
                 guard parts.count == 3 else { throw WireError(field: "jws", reason: "must have three parts") }
                 header = try JSONValue.parse(try Base64.decodeURL(parts[0], field: "jws header"))
@@ -112,7 +111,7 @@ public enum JWS {
             guard header.objectValue != nil, header["crit"] == nil, header["b64"] == nil else {
                 throw EnvelopeError("the signature's header has critical extensions")
             }
-            signed = Array(compact.utf8.prefix(parts[0].utf8.count + 1 + parts[1].utf8.count))
+            signed = Array(bytes[..<parts[1].endIndex])
         }
 
         func isSigned(by key: Key) -> Bool {

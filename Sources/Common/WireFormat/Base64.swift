@@ -31,6 +31,11 @@ public enum Base64 {
         try decode(Array(text.utf8), isURL: true, field)
     }
 
+    /// Reads the URL-safe alphabet without padding out of a part of a longer text.
+    public static func decodeURL(_ digits: ArraySlice<UInt8>, field: String) throws(WireError) -> [UInt8] {
+        try decode(Array(digits), isURL: true, field)
+    }
+
     /// Reads either alphabet, padded or not, for peers that are not consistent.
     ///
     /// Mixing the alphabets in one text is refused all the same.

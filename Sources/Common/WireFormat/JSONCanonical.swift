@@ -78,14 +78,17 @@ extension JSONValue {
 
     private static func write(_ text: String, into output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
-        let isPlain = text.utf8.allSatisfy {
+        // Most texts have nothing to escape: they are taken as they stand.
+        let start = output.count
+        output.append(contentsOf: text.utf8)
+        let isPlain = output[start...].allSatisfy {
             $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
         }
         if isPlain {
-            output.append(contentsOf: text.utf8)
             output.append(UInt8(ascii: "\""))
             return
         }
+        output.removeSubrange(start...)
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), byte])

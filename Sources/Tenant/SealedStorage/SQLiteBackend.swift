@@ -55,11 +55,13 @@ public final class SQLiteBackend: StoreBackend {
     /// What was written after a position, as of one moment.
     public func changes(after position: UInt64) async throws(StoreFailure) -> StoreChanges {
         try await attempt("reading changes") { pool in
-            try await pool.read { database in
-                let newest = try Int64.fetchOne(database, sql: "SELECT max(position) FROM entry") ?? 0
-                guard newest > Int64(clamping: position) else {
-                    return StoreChanges(position: try Self.position(newest), sightings: [])
-                }
+            // Mostly there are none.
+            let seen = try looking(isSingle: true) { try Self.newest($0) }
+            guard seen > Int64(clamping: position) else {
+                return StoreChanges(position: try Self.position(seen), sightings: [])
+            }
+            return try await pool.read { database in
+                let newest = try Self.newest(database)
                 var sightings: [StoreChanges.Sighting] = []
                 let rows = try Row.fetchCursor(
                     database, sql: "SELECT name, blob FROM entry WHERE position > ?",
@@ -70,6 +72,12 @@ public final class SQLiteBackend: StoreBackend {
                 return StoreChanges(position: try Self.position(newest), sightings: sightings)
             }
         }
+    }
+
+    /// The position of the newest commit; 0 while there is none.
+    private static func newest(_ database: Database) throws -> Int64 {
+        let statement = try database.cachedStatement(sql: "SELECT max(position) FROM entry")
+        return try Int64.fetchOne(statement) ?? 0
     }
 
     /// A position as it lies in the file, where anybody may have written another.
@@ -90,7 +98,7 @@ public final class SQLiteBackend: StoreBackend {
     /// The blobs of those names that exist.
     public func read(_ names: [[UInt8]]) async throws(StoreFailure) -> [[UInt8]: [UInt8]] {
         try await attempt("reading") { _ in
-            try looking { database in
+            try looking(isSingle: names.count == 1) { database in
                 let statement = try database.cachedStatement(sql: "SELECT blob FROM entry WHERE name = ?")
                 var found: [[UInt8]: [UInt8]] = [:]
                 for name in names {
@@ -123,7 +131,7 @@ public final class SQLiteBackend: StoreBackend {
     public func commit(_ changes: [StoreChange], at position: UInt64) async throws(StoreFailure) -> UInt64? {
         try await attempt("writing") { pool in
             try await pool.write { database in
-                let newest = try Int64.fetchOne(database, sql: "SELECT max(position) FROM entry") ?? 0
+                let newest = try Self.newest(database)
                 guard newest == Int64(clamping: position), newest < .max else { return nil }
                 let put = try database.cachedStatement(sql: "INSERT OR REPLACE INTO entry VALUES (?, ?, ?)")
                 let remove = try database.cachedStatement(sql: "DELETE FROM entry WHERE name = ?")
@@ -147,7 +155,10 @@ public final class SQLiteBackend: StoreBackend {
         try? pool.close()
     }
 
-    private func looking<R>(_ body: (Database) throws -> R) throws -> R { try lookups.read(body) }
+    /// - Parameter isSingle: Whether it is one statement, which needs no transaction to be of one moment.
+    private func looking<R>(isSingle: Bool, _ body: (Database) throws -> R) throws -> R {
+        try isSingle ? lookups.unsafeRead(body) : lookups.read(body)
+    }
 
     private func attempt<R: Sendable>(
         _ what: String, _ body: (DatabasePool) async throws -> R

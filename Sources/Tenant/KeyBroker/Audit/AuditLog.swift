@@ -123,14 +123,28 @@ public final class AuditLog: Sendable {
     func holds(_ head: AuditHead) -> Bool {
         if head == self.head { return true }
         for name in [path] + numbers.reversed().map({ "\(path).\($0)" }) {
-            guard let data = FileManager.default.contents(atPath: name) else { continue }
-            for line in [UInt8](data).split(separator: UInt8(ascii: "\n")).reversed() {
-                guard let link = AuditLink(line: line) else { continue }
-                if link.sequence == head.sequence { return AuditLink.hash(line) == head.hash }
-                if link.sequence < head.sequence { return false }
+            // Mostly it is one of the newest lines.
+            for limit in [Self.newest, .max] {
+                for line in Self.end(of: name, limit).split(separator: UInt8(ascii: "\n")).reversed() {
+                    guard let link = AuditLink(line: line) else { continue }
+                    if link.sequence == head.sequence { return AuditLink.hash(line) == head.hash }
+                    if link.sequence < head.sequence { return false }
+                }
             }
         }
         return false
+    }
+
+    /// How many bytes of a file are looked at before all of it is.
+    private static let newest: UInt64 = 256 << 10
+
+    /// The whole lines among the last `limit` bytes of a file; nothing where it cannot be read.
+    private static func end(of name: String, _ limit: UInt64) -> ArraySlice<UInt8> {
+        guard let file = FileHandle(forReadingAtPath: name), let size = try? file.seekToEnd() else { return [] }
+        let start = size > limit ? size - limit : 0
+        guard (try? file.seek(toOffset: start)) != nil, let data = try? file.readToEnd() else { return [] }
+        let bytes = [UInt8](data)
+        return start == 0 ? bytes[...] : bytes.drop { $0 != UInt8(ascii: "\n") }
     }
 
     /// How many full files lie there, and what to do when they are many; nil while they are few.

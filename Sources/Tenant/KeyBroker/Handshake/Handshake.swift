@@ -136,7 +136,7 @@ struct Handshake: Sendable {
     ) throws(BrokerError) -> Accepted {
         let kept = SessionCookie.attested(
             SessionCookie.Attested(
-                issued: session.issued, tokenHash: Array(SHA256.hash(data: Array(token.utf8))),
+                issued: session.issued, tokenHash: claims?.tokenHash ?? Array(SHA256.hash(data: Array(token.utf8))),
                 guest: try guest.withPlainKey()))
         return Accepted(
             token: token, claims: claims, cookie: try kept.sealed(cookies),

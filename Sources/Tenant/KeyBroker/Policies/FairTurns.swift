@@ -40,7 +40,10 @@ final class FairTurns: Sendable {
 
     init(_ limits: Limits) { self.limits = limits }
 
-    /// Evaluations of policies: half of the threads that decide, and of these half for one owner.
+    /// The threads of all such work in this process, as many as run at once below: none that decides has to wait for it.
+    private static let threads = BlockingExecutor(threads: 6)
+
+    /// Evaluations of policies: half of all for one owner.
     static var evaluations: FairTurns {
         FairTurns(Limits(atOnce: 4, perOwner: 2, perCaller: 32, waiting: 1024))
     }
@@ -79,7 +82,7 @@ final class FairTurns: Sendable {
                 .tooMany, check: "turns", "too many calls wait for a decision; try again in 1 s", retryAfter: 1)
         }
         defer { leave(caller) }
-        return try body()
+        return try await withTaskExecutorPreference(Self.threads) { () throws(BrokerError) in try body() }
     }
 
     private func leave(_ caller: Caller) {

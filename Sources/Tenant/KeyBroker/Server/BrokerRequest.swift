@@ -29,10 +29,10 @@ struct BrokerRequest: Sendable {
     /// The session cookie's value out of a `Cookie` header; nil when absent or oddly formed.
     var sessionCookie: String? {
         guard let cookie else { return nil }
-        for part in cookie.utf8.split(separator: UInt8(ascii: ";")) {
+        for part in Array(cookie.utf8).split(separator: UInt8(ascii: ";")) {
             let pair = part.drop { $0 == UInt8(ascii: " ") }.split(separator: UInt8(ascii: "="), maxSplits: 1)
             guard pair.count == 2, pair[0].elementsEqual(Self.cookieName.utf8) else { continue }
-            return pair[1].count <= SessionCookie.maximumBytes ? String(Substring(pair[1])) : nil
+            return pair[1].count <= SessionCookie.maximumBytes ? String(decoding: pair[1], as: UTF8.self) : nil
         }
         return nil
     }

@@ -16,7 +16,8 @@ public struct BrokerServer: Service {
     private let onListening: @Sendable (Int) async -> Void
     private let onAdminListening: @Sendable (Int) async -> Void
     private let logger: Logger
-    private let executor = BlockingExecutor(threads: 8)
+    /// Some may wait for the disk; what takes longer has threads of its own (``FairTurns``).
+    private let executor = BlockingExecutor(threads: max(4, ProcessInfo.processInfo.activeProcessorCount))
 
     /// The largest body: 2 MiB, as clients of the protocol expect.
     static let bodyLimit = 2 << 20
@@ -121,7 +122,6 @@ public struct BrokerServer: Service {
     ) throws -> Application<CallbackResponder<BrokerRequestContext>> {
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: Self.headLimit, maxHeaderListSize: Self.headLimit, maxHeaderFieldCount: 100)
-        let limits = limits
         let http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ExchangeDeadline(limits)], idleTimeout: limits.idle,
             httpDecoderConfiguration: decoder)
@@ -132,18 +132,18 @@ public struct BrokerServer: Service {
                 ? min(configuration.limits.connections, Self.adminConnectionsPerAddress)
                 : configuration.limits.connections)
         return Application(
-            responder: CallbackResponder<BrokerRequestContext> { [broker, executor] request, context in
+            responder: CallbackResponder<BrokerRequestContext> { [broker] request, context in
                 var caller = Caller(address: context.address)
                 if isForAdministrators {
                     let certificate = try await context.channel.nioSSL_peerCertificate().get()
                     caller.certificate = try certificate.map { Hex.encode(SHA256.hash(data: try $0.toDERBytes())) }
                 }
-                return await Self.answer(request, caller, broker, executor, bodyTimeout: limits.body)
+                return await Self.answer(request, caller, broker)
             },
             server: HTTPServerBuilder { responder in
                 ReloadingTLSChannel(
                     base: HTTP1Channel(responder: responder, configuration: http), contexts: contexts,
-                    connections: perAddress)
+                    connections: perAddress, executor: executor)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), serverName: nil,
@@ -161,16 +161,14 @@ public struct BrokerServer: Service {
         var certificate: String?
     }
 
-    private static func answer(
-        _ request: Request, _ caller: Caller, _ broker: KeyBroker, _ executor: BlockingExecutor, bodyTimeout: Duration
-    ) async -> Response {
+    private static func answer(_ request: Request, _ caller: Caller, _ broker: KeyBroker) async -> Response {
         let start = ContinuousClock.now
         let response: BrokerResponse
         do {
             var translated = BrokerRequest(
                 method: request.method.rawValue,
-                path: request.uri.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(
-                    String.init))
+                path: request.uri.path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+                    .dropFirst().map { String(Substring($0)) })
             for (name, value) in request.uri.queryParameters { translated.query[String(name)] = String(value) }
             translated.authorization = request.headers[.authorization]
             translated.cookie = request.headers[.cookie]
@@ -178,10 +176,8 @@ public struct BrokerServer: Service {
             translated.isFromAdminListener = caller.certificate != nil
             translated.clientCertificate = caller.certificate ?? ""
             let limit = await broker.bodyLimit(translated)
-            translated.body = try await body(of: request, upTo: limit, within: bodyTimeout)
-            response = await withTaskExecutorPreference(executor) { [translated] in
-                await broker.respond(to: translated)
-            }
+            translated.body = try await body(of: request, upTo: limit)
+            response = await broker.respond(to: translated)
         } catch {
             response = .problem(error, trace: BrokerRequest.newTrace())
         }
@@ -190,27 +186,14 @@ public struct BrokerServer: Service {
         return translate(response)
     }
 
-    /// Collects the body within its limits of size and time.
-    private static func body(
-        of request: Request, upTo limit: Int, within bodyTimeout: Duration
-    ) async throws(BrokerError) -> [UInt8] {
+    /// Collects the body within its limit of size; ``ExchangeDeadline`` ends what takes too long.
+    private static func body(of request: Request, upTo limit: Int) async throws(BrokerError) -> [UInt8] {
         let isChunked = request.headers[.transferEncoding] != nil
         if !isChunked, request.headers[.contentLength].flatMap({ Int($0) }) ?? 0 == 0 { return [] }
         do {
-            return try await withThrowingTaskGroup(of: [UInt8].self) { group in
-                group.addTask {
-                    let buffer = try await request.body.collect(upTo: limit)
-                    return Array(buffer.readableBytesView)
-                }
-                group.addTask {
-                    try await Task.sleep(for: bodyTimeout)
-                    throw BrokerError(.malformed, check: "body-timeout", "the body did not arrive in time")
-                }
-                defer { group.cancelAll() }
-                return try await group.next() ?? []
-            }
-        } catch let error as BrokerError {
-            throw error
+            return Array(try await request.body.collect(upTo: limit).readableBytesView)
+        } catch is BodyOverdue {
+            throw BrokerError(.malformed, check: "body-timeout", "the body did not arrive in time")
         } catch is NIOTooManyBytesError {
             throw BrokerError(.tooLarge, check: "body-size", "the body is larger than \(limit) bytes")
         } catch {

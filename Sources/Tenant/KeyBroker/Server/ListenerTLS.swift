@@ -57,6 +57,7 @@ struct ReloadingTLSChannel: ServerChildChannel {
     let base: HTTP1Channel
     let contexts: WatchedFiles<NIOSSLContext>
     let connections: AddressConnections
+    let executor: BlockingExecutor
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         guard connections.admit(channel) else {
@@ -67,5 +68,8 @@ struct ReloadingTLSChannel: ServerChildChannel {
         }.flatMap { base.setup(channel: channel, logger: logger) }
     }
 
-    func handle(value: HTTP1Channel.Value, logger: Logger) async { await base.handle(value: value, logger: logger) }
+    /// All of a connection's work is done where it may block, so that a request takes one change of threads, and its answer one.
+    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+        await withTaskExecutorPreference(executor) { await base.handle(value: value, logger: logger) }
+    }
 }

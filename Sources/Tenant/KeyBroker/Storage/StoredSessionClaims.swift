@@ -12,10 +12,10 @@ struct KeptClaims: Sendable, Equatable {
 
     /// Takes them out of a token; nil when it has no payload.
     init?(token: String) {
-        let parts = token.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 3, let payload = try? Base64.decodeURL(String(Substring(parts[1])), field: "token")
-        else { return nil }
-        tokenHash = Array(SHA256.hash(data: Array(token.utf8)))
+        let bytes = Array(token.utf8)
+        let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 3, let payload = try? Base64.decodeURL(parts[1], field: "token") else { return nil }
+        tokenHash = Array(SHA256.hash(data: bytes))
         self.payload = payload
     }
 }

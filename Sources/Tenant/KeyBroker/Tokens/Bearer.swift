@@ -40,8 +40,9 @@ struct Bearer: Sendable {
 extension KeyBroker {
     /// The session of the cookie if it is attested, else the bearer of a token of ours or of a service trusted here.
     func bearer(_ request: BrokerRequest) async throws(BrokerError) -> Bearer {
-        try await learnKey(ofCookie: request.sessionCookie)
-        if let value = request.sessionCookie,
+        let cookie = request.sessionCookie
+        try await learnKey(ofCookie: cookie)
+        if let value = cookie,
             case .attested(let session) = SessionCookie(opening: value, cookies, now: clock.seconds)
         {
             try revocations.check(session.guest, issued: session.issued)

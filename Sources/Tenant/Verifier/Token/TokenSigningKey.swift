@@ -20,16 +20,49 @@ public struct TokenSigningKey: Sendable {
     let key: Key
     /// The certificates in DER, the key's own first; may be empty.
     public let certificates: [[UInt8]]
+    /// What tokens are checked with.
+    let verificationKey: JWS.Key
+    /// The key's name: the SHA-256 thumbprint of RFC 7638 in base64url.
+    public let identifier: String
+    /// The public key as a JWK with algorithm, name and certificates.
+    public let publicKey: JSONValue
+    /// What tokens say in their header: the key's name, and the key for those who ask for no more.
+    private let header: [String: JSONValue]
 
     /// Takes a P-256 key.
     public init(_ key: P256.Signing.PrivateKey, certificates: [[UInt8]] = []) {
-        self.key = .p256(key)
-        self.certificates = certificates
+        self.init(.p256(key), certificates)
     }
 
     /// Takes a P-384 key.
     public init(_ key: P384.Signing.PrivateKey, certificates: [[UInt8]] = []) {
-        self.key = .p384(key)
+        self.init(.p384(key), certificates)
+    }
+
+    /// What follows from the key is made once: each token needs it.
+    private init(_ key: Key, _ certificates: [[UInt8]]) {
+        let (curve, point): (String, [UInt8])
+        switch key {
+        case .p256(let key):
+            verificationKey = .es256(key.publicKey)
+            (curve, point) = ("P-256", Array(key.publicKey.rawRepresentation))
+        case .p384(let key):
+            verificationKey = .es384(key.publicKey)
+            (curve, point) = ("P-384", Array(key.publicKey.rawRepresentation))
+        }
+        let half = point.count / 2
+        // The members that define the public key.
+        var members: [String: JSONValue] = [
+            "kty": "EC", "crv": .string(curve), "x": .string(Base64.encodeURL(point[..<half])),
+            "y": .string(Base64.encodeURL(point[half...])),
+        ]
+        identifier = Base64.encodeURL(SHA256Digest(hashing: JSONValue.object(members).canonicalBytes).bytes)
+        members["alg"] = .string(verificationKey.algorithm)
+        if !certificates.isEmpty { members["x5c"] = .array(certificates.map { .string(Base64.encode($0)) }) }
+        header = ["jwk": .object(members), "kid": .string(identifier)]
+        members["kid"] = .string(identifier)
+        publicKey = .object(members)
+        self.key = key
         self.certificates = certificates
     }
 
@@ -65,10 +98,7 @@ public struct TokenSigningKey: Sendable {
 
     /// The same key with certificates.
     public func certified(by certificates: [[UInt8]]) -> TokenSigningKey {
-        switch key {
-        case .p256(let key): TokenSigningKey(key, certificates: certificates)
-        case .p384(let key): TokenSigningKey(key, certificates: certificates)
-        }
+        TokenSigningKey(key, certificates)
     }
 
     /// The signatures that it makes.
@@ -79,47 +109,8 @@ public struct TokenSigningKey: Sendable {
         }
     }
 
-    /// What tokens are checked with.
-    var verificationKey: JWS.Key {
-        switch key {
-        case .p256(let key): .es256(key.publicKey)
-        case .p384(let key): .es384(key.publicKey)
-        }
-    }
-
-    /// The members that define the public key.
-    private var required: [String: JSONValue] {
-        let (curve, point): (String, [UInt8]) =
-            switch key {
-            case .p256(let key): ("P-256", Array(key.publicKey.rawRepresentation))
-            case .p384(let key): ("P-384", Array(key.publicKey.rawRepresentation))
-            }
-        let half = point.count / 2
-        return [
-            "kty": "EC", "crv": .string(curve), "x": .string(Base64.encodeURL(point[..<half])),
-            "y": .string(Base64.encodeURL(point[half...])),
-        ]
-    }
-
-    /// The key's name: the SHA-256 thumbprint of RFC 7638 in base64url.
-    public var identifier: String {
-        Base64.encodeURL(SHA256Digest(hashing: JSONValue.object(required).canonicalBytes).bytes)
-    }
-
-    /// The public key as a JWK with algorithm, name and certificates.
-    public var publicKey: JSONValue {
-        var members = required
-        members["alg"] = .string(algorithm.rawValue)
-        members["kid"] = .string(identifier)
-        if !certificates.isEmpty { members["x5c"] = .array(certificates.map { .string(Base64.encode($0)) }) }
-        return .object(members)
-    }
-
-    /// A signed token. The header names the key, and holds it for those who ask for no more.
+    /// A signed token.
     func sign(_ claims: JSONValue) throws(EnvelopeError) -> String {
-        var shown = publicKey.objectValue ?? [:]
-        shown["kid"] = nil
-        let header: [String: JSONValue] = ["jwk": .object(shown), "kid": .string(identifier)]
         switch key {
         case .p256(let key): return try JWS.signES256(claims: claims, key: key, header: header)
         case .p384(let key): return try JWS.signES384(claims: claims, key: key, header: header)
