@@ -160,8 +160,11 @@ struct AdminGate: Sendable {
 enum BearerToken {
     /// The token in a header value; nil when the scheme is another one.
     static func value(in authorization: String) -> String? {
-        let parts = authorization.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].contains(" ") else { return nil }
-        return String(parts[1])
+        let space = UInt8(ascii: " ")
+        let parts = Array(authorization.utf8).split(separator: space, maxSplits: 1)
+        guard parts.count == 2, parts[0].elementsEqual("bearer".utf8, by: { $0 | 0x20 == $1 }),
+            !parts[1].contains(space)
+        else { return nil }
+        return String(decoding: parts[1], as: UTF8.self)
     }
 }
