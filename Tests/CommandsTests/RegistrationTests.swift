@@ -1,3 +1,4 @@
+import Crypto
 import Envelope
 import HTTPExchange
 import Testing
@@ -9,6 +10,28 @@ import WireFormat
 
 @Suite("What apply tells the key broker", .serialized, .timeLimit(.minutes(2)))
 struct RegistrationTests {
+    @Test func `sealed secrets open to a Service what is of its namespace, and say what is not`() throws {
+        let signer = P256.Signing.PrivateKey()
+        func prepared(_ name: String, key: String = "kbs:///default/signing-key/sealed-secret") throws
+            -> PreparedService
+        {
+            try BrokerStage.service(target: try SealedSecret(.vault(name: name)).signed(by: signer, keyID: key))
+        }
+        let own = try prepared("kbs:///default/env/api")
+        #expect(own.resources == ["default/env/api", "default/signing-key/sealed-secret"])
+        #expect(own.foreignNeeds.isEmpty)
+        // As one text among others nobody sees what it names.
+        let foreign = try prepared("kbs:///other/db/password", key: "kbs:///other/env/api")
+        #expect(foreign.resources.isEmpty)
+        #expect(Set(foreign.foreignNeeds) == ["other/db/password", "other/env/api"])
+        let envelope = SealedEnvelope(
+            keyID: "kbs+kms:///other/seal", encryptedKey: Base64.encode([UInt8(ascii: "T"), 1, 1, 0, 0, 0, 1]),
+            encryptedData: "AAAA", wrapType: "A256GCM", iv: "AAAA")
+        let text = try SealedSecret(.envelope(envelope)).signed(by: signer, keyID: "kbs:///default/signing-key/a")
+        let sealed = try BrokerStage.service(target: text)
+        #expect(sealed.keys.isEmpty && sealed.foreignNeeds == ["kms/other/seal"])
+    }
+
     @Test func `a Service cannot go back to an earlier manifest once a newer one was applied`() async throws {
         try await BrokerStage.run { stage in
             let old = try BrokerStage.service(target: "old")

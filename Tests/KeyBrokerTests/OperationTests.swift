@@ -225,16 +225,25 @@ struct OperationTests {
         #expect(try await bench.challenge().nonce.isEmpty == false)
         // A stored policy judges in its place; without it nobody is told that the broken one does.
         let policy = Base64.encodeURL(Array("package policy\nimport rego.v1\ntrust_claims := {}\n".utf8))
-        let stored = try await bench.administer(
-            "POST", "attestation-policy",
-            JSONValue.object(["policy_id": "default_cpu", "policy": .string(policy)]).canonicalBytes)
+        let body = JSONValue.object(["policy_id": "default_cpu", "policy": .string(policy)]).canonicalBytes
+        let stored = try await bench.administer("POST", "attestation-policy", body)
         #expect(stored.status == 200)
         #expect(try await readiness() == "current")
         let deleted = try await bench.administer("DELETE", "testudo/attestation-policies/default_cpu")
         try expectRefusal(deleted, 500, "PluginInternalError")
         #expect(String(decoding: deleted.body, as: UTF8.self).contains("the policy is deleted, but"))
+        // Where another replica changed it this one does not go on as if it followed.
+        #expect(try await bench.administer("POST", "attestation-policy", body).status == 200)
+        try await bench.broker.followReplicas()
+        let other = try await StoredAttestationPolicies(store: bench.broker.store)
+        #expect(try await other.remove("default_cpu"))
+        for _ in 0..<2 {
+            let failure = await #expect(throws: BrokerError.self) { try await bench.broker.followReplicas() }
+            #expect(failure?.check == "attestation-policy")
+        }
         try Data("package policy\nimport rego.v1\n\n".utf8).write(to: URL(filePath: bench.folder + "/policy.rego"))
         #expect(try await readiness() == "current")
+        try await bench.broker.followReplicas()
     }
 
     @Test func `who dribbles loses the connection, others are served meanwhile`() async throws {
@@ -262,6 +271,23 @@ struct OperationTests {
                 }
             }
         }
+    }
+
+    @Test func `keys in the making hold up nobody else`() async throws {
+        let bench = try await BrokerBench()
+        let broker = bench.broker
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<6 {
+                let path = try ResourcePath(parsing: "default/image-key/k\(number)")
+                group.addTask { try await broker.makeKey(Array("{\"kind\":\"rsa3072\"}".utf8), path).status }
+            }
+            // One at a time for the owner, on threads where no decision is made.
+            try await Task.sleep(for: .milliseconds(20))
+            #expect(broker.makings.waiting > 0)
+            #expect(await bench.send("GET", "healthz").status == 200)
+            for try await status in group { #expect(status == 200) }
+        }
+        #expect(broker.makings.waiting == 0)
     }
 
     @Test func `one address has so many connections and no more, others are served meanwhile`() async throws {

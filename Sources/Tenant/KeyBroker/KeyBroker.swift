@@ -29,6 +29,8 @@ public final class KeyBroker: Sendable {
     let turns: FairTurns
     /// Who may search the audit log when.
     let searches = FairTurns.searches
+    /// Turns of administrators whose calls make something.
+    let makings = FairTurns.makings
     let authority: TenantCA
     let keys: KeyStore
     let authorities: CertificateAuthorities

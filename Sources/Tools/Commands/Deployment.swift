@@ -24,14 +24,28 @@ struct PreparedService: Sendable {
             if let key = container.imageKey { found.append(key) }
             found += container.environment.compactMap(\.secret)
         }
-        return Array(Set(found + sealedNeeds.flatMap(\.resources))).sorted()
+        found += sealedNeeds.flatMap(\.resources).filter(isRegistered)
+        return Array(Set(found)).sorted()
     }
 
-    /// What may be done with keys of the broker, for sealed secrets. A registration opens keys of its own namespace only; others need a
-    /// policy of the broker's.
+    /// What may be done with keys of the broker, for sealed secrets.
     var keys: [String] {
         let own = sealedNeeds.compactMap(\.key).filter { $0.namespace == namespace }
         return Array(Set(own.map { "kms:\($0.name):\($0.operation)" })).sorted()
+    }
+
+    /// What sealed secrets name of other namespaces: opaque text must not open to a Service what a reference cannot. Policies of the broker
+    /// may.
+    var foreignNeeds: [String] {
+        let keys = sealedNeeds.compactMap(\.key).filter { $0.namespace != namespace }
+        return sealedNeeds.flatMap(\.resources).filter { !isRegistered($0) }
+            + keys.map { "kms/\($0.namespace)/\($0.name)" }
+    }
+
+    /// Resources of the Service's own namespace, and public halves of signing keys, which no container gets.
+    private func isRegistered(_ resource: String) -> Bool {
+        let segments = resource.split(separator: "/")
+        return segments.first == namespace[...] || (segments.count == 3 && segments[1] == "signing-key")
     }
 
     /// The manifest was checked: what poses as sealed can be read.
@@ -113,9 +127,15 @@ struct Deployment: Sendable {
         var exactDigests: [String: SHA256Digest] = [:]
         for (image, text) in images { exactDigests[text] = digests[image] }
         let manifest = try ManifestRenderer.render(service: exact, digests: exactDigests, profile: profile)
-        return PreparedService(
+        let prepared = PreparedService(
             name: knative.name, namespace: knative.namespace, service: pinned, manifest: manifest,
             initData: try InitData(manifest: manifest), images: images)
+        for name in Set(prepared.foreignNeeds).sorted() {
+            progress.step(
+                "a sealed secret names \(ShownText.line(name)), of another namespace: it is not registered, and only a policy opens it"
+            )
+        }
+        return prepared
     }
 
     /// The image's digest, once a signature that the tenant's policy accepts covers it.

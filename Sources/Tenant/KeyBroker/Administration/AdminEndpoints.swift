@@ -190,7 +190,9 @@ extension KeyBroker {
         } catch {
             throw BrokerError(.malformed, check: "key", "not understood")
         }
-        let (secret, publicPEM) = try recipe.make()
+        let (secret, publicPEM) = try await makings.run(owner: tenant ?? "", caller: "keys") {
+            () throws(BrokerError) in try recipe.make()
+        }
         guard try await store.putResource(path, secret, onlyNew: true, for: tenant, now: clock.seconds) != nil
         else {
             throw BrokerError(.conflict, check: "key", "there is a resource under this path already")

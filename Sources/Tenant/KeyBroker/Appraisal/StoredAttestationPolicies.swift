@@ -20,7 +20,13 @@ final class StoredAttestationPolicies: Sendable {
     private static let countLimit = 32
 
     private let store: BrokerStore
-    private let known = Mutex<[String: String]>([:])
+    private struct Known {
+        var sources: [String: String] = [:]
+        /// The store's revision that they are of.
+        var revision: UInt64 = 0
+    }
+
+    private let known = Mutex(Known())
 
     init(store: BrokerStore) async throws(BrokerError) {
         self.store = store
@@ -28,19 +34,25 @@ final class StoredAttestationPolicies: Sendable {
     }
 
     /// The source of the policy in force; nil where the configuration's is.
-    var source: String? { known.withLock { $0[Self.inForce] } }
+    var source: String? { known.withLock { $0.sources[Self.inForce] } }
 
     /// All policies by name.
     var all: [(id: String, source: String)] {
-        known.withLock { $0 }.sorted { $0.key < $1.key }.map { (id: $0.key, source: $0.value) }
+        known.withLock { $0.sources }.sorted { $0.key < $1.key }.map { (id: $0.key, source: $0.value) }
     }
 
     /// Takes in what the store holds, which another replica may have changed.
     func reload() async throws(BrokerError) {
-        let entries = try await store.list(.attestationPolicy).map {
-            ($0.name, String(decoding: $0.value, as: UTF8.self))
+        let (entries, revision) = try await store.transact([], listing: [.attestationPolicy]) {
+            (transaction) throws(BrokerError) in
+            (try transaction.entries(.attestationPolicy), transaction.revision)
         }
-        known.withLock { $0 = Dictionary(entries) { first, _ in first } }
+        let named = entries.map { ($0.name, String(decoding: $0.value, as: UTF8.self)) }
+        known.withLock { known in
+            // Another look that began later may have ended before.
+            guard known.revision <= revision else { return }
+            known = Known(sources: Dictionary(named) { first, _ in first }, revision: revision)
+        }
     }
 
     /// Stores a policy that was compiled.
@@ -77,7 +89,9 @@ extension KeyBroker {
     ) async throws(BrokerError) -> BrokerResponse {
         switch route {
         case .setAttestationPolicy:
-            let (id, source) = try attestationPolicy(request.body)
+            let (id, source) = try await makings.run(owner: "", caller: "policies") { () throws(BrokerError) in
+                try attestationPolicy(request.body)
+            }
             try await attestationPolicies.set(id, source)
             try requireInForce(applyAttestationPolicy(), "the policy is stored")
             return .empty
@@ -134,11 +148,10 @@ extension KeyBroker {
     }
 
     /// Has evidence judged by the stored policy. Answers why the one of before stays in force; nil when it does not.
-    @discardableResult
     func applyAttestationPolicy() -> String? { reloadedAppraiser?.readAgain() }
 
     /// Whoever takes trust away must not believe that it is gone.
-    private func requireInForce(_ failure: String?, _ what: String) throws(BrokerError) {
+    func requireInForce(_ failure: String?, _ what: String) throws(BrokerError) {
         guard let failure else { return }
         throw BrokerError(
             .failed, check: "attestation-policy",

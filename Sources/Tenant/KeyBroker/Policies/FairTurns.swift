@@ -41,12 +41,15 @@ final class FairTurns: Sendable {
     init(_ limits: Limits) { self.limits = limits }
 
     /// The threads of all such work in this process, as many as run at once below: none that decides has to wait for it.
-    private static let threads = BlockingExecutor(threads: 6)
+    private static let threads = BlockingExecutor(threads: 8)
 
     /// Evaluations of policies: half of all for one owner.
     static var evaluations: FairTurns {
         FairTurns(Limits(atOnce: 4, perOwner: 2, perCaller: 32, waiting: 1024))
     }
+
+    /// What administrators have made that takes the processor for long: keys, policies that are compiled.
+    static var makings: FairTurns { FairTurns(Limits(atOnce: 2, perOwner: 1, perCaller: 64, waiting: 128)) }
 
     /// Searches of the audit log.
     static var searches: FairTurns { FairTurns(Limits(atOnce: 2, perOwner: 1, perCaller: 8, waiting: 8)) }
@@ -84,6 +87,9 @@ final class FairTurns: Sendable {
         defer { leave(caller) }
         return try await withTaskExecutorPreference(Self.threads) { () throws(BrokerError) in try body() }
     }
+
+    /// How many wait.
+    var waiting: Int { state.withLock { $0.owners.values.reduce(0) { $0 + $1.waiting.count } } }
 
     private func leave(_ caller: Caller) {
         let next = state.withLock { state in

@@ -28,11 +28,13 @@ extension KeyBroker {
     func setPolicy(
         _ id: String, _ body: [UInt8], for tenant: Tenant? = nil
     ) async throws(BrokerError) -> BrokerResponse {
-        let policy: PathPolicy
-        do {
-            policy = try PathPolicy(id: id, request: body)
-        } catch {
-            throw BrokerError(.policyUnusable, check: "policy", "\(error.field): \(error.reason)")
+        let policy = try await makings.run(owner: tenant?.name ?? "", caller: "policies") {
+            () throws(BrokerError) in
+            do throws(WireError) {
+                return try PathPolicy(id: id, request: body)
+            } catch {
+                throw BrokerError(.policyUnusable, check: "policy", "\(error.field): \(error.reason)")
+            }
         }
         try await policies.set(policy, for: tenant)
         return .empty

@@ -13,6 +13,8 @@ struct ExchangeLimits: Sendable {
     var response: TimeAmount = .seconds(60)
     /// From the end of an exchange to the end of the next head.
     var idle: TimeAmount = .seconds(60)
+    /// From the end of the broker's side of a connection to the end of the client's.
+    var farewell: TimeAmount = .seconds(5)
 }
 
 /// What readers of a body meet that did not arrive in time.
@@ -34,6 +36,8 @@ final class ExchangeDeadline: ChannelDuplexHandler, RemovableChannelHandler {
     /// How many answers have begun whose last byte is not on its way.
     private var unsent = 0
     private var writing: Scheduled<Void>?
+    /// Runs once this side has ended, whatever the client goes on to send.
+    private var leaving: Scheduled<Void>?
 
     init(_ limits: ExchangeLimits) { self.limits = limits }
 
@@ -42,6 +46,7 @@ final class ExchangeDeadline: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         Self.stop(&reading)
         Self.stop(&writing)
+        Self.stop(&leaving)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -88,6 +93,11 @@ final class ExchangeDeadline: ChannelDuplexHandler, RemovableChannelHandler {
     func flush(context: ChannelHandlerContext) {
         context.flush()
         if unsent > 0, writing == nil { writing = close(context.channel, in: limits.response) }
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .output, leaving == nil { leaving = close(context.channel, in: limits.farewell) }
+        context.close(mode: mode, promise: promise)
     }
 
     private func close(_ channel: any Channel, in time: TimeAmount) -> Scheduled<Void> {

@@ -70,12 +70,14 @@ extension KeyBroker {
             try await named.reload()
         }
         try await follow("policies", [.resourcePolicy]) { () throws(BrokerError) in try await policies.reload() }
-        try await follow("attestation-policies", [.attestationPolicy]) { () throws(BrokerError) in
-            try await attestationPolicies.reload()
-            applyAttestationPolicy()
-        }
         try await tokens.reload()
         if sharesSessions { try await shareCookieKeys() }
+        // Last, since a file of this broker's that cannot be read keeps the stored policy from judging: it is tried again each time, and
+        // after a while nothing is decided any more on what another replica took away.
+        try await follow("attestation-policies", [.attestationPolicy]) { () throws(BrokerError) in
+            try await attestationPolicies.reload()
+            try requireInForce(applyAttestationPolicy(), "another replica changed the attestation policy")
+        }
         followed.mark()
     }
 
