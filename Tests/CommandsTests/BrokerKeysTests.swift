@@ -106,6 +106,9 @@ struct BrokerKeysTests {
             let (signing, plain) = (folder.path + "/signing.pem", folder.path + "/plain")
             try await run(stage, "secret", "keygen", signing)
             await #expect(throws: CommandFailure.self) { try await run(stage, "secret", "keygen", signing) }
+            // Another key in the place of the one that sealed what is in use.
+            await #expect(throws: CommandFailure.self) { try await run(stage, "secret", "keygen", signing + "2") }
+            #expect(!FileManager.default.fileExists(atPath: signing + "2"))
             try await run(stage, "broker", "keys", "create", "default/seal", "--kind", "aes-256-kw")
             try StateFolder.write("a password", to: plain)
             let key = try SecretCommand.signingKey(signing)

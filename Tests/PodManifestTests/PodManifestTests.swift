@@ -108,7 +108,7 @@ struct PodManifestTests {
         let json = try Samples.manifest().json
         let manifest = try PodManifest(parsing: json.with("containers/0/env", environment(text)))
         #expect(manifest.containers[0].environment[0].sealed == text)
-        for broken in ["sealed.", "sealed.e30.e30.AA", "sealed.x", text + "."] {
+        for broken in ["sealed.", "sealed.e30.e30.AA", "sealed.x", text + ".", " " + text, "\nSEALED.x"] {
             #expect(throws: WireError.self, "\(broken)") {
                 try PodManifest(parsing: json.with("containers/0/env", environment(broken)))
             }

@@ -22,6 +22,12 @@ extension SealedSecret {
     /// Whether a text poses as a sealed secret.
     public static func isSealed(_ text: String) -> Bool { text.hasPrefix(prefix) }
 
+    /// Whether a text is one but for blanks in front or capitals, so that whoever wrote it took it for one.
+    public static func isAlmostSealed(_ text: String) -> Bool {
+        let start = text.utf8.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }.prefix(prefix.utf8.count)
+        return !isSealed(text) && start.elementsEqual(prefix.utf8, by: { $0 == $1 || $0 | 0x20 == $1 })
+    }
+
     static func resource(_ address: String, field: String) throws(WireError) -> String {
         let scheme = "kbs:///"
         guard address.hasPrefix(scheme) else {

@@ -173,7 +173,7 @@ public struct SealedText: Equatable, Sendable {
         }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 4, parts[0] == "sealed" else {
-            throw WireError(field: "sealed", reason: "must be sealed. and three parts")
+            throw WireError(field: "sealed", reason: "is cut off or damaged: `sealed.` and three parts are needed")
         }
         let header: JSONValue
         do {

@@ -136,8 +136,18 @@ extension PodContainer.Variable {
                     _ = try SealedText(text).needs()
                     return
                 } catch {
-                    throw WireError(field: "\(path).value", reason: "\(error.field) \(error.reason)")
+                    throw WireError(
+                        field: "\(path).value",
+                        reason:
+                            "is no sealed secret that a guest opens (\(self.name)): \(error.field) \(error.reason); "
+                            + "`testudo secret seal` makes one")
                 }
+            }
+            if SealedSecret.isAlmostSealed(text) {
+                throw WireError(
+                    field: "\(path).value",
+                    reason:
+                        "begins like a sealed secret (\(self.name)), with a blank or capitals that make it plain text")
             }
             if let what = SecretScan.finding(name: self.name, value: text) {
                 throw WireError(

@@ -103,7 +103,8 @@ struct ServiceCall: Sendable {
             let ready = after.flatMap { GetCommand.condition("Ready", of: $0) }
             let reason = ready?["message"]?.stringValue ?? "\(error)"
             throw CommandFailure(
-                "\(name) did not answer: \(ShownText.line(reason))", hint: "`testudo get \(name)` and `testudo audit`")
+                "\(name) did not answer: \(ShownText.line(reason))",
+                hint: "`testudo get \(name)`, `testudo audit` and `testudo logs \(name)`")
         }
     }
 }

@@ -28,6 +28,8 @@ struct SecretKeygen: AsyncParsableCommand {
     @OptionGroup var common: BrokerOptions
     @Argument(help: "The file for the private key (PEM).") var file: String
     @Option(help: "Store the public half under this resource.") var resource = "default/signing-key/sealed-secret"
+    @Flag(help: "Replace a public half that is there: what was sealed with the key of before opens nowhere then.")
+    var replace = false
 
     func run() async throws {
         guard !FileManager.default.fileExists(atPath: file) else {
@@ -37,6 +39,14 @@ struct SecretKeygen: AsyncParsableCommand {
         let path = try KeyCommand.path(resource)
         let jwk = JSONWebKey(key.publicKey).json
         let admin = try common.admin()
+        let isTaken = (try? await admin.json("GET", "/kbs/v0/testudo/resources/\(path)")) != nil
+        guard replace || !isTaken else {
+            throw CommandFailure(
+                "the broker has a public half in kbs:///\(path) already, and what was sealed with its key depends on it",
+                hint:
+                    "name another --resource, and give it to `secret seal` as --kid; --replace if nothing sealed is in use"
+            )
+        }
         try StateFolder.write(key.pemRepresentation + "\n", to: file, mode: 0o600)
         try await admin.call("POST", "/kbs/v0/resource/\(path)", body: jwk.canonicalBytes)
         common.show(

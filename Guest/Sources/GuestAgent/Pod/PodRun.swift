@@ -88,11 +88,16 @@ final class PodRun: Sendable {
         var secrets: [String: SecretBytes] = [:]
         for variable in container.environment {
             guard let broker else { continue }
-            if let address = variable.secret {
-                secrets[address] = try await step(.keyReleaseDenied) { try await broker.secret(address) }
-            } else if let text = variable.sealed {
-                // No container starts with the sealed text in place of the secret.
-                secrets[text] = try await step(.keyReleaseDenied) { try await broker.unsealed(text) }
+            do {
+                if let address = variable.secret {
+                    secrets[address] = try await broker.secret(address)
+                } else if let text = variable.sealed {
+                    // No container starts with the sealed text in place of the secret.
+                    secrets[text] = try await broker.unsealed(text)
+                }
+            } catch {
+                let failure = Failure(error, fallback: .keyReleaseDenied)
+                throw Failure(failure.kind, "variable \(variable.name): \(failure.reason)")
             }
         }
         let network = try await NetworkNamespace.make(processID: getpid())

@@ -86,7 +86,9 @@ struct ServiceFacts: Sendable {
         guard failure.reason.isEmpty else { return failure.reason }
         return switch failure.kind {
         case .unreachable: "the guest could not reach its key broker or registry; see whether both run"
-        case .keyReleaseDenied: "the key broker released no key; the tenant finds the reason with: testudo audit"
+        case .keyReleaseDenied:
+            "the key broker released no key, or the guest could not use it; the tenant finds the reason with: "
+                + "testudo audit and testudo logs"
         case .imageRefused: "the guest refused the image; the tenant finds the reason with: testudo logs"
         case .exited: "the application ended; the tenant finds the reason with: testudo logs"
         default: "the guest failed; the tenant finds the reason with: testudo logs"
