@@ -123,9 +123,10 @@ extension KeyBroker {
         guard !request.body.isEmpty else {
             throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
         }
-        let version = try await store.putResource(
+        _ = try await store.putResource(
             name, SecretBytes(request.body), expires: try Self.expiry(request.query), for: tenant, now: clock.seconds)
-        return .json(["version": .integer(version ?? 0)])
+        // As clients of the protocol know it.
+        return .empty
     }
 
     func listResources() async throws(BrokerError) -> JSONValue {

@@ -73,13 +73,13 @@ struct ResourceSet: AsyncParsableCommand {
             }
             return "?expires=\(seconds)"
         }
-        let answer = try await admin.call(
+        _ = try await admin.call(
             "POST", "/kbs/v0/resource/\(path)\(query ?? "")", body: bytes, type: "application/octet-stream")
         var members: [String: JSONValue] = [
             "resource": .string("kbs:///\(path)"), "bytes": .integer(Int64(bytes.count)),
         ]
-        // A broker of before says no number.
-        let version = (try? JSONValue.parse(answer))?["version"]?.integerValue
+        let kept = try? await admin.json("GET", "/kbs/v0/testudo/resources/\(path)")
+        let version = kept?["versions"]?.arrayValue?.last?["version"]?.integerValue
         if let version { members["version"] = .integer(version) }
         common.show(
             .object(members),
