@@ -21,9 +21,9 @@ struct RegistrationTests {
         #expect(own.resources == ["default/env/api", "default/signing-key/sealed-secret"])
         #expect(own.foreignNeeds.isEmpty)
         // As one text among others nobody sees what it names.
-        let foreign = try prepared("kbs:///other/db/password", key: "kbs:///other/env/api")
+        let foreign = try prepared("kbs:///other/db/password", key: "kbs:///other/signing-key/api")
         #expect(foreign.resources.isEmpty)
-        #expect(Set(foreign.foreignNeeds) == ["other/db/password", "other/env/api"])
+        #expect(Set(foreign.foreignNeeds) == ["other/db/password", "other/signing-key/api"])
         let envelope = SealedEnvelope(
             keyID: "kbs+kms:///other/seal", encryptedKey: Base64.encode([UInt8(ascii: "T"), 1, 1, 0, 0, 0, 1]),
             encryptedData: "AAAA", wrapType: "A256GCM", iv: "AAAA")

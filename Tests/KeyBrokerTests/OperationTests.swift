@@ -239,7 +239,8 @@ struct OperationTests {
         #expect(try await other.remove("default_cpu"))
         for _ in 0..<2 {
             let failure = await #expect(throws: BrokerError.self) { try await bench.broker.followReplicas() }
-            #expect(failure?.check == "attestation-policy")
+            #expect(failure?.check == "attestation-policy" && failure?.kind == .unavailable)
+            #expect(failure?.detail.contains("rego") == false && failure?.note.contains("rego") == true)
         }
         try Data("package policy\nimport rego.v1\n\n".utf8).write(to: URL(filePath: bench.folder + "/policy.rego"))
         #expect(try await readiness() == "current")

@@ -51,8 +51,9 @@ public actor RCARClient {
     ///
     /// - Parameter path: `repository/type/tag`, or the same behind `kbs:///`.
     public func resource(_ path: String) async throws(BrokerFailure) -> SecretBytes {
-        let path = path.hasPrefix("kbs:///") ? String(path.dropFirst(7)) : path
-        guard ResourceName.isValid(path) else {
+        let scheme = ResourceAddress.scheme
+        let path = path.hasPrefix(scheme) ? String(path.dropFirst(scheme.count)) : path
+        guard ResourceAddress.isPath(path) else {
             throw BrokerFailure(.notFound, "'\(path.prefix(200))' is no resource path")
         }
         return try await opened("GET", "/kbs/v0/resource/\(path)", what: "resource \(path)")
@@ -167,23 +168,5 @@ public actor RCARClient {
             throw BrokerFailure(.noEvidence, "\(error)")
         }
         return session
-    }
-}
-
-/// The grammar of resource paths: three segments of letters, digits, `_`, `-` and, not first, `.`.
-enum ResourceName {
-    static func isValid(_ path: String) -> Bool {
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
-        return segments.count == 3 && path.utf8.count <= 512 && segments.allSatisfy { isSegment($0) }
-    }
-
-    private static func isSegment(_ segment: Substring) -> Bool {
-        guard let first = segment.utf8.first, first != 0x2e else { return false }
-        return segment.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x5f, 0x2d, 0x2e: true
-            default: false
-            }
-        }
     }
 }

@@ -20,20 +20,12 @@ public struct SealedNeeds: Equatable, Sendable {
 
 extension SealedSecret {
     /// Whether a text poses as a sealed secret.
-    public static func isSealed(_ text: String) -> Bool { text.hasPrefix(prefix) }
+    public static func isSealed(_ text: String) -> Bool { text.utf8.starts(with: prefix.utf8) }
 
     /// Whether a text is one but for blanks in front or capitals, so that whoever wrote it took it for one.
     public static func isAlmostSealed(_ text: String) -> Bool {
         let start = text.utf8.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) }.prefix(prefix.utf8.count)
         return !isSealed(text) && start.elementsEqual(prefix.utf8, by: { $0 == $1 || $0 | 0x20 == $1 })
-    }
-
-    static func resource(_ address: String, field: String) throws(WireError) -> String {
-        let scheme = "kbs:///"
-        guard address.hasPrefix(scheme) else {
-            throw WireError(field: field, reason: "must be \(scheme)repository/type/tag")
-        }
-        return String(address.dropFirst(scheme.count))
     }
 }
 
@@ -45,16 +37,15 @@ extension SealedText {
         let secret = try unverified()
         guard secret.provider == "kbs" else { throw WireError(field: "sealed.provider", reason: "must be kbs") }
         switch secret.content {
-        case .vault(let name): needs.resources.append(try SealedSecret.resource(name, field: "sealed.name"))
-        case .envelope(let envelope):
-            needs.key = try envelope.unwrapping()
+        case .vault(let name): needs.resources.append(try ResourceAddress.path(of: name, "sealed.name"))
+        case .envelope(let envelope): needs.key = try envelope.unwrapping()
         }
         return needs
     }
 
     /// The resource that is the public half of the signing key. Guests of others know files in the guest's image besides.
     public func keyResource() throws(WireError) -> String {
-        try SealedSecret.resource(keyID, field: "sealed.header.kid")
+        try ResourceAddress.path(of: keyID, "sealed.header.kid")
     }
 }
 
@@ -63,28 +54,17 @@ extension SealedEnvelope {
     public func unwrapping() throws(WireError) -> SealedNeeds.KeyUse {
         let scheme = "kbs+kms:///"
         let key = keyID.hasPrefix(scheme) ? String(keyID.dropFirst(scheme.count)) : keyID
-        let segments = key.split(separator: "/", omittingEmptySubsequences: false)
-        let isPlain = segments.allSatisfy { segment in
-            !segment.isEmpty && segment.first != "."
-                && segment.utf8.allSatisfy {
-                    switch $0 {
-                    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f: true
-                    default: false
-                    }
-                }
-        }
-        guard segments.count == 2, isPlain, key.utf8.count <= 256 else {
+        guard key.utf8.count <= 256, let segments = ResourceAddress.segments(key), segments.count == 2 else {
             throw WireError(field: "sealed.key_id", reason: "must be \(scheme)namespace/name")
         }
         // A message of the key management: `T`, format 1, and the number of the kind.
-        let head = try wrappedKey().prefix(3)
         let operations: [[UInt8]: String] = [
             [UInt8(ascii: "T"), 1, 1]: "decrypt", [UInt8(ascii: "T"), 1, 2]: "unwrap",
         ]
-        guard let operation = operations[Array(head)] else {
+        guard let operation = operations[Array(try wrappedKey().prefix(3))] else {
             throw WireError(
                 field: "sealed.encrypted_key", reason: "was not made by an aes-256-gcm or aes-256-kw key of a broker")
         }
-        return SealedNeeds.KeyUse(namespace: String(segments[0]), name: String(segments[1]), operation: operation)
+        return SealedNeeds.KeyUse(namespace: segments[0], name: segments[1], operation: operation)
     }
 }

@@ -1,3 +1,4 @@
+import Envelope
 import WireFormat
 
 /// A `serving.knative.dev/v1` Service, as far as a pod manifest can express it.

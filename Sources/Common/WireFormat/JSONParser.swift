@@ -80,30 +80,23 @@ struct JSONParser {
             return .array([])
         }
         repeat {
-            takeBytes(into: &elements)
+            takeIntegers(into: &elements)
             elements.append(try value())
         } while try more(until: UInt8(ascii: "]"))
         return .array(elements)
     }
 
-    /// Takes elements that are numbers of one to three digits, each with its comma: evidence comes as long lists of such. What
-    /// follows is looked at as any other element.
-    private mutating func takeBytes(into elements: inout [JSONValue]) {
+    /// Takes elements that are short integers with their comma: evidence comes as long lists of such. What follows is looked at as
+    /// any other element.
+    private mutating func takeIntegers(into elements: inout [JSONValue]) {
         while true {
-            var number: Int64 = 0
-            var end = offset
-            while end < bytes.count, end - offset < 4 {
-                let digit = bytes[end] &- 0x30
-                guard digit <= 9 else { break }
-                number = number &* 10 &+ Int64(digit)
-                end += 1
+            let start = offset
+            guard let number = shortInteger(), current == UInt8(ascii: ",") else {
+                offset = start
+                return
             }
-            let count = end - offset
-            guard count > 0, count < 4, count == 1 || bytes[offset] != 0x30, end < bytes.count,
-                bytes[end] == UInt8(ascii: ",")
-            else { return }
-            elements.append(.integer(number))
-            offset = end + 1
+            elements.append(number)
+            offset += 1
             skipSpace()
         }
     }

@@ -38,41 +38,48 @@ struct BrokerAdmin: Sendable {
         _ method: String, _ path: String, body: [UInt8] = [], type: String = "application/json",
         hints: [Int: String] = [:], hint: (String) -> String? = { _ in nil }
     ) async throws -> [UInt8] {
-        var headers = [("Authorization", "Bearer \(try credential.token())")]
-        if !body.isEmpty { headers.append(("Content-Type", type)) }
-        let response: ExchangeResponse
-        do {
-            response = try await exchanger.send(
-                ExchangeRequest(method: method, path: path, headers: headers, body: body))
-        } catch {
-            throw await unanswered(error)
-        }
+        let response = try await send(method, path, body, type)
         guard (200..<300).contains(response.status) else {
-            let problem = try? JSONValue.parse(response.body)
-            let detail = problem?["detail"]?.stringValue
-            // A quota stands in the way of any call, whatever the call's own conflicts are.
-            let isQuota = problem?["type"]?.stringValue?.hasSuffix("/QuotaExceeded") == true
-            throw CommandFailure(
-                "the key broker refused \(method) \(path): \(detail ?? "status \(response.status)")",
-                hint: isQuota
-                    ? quotaHint
-                    : detail.flatMap(hint) ?? hints[response.status] ?? usualHint(response.status, detail ?? ""))
+            throw refusal(of: response, "\(method) \(path)", hints: hints, hint: hint)
         }
         return response.body
     }
 
     /// Whether there is something to read.
     func has(_ path: String) async throws -> Bool {
-        var isThere = true
-        do {
-            try await call("GET", path, hints: [404: Self.absent])
-        } catch let failure as CommandFailure where failure.hint == Self.absent {
-            isThere = false
-        }
-        return isThere
+        let response = try await send("GET", path, [], "")
+        guard response.status != 404 else { return false }
+        guard (200..<300).contains(response.status) else { throw refusal(of: response, "GET \(path)") }
+        return true
     }
 
-    private static let absent = "there is nothing"
+    private func send(
+        _ method: String, _ path: String, _ body: [UInt8], _ type: String
+    ) async throws -> ExchangeResponse {
+        var headers = [("Authorization", "Bearer \(try credential.token())")]
+        if !body.isEmpty { headers.append(("Content-Type", type)) }
+        do {
+            return try await exchanger.send(
+                ExchangeRequest(method: method, path: path, headers: headers, body: body))
+        } catch {
+            throw await unanswered(error)
+        }
+    }
+
+    private func refusal(
+        of response: ExchangeResponse, _ call: String, hints: [Int: String] = [:],
+        hint: (String) -> String? = { _ in nil }
+    ) -> CommandFailure {
+        let problem = try? JSONValue.parse(response.body)
+        let detail = problem?["detail"]?.stringValue
+        // A quota stands in the way of any call, whatever the call's own conflicts are.
+        let isQuota = problem?["type"]?.stringValue?.hasSuffix("/QuotaExceeded") == true
+        return CommandFailure(
+            "the key broker refused \(call): \(detail ?? "status \(response.status)")",
+            hint: isQuota
+                ? quotaHint
+                : detail.flatMap(hint) ?? hints[response.status] ?? usualHint(response.status, detail ?? ""))
+    }
 
     /// Why there was no answer, and what to do about it.
     private func unanswered(_ error: ExchangeError) async -> CommandFailure {

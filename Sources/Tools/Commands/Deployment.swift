@@ -24,7 +24,7 @@ struct PreparedService: Sendable {
             if let key = container.imageKey { found.append(key) }
             found += container.environment.compactMap(\.secret)
         }
-        found += sealedNeeds.flatMap(\.resources).filter(isRegistered)
+        found += sealedNeeds.flatMap(\.resources).filter(isOwn)
         return Array(Set(found)).sorted()
     }
 
@@ -38,15 +38,12 @@ struct PreparedService: Sendable {
     /// may.
     var foreignNeeds: [String] {
         let keys = sealedNeeds.compactMap(\.key).filter { $0.namespace != namespace }
-        return sealedNeeds.flatMap(\.resources).filter { !isRegistered($0) }
+        return sealedNeeds.flatMap(\.resources).filter { !isOwn($0) }
             + keys.map { "kms/\($0.namespace)/\($0.name)" }
     }
 
-    /// Resources of the Service's own namespace, and public halves of signing keys, which no container gets.
-    private func isRegistered(_ resource: String) -> Bool {
-        let segments = resource.split(separator: "/")
-        return segments.first == namespace[...] || (segments.count == 3 && segments[1] == "signing-key")
-    }
+    /// Whether a resource is the Service's own namespace's.
+    private func isOwn(_ resource: String) -> Bool { resource.split(separator: "/").first == namespace[...] }
 
     /// The manifest was checked: what poses as sealed can be read.
     private var sealedNeeds: [SealedNeeds] {

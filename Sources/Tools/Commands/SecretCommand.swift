@@ -39,8 +39,7 @@ struct SecretKeygen: AsyncParsableCommand {
         let path = try KeyCommand.path(resource)
         let jwk = JSONWebKey(key.publicKey).json
         let admin = try common.admin()
-        let isTaken = (try? await admin.json("GET", "/kbs/v0/testudo/resources/\(path)")) != nil
-        guard replace || !isTaken else {
+        if !replace, try await admin.has("/kbs/v0/testudo/resources/\(path)") {
             throw CommandFailure(
                 "the broker has a public half in kbs:///\(path) already, and what was sealed with its key depends on it",
                 hint:

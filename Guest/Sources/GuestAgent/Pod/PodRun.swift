@@ -86,18 +86,19 @@ final class PodRun: Sendable {
         phase(.image)
         // Last, so that no secret leaves the broker for an image that is refused.
         var secrets: [String: SecretBytes] = [:]
-        for variable in container.environment {
-            guard let broker else { continue }
-            do {
-                if let address = variable.secret {
-                    secrets[address] = try await broker.secret(address)
-                } else if let text = variable.sealed {
-                    // No container starts with the sealed text in place of the secret.
-                    secrets[text] = try await broker.unsealed(text)
+        if let broker {
+            for variable in container.environment {
+                do {
+                    if let address = variable.secret {
+                        secrets[address] = try await broker.secret(address)
+                    } else if let text = variable.sealed {
+                        // No container starts with the sealed text in place of the secret.
+                        secrets[text] = try await broker.unsealed(text)
+                    }
+                } catch {
+                    let failure = Failure(error, fallback: .keyReleaseDenied)
+                    throw Failure(failure.kind, "variable \(variable.name): \(failure.reason)")
                 }
-            } catch {
-                let failure = Failure(error, fallback: .keyReleaseDenied)
-                throw Failure(failure.kind, "variable \(variable.name): \(failure.reason)")
             }
         }
         let network = try await NetworkNamespace.make(processID: getpid())

@@ -123,7 +123,7 @@ extension KeyBroker {
         guard !request.body.isEmpty else {
             throw BrokerError(.malformed, check: "resource", "a resource cannot be empty")
         }
-        _ = try await store.putResource(
+        try await store.putResource(
             name, SecretBytes(request.body), expires: try Self.expiry(request.query), for: tenant, now: clock.seconds)
         // As clients of the protocol know it.
         return .empty

@@ -151,7 +151,7 @@ extension KeyBroker {
     func applyAttestationPolicy() -> String? { reloadedAppraiser?.readAgain() }
 
     /// Whoever takes trust away must not believe that it is gone.
-    func requireInForce(_ failure: String?, _ what: String) throws(BrokerError) {
+    private func requireInForce(_ failure: String?, _ what: String) throws(BrokerError) {
         guard let failure else { return }
         throw BrokerError(
             .failed, check: "attestation-policy",

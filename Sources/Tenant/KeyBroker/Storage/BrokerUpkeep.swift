@@ -76,7 +76,12 @@ extension KeyBroker {
         // after a while nothing is decided any more on what another replica took away.
         try await follow("attestation-policies", [.attestationPolicy]) { () throws(BrokerError) in
             try await attestationPolicies.reload()
-            try requireInForce(applyAttestationPolicy(), "another replica changed the attestation policy")
+            guard let failure = applyAttestationPolicy() else { return }
+            // Guests may be who hears of it.
+            throw BrokerError(
+                .unavailable, check: "attestation-policy", "the broker waits for its operator",
+                note:
+                    "another replica changed the attestation policy, and a file of this one cannot be used: \(failure)")
         }
         followed.mark()
     }

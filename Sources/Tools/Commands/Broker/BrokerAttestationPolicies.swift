@@ -47,8 +47,7 @@ struct AttestationPolicySet: AsyncParsableCommand {
 
     func run() async throws {
         _ = try BrokerAttestationPolicies.path(id)
-        let source =
-            file == "-" ? Array(FileHandle.standardInput.readDataToEndOfFile()) : try GivenFile.bytes(file)
+        let source = try GivenFile.bytesOrInput(file)
         _ = try await common.admin().json(
             "POST", "/kbs/v0/attestation-policy",
             ["policy_id": .string(id), "policy": .string(Base64.encodeURL(source)), "type": "rego"]

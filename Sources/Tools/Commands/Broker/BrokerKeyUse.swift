@@ -12,8 +12,7 @@ struct KeySealingOptions: ParsableArguments {
     /// Has the broker do `operation` with the file, and writes what it made.
     func seal(_ operation: String, _ more: [String: JSONValue] = [:]) async throws {
         let path = try BrokerKeys.path(key, "/\(operation)")
-        let plaintext =
-            file == "-" ? Array(FileHandle.standardInput.readDataToEndOfFile()) : try GivenFile.bytes(file)
+        let plaintext = try GivenFile.bytesOrInput(file)
         let members = more.merging(["plaintext": .string(Base64.encode(plaintext))]) { $1 }
         let answer = try await common.admin().json("POST", path, .object(members), hint: BrokerKeys.hint(key))
         let sealed = try Base64.decode(answer["ciphertext"]?.stringValue ?? "", field: "ciphertext")

@@ -259,6 +259,11 @@ enum GivenFile {
     static func bytes(_ path: String) throws -> [UInt8] { try PolicyFiles.bytes(at: path) }
     static func text(_ path: String) throws -> String { try PolicyFiles.text(at: path) }
 
+    /// A file's content, or what comes in for `-`.
+    static func bytesOrInput(_ path: String) throws -> [UInt8] {
+        path == "-" ? Array(FileHandle.standardInput.readDataToEndOfFile()) : try bytes(path)
+    }
+
     static func json(_ path: String) throws -> JSONValue {
         do {
             return try JSONValue.parse(try bytes(path))

@@ -93,8 +93,7 @@ struct PolicySet: AsyncParsableCommand {
     func run() async throws {
         let path = try BrokerPolicies.path(name)
         try prefix.map(BrokerPolicies.check)
-        let source =
-            file == "-" ? Array(FileHandle.standardInput.readDataToEndOfFile()) : try GivenFile.bytes(file)
+        let source = try GivenFile.bytesOrInput(file)
         var members: [String: JSONValue] = [
             "policy": .string(Base64.encodeURL(source)), "registration": .string(registration.rawValue),
         ]
