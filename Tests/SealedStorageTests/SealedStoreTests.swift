@@ -66,6 +66,62 @@ struct SealedStoreTests {
     }
 
     @Test(arguments: StoreKind.here)
+    func `what is recalled is what was written last`(kind: StoreKind) async throws {
+        let bench = try await StoreBench(kind)
+        let (one, two) = (try await bench.open(), try await bench.open())
+        let key = EntryFamily.fruit["apple"]
+        #expect(try await one.recall(key) == nil)
+        for number in UInt8(1)...3 {
+            try await one.put(key, [number])
+            for _ in 0..<2 { #expect(try await one.recall(key)?.value == [number]) }
+        }
+        // Another process writes: at the latest seen after a look at the database.
+        #expect(try await two.recall(key)?.value == [3])
+        try await one.put(key, [4])
+        if kind == .sqlite { try await two.refresh() }
+        #expect(try await two.recall(key)?.value == [4])
+        try await one.rotateDataKey()
+        #expect(try await one.recall(key)?.value == [4])
+        try await one.transact([]) { $0.remove(key) }
+        #expect(try await one.recall(key) == nil)
+        if kind == .sqlite { try await two.refresh() }
+        #expect(try await two.recall(key) == nil)
+    }
+
+    @Test func `what the operator puts back is not recalled`() async throws {
+        let bench = try await StoreBench(.sqlite)
+        let store = try await bench.open()
+        let key = EntryFamily.fruit["apple"]
+        try await store.put(key, [1])
+        #expect(try await store.recall(key)?.value == [1])
+        let old = try await bench.rows()
+        try await store.put(key, [2])
+        #expect(try await store.recall(key)?.value == [2])
+        let new = try await bench.rows().map(\.value)
+        let entry = try #require(old.first { $0.name.first == StoredName.entry && !new.contains($0.value) })
+        try await bench.change(set: [entry])
+        #expect(try await store.recall(key)?.value == [2])
+        await #expect(throws: StoreFailure.self) { try await store.read(key) }
+        // Nor does a process that has read nothing yet believe it.
+        await #expect(throws: StoreFailure.self) { try await bench.open().recall(key) }
+    }
+
+    @Test func `of many entries some are recalled, and of large ones none`() {
+        var recalled = RecalledEntries()
+        let mark = StoredMark(of: [])
+        for number in 0..<3000 {
+            let entry = StoredEntry(name: "\(number)", value: [1], version: 1)
+            recalled.note(EntryFamily.fruit["\(number)"], entry, name: [], mark: mark)
+        }
+        #expect(recalled.count == RecalledEntries.countLimit)
+        let large = StoredEntry(
+            name: "large", value: [UInt8](repeating: 0, count: RecalledEntries.sizeLimit + 1), version: 1)
+        let before = recalled.count
+        recalled.note(EntryFamily.stone["large"], large, name: [], mark: mark)
+        #expect(recalled.count == before)
+    }
+
+    @Test(arguments: StoreKind.here)
     func `what a body throws leaves nothing, beside others in the same commit`(kind: StoreKind) async throws {
         let bench = try await StoreBench(kind)
         let store = try await bench.open()

@@ -5,8 +5,8 @@ import WireFormat
 /// The broker's lasting state: entries that are sealed before they leave the process and are checked when they come back.
 ///
 /// What holds, against whoever runs the database: an entry opens under its own name only; an entry that was put back to an
-/// older state, removed or added from outside is refused at the next read, since the store knows the mark of each entry and
-/// one head covers all marks; a whole store that was put back is found by the ``RollbackCounter``, where there is one.
+/// older state, removed or added from outside is refused at the next read of the database, since the store knows the mark of each
+/// entry and one head covers all marks; a whole store that was put back is found by the ``RollbackCounter``, where there is one.
 ///
 /// Transactions that arrive together share a commit, so that many writers wait for one disk.
 public actor SealedStore {
@@ -21,6 +21,8 @@ public actor SealedStore {
     /// Why the keyring's newest record does not open here, although the keys in hand go on working; nil when it does.
     public internal(set) var keyringFailure: StoreFailure?
     var index = StoreIndex()
+    /// What ``recall(_:)`` read.
+    private var recalled = RecalledEntries()
     var queue: [PendingTransaction] = []
     var isCommitting = false
     /// When this process may commit next, so that other replicas get their turn.
@@ -99,13 +101,32 @@ public actor SealedStore {
     /// Reads an entry; nil when there is none.
     public func read(_ key: EntryKey) async throws(StoreFailure) -> StoredEntry? {
         let name = keyring.storedName(key)
+        return try await blob(name).map { (blob) throws(StoreFailure) in try keyring.open(blob, name: name) }
+    }
+
+    /// Reads an entry that is asked for again and again, and is no secret: it stays in memory as it was read, and the database
+    /// is asked anew only when something that is known here changed it.
+    ///
+    /// What another process wrote is seen here after the next ``refresh()``. Where others are expected to write, this is
+    /// ``read(_:)``.
+    public func recall(_ key: EntryKey) async throws(StoreFailure) -> StoredEntry? {
+        guard !backend.isShared else { return try await read(key) }
+        if let known = recalled.entry(key, in: index) { return known }
+        let name = keyring.storedName(key)
+        guard let blob = try await blob(name) else { return nil }
+        let entry = try keyring.open(blob, name: name)
+        recalled.note(key, entry, name: name, mark: StoredMark(of: blob))
+        return entry
+    }
+
+    /// What the database holds under a name, where it is what was written last.
+    private func blob(_ name: [UInt8]) async throws(StoreFailure) -> [UInt8]? {
         let blobs = try await consistent { (backend) throws(StoreFailure) in
             try await backend.read([name])
         } expecting: { index in
             index.mark(name).map { [name: $0] } ?? [:]
         }
-        guard let blob = blobs[name] else { return nil }
-        return try keyring.open(blob, name: name)
+        return blobs[name]
     }
 
     /// Reads all entries of a family, sorted by name.

@@ -74,6 +74,41 @@ struct TokenKeyringTests {
         }
     }
 
+    @Test func `a token that was checked before is checked again where its key or its time is another`() throws {
+        let key = TokenSigningKey(.es256)
+        let issuer = Self.issuer(key)
+        let token = try issuer.issue(submodules: [:], now: 1000)
+        let first = try issuer.keyring.claims(of: token, now: 1000)
+        #expect(try issuer.keyring.claims(of: token, now: 1100) == first)
+        for forged in [token + "A", String(token.dropLast()), token.uppercased()] {
+            let error = #expect(throws: WireError.self) { try issuer.keyring.claims(of: forged, now: 1100) }
+            #expect(error?.field == "signature")
+        }
+        let late = #expect(throws: WireError.self) { try issuer.keyring.claims(of: token, now: 1300) }
+        #expect(late?.field == "exp")
+        let early = #expect(throws: WireError.self) { try issuer.keyring.claims(of: token, now: 900) }
+        #expect(early?.field == "iat")
+        // Another replica replaced all keys, because of a theft perhaps.
+        try issuer.keyring.restore(Self.issuer(TokenSigningKey(.es256)).keyring.sealedForm)
+        let gone = #expect(throws: WireError.self) { try issuer.keyring.claims(of: token, now: 1100) }
+        #expect(gone?.field == "signature")
+    }
+
+    @Test func `of checked tokens the oldest are forgotten, and large ones are not kept`() {
+        var checked = CheckedSignatures(limit: 3)
+        func digest(_ number: UInt8) -> SHA256.Digest { SHA256.hash(data: [number]) }
+        for number in UInt8(0)..<7 {
+            // Twice the same is one.
+            for _ in 0..<2 { checked.note(digest(number), of: 100, signedBy: "a", .integer(Int64(number))) }
+            #expect(checked.count == min(3, Int(number) + 1))
+        }
+        #expect((0..<7).map { checked.claims(digest($0), signedBy: "a") } == [nil, nil, nil, nil, 4, 5, 6])
+        #expect(checked.claims(digest(6), signedBy: "b") == nil)
+        checked.note(digest(9), of: CheckedSignatures.tokenLimit + 1, signedBy: "a", 9)
+        #expect(checked.claims(digest(9), signedBy: "a") == nil)
+        #expect(checked.count == 3)
+    }
+
     @Test func `keys come back from sealed storage as they were`() throws {
         let issuer = Self.issuer(TokenSigningKey(.es256).certified(by: [[9]]))
         let token = try issuer.issue(submodules: [:], now: 1100)

@@ -160,11 +160,11 @@ struct AdminGate: Sendable {
 enum BearerToken {
     /// The token in a header value; nil when the scheme is another one.
     static func value(in authorization: String) -> String? {
+        let bytes = authorization.utf8
+        let (scheme, rest) = (bytes.prefix(6), bytes.dropFirst(6))
         let space = UInt8(ascii: " ")
-        let parts = Array(authorization.utf8).split(separator: space, maxSplits: 1)
-        guard parts.count == 2, parts[0].elementsEqual("bearer".utf8, by: { $0 | 0x20 == $1 }),
-            !parts[1].contains(space)
-        else { return nil }
-        return String(decoding: parts[1], as: UTF8.self)
+        guard scheme.elementsEqual("bearer".utf8, by: { $0 | 0x20 == $1 }), rest.first == space else { return nil }
+        let token = rest.dropFirst()
+        return token.isEmpty || token.contains(space) ? nil : String(Substring(token))
     }
 }

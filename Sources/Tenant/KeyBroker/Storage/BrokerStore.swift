@@ -22,6 +22,15 @@ public final class BrokerStore: Sendable {
         }
     }
 
+    /// Reads one entry that many calls ask for, and that is no secret; see ``SealedStorage/SealedStore/recall(_:)``.
+    func recall(_ key: EntryKey) async throws(BrokerError) -> StoredEntry? {
+        do {
+            return try await sealed.recall(key)
+        } catch {
+            throw BrokerError(error)
+        }
+    }
+
     /// Reads a family, sorted by name.
     func list(_ family: EntryFamily) async throws(BrokerError) -> [StoredEntry] {
         do {

@@ -14,7 +14,7 @@ extension BrokerStore {
 
     /// The registration of a digest, whatever its state.
     func registration(_ digest: String) async throws(BrokerError) -> Registration? {
-        try await read(EntryFamily.registration[digest]).map { (entry) throws(BrokerError) in
+        try await recall(EntryFamily.registration[digest]).map { (entry) throws(BrokerError) in
             try Registration(stored: entry)
         }
     }

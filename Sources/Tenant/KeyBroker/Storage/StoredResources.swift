@@ -120,7 +120,7 @@ extension BrokerStore {
 
     /// The secret under `path` with all its versions; nil when there is none.
     func storedResource(_ path: ResourcePath) async throws(BrokerError) -> StoredResource? {
-        try await read(EntryFamily.resource[path.description]).map { (entry) throws(BrokerError) in
+        try await recall(EntryFamily.resource[path.description]).map { (entry) throws(BrokerError) in
             try StoredResource(stored: entry.value)
         }
     }

@@ -1,3 +1,4 @@
+import Crypto
 import Envelope
 import Synchronization
 import WireFormat
@@ -37,6 +38,7 @@ public final class TokenKeyring: Sendable {
     }
 
     private let keys: Mutex<Keys>
+    private let checked = Mutex(CheckedSignatures())
     /// How long a token lasts, in seconds.
     public let lifetime: Int64
 
@@ -108,8 +110,9 @@ public final class TokenKeyring: Sendable {
         let known = keys.withLock { keys in
             [(keys.current, Int64.max)] + keys.retired.filter { $0.until > now }.map { ($0.key, $0.since) }
         }
+        let digest = SHA256.hash(data: Array(token.utf8))
         for (key, limit) in known {
-            guard let claims = try? JWS.verify(token, keys: [key.verificationKey]).payload else { continue }
+            guard let claims = checkedClaims(of: token, digest, key) else { continue }
             guard let expiry = claims["exp"]?.integerValue, let issued = claims["iat"]?.integerValue else {
                 throw WireError(field: "exp", reason: "the token has no exp or iat")
             }
@@ -124,6 +127,14 @@ public final class TokenKeyring: Sendable {
             return claims
         }
         throw WireError(field: "signature", reason: "the token was not issued by this service")
+    }
+
+    /// The claims of a token that `key` signed, whenever that was and however long it holds; nil when it did not.
+    private func checkedClaims(of token: String, _ digest: SHA256.Digest, _ key: TokenSigningKey) -> JSONValue? {
+        if let claims = checked.withLock({ $0.claims(digest, signedBy: key.identifier) }) { return claims }
+        guard let claims = try? JWS.verify(token, keys: [key.verificationKey]).payload else { return nil }
+        checked.withLock { $0.note(digest, of: token.utf8.count, signedBy: key.identifier, claims) }
+        return claims
     }
 
     /// All keys with their secrets, for sealed storage.

@@ -1,0 +1,33 @@
+/// Entries that were opened before, each with the writing that it was opened from: it counts while that is the present one.
+struct RecalledEntries: Sendable {
+    private struct Recalled: Sendable {
+        /// The entry's name in the database.
+        let name: [UInt8]
+        let mark: StoredMark
+        let entry: StoredEntry
+    }
+
+    private var entries: [EntryKey: Recalled] = [:]
+
+    /// How many are kept.
+    static let countLimit = 1024
+    /// The most bytes of one that is kept.
+    static let sizeLimit = 16 << 10
+
+    /// How many there are.
+    var count: Int { entries.count }
+
+    /// The entry, where `index` says that it is the present one.
+    func entry(_ key: EntryKey, in index: StoreIndex) -> StoredEntry? {
+        guard let found = entries[key], index.mark(found.name) == found.mark else { return nil }
+        return found.entry
+    }
+
+    /// Keeps an entry as it was opened from the writing with this mark.
+    mutating func note(_ key: EntryKey, _ entry: StoredEntry, name: [UInt8], mark: StoredMark) {
+        guard entry.value.count <= Self.sizeLimit else { return }
+        // Which one goes hardly matters: those that are asked for come back.
+        if entries.count >= Self.countLimit, entries[key] == nil, let some = entries.keys.first { entries[some] = nil }
+        entries[key] = Recalled(name: name, mark: mark, entry: entry)
+    }
+}
