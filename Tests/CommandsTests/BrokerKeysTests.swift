@@ -135,6 +135,96 @@ struct BrokerKeysTests {
         }
     }
 
+    @Test func `sealing says what guests would miss at the broker, and which command makes it`() async throws {
+        try await stage { stage, folder in
+            let signing = folder.path + "/signing.pem"
+            func warnings(_ words: String..., state: String? = nil) async throws -> [String] {
+                try await SecretSeal.parse(words + ["--signing-key", signing, "--state", state ?? stage.state.root])
+                    .warnings()
+            }
+            let both = try await warnings("--resource", "default/env/api")
+            #expect(both.count == 2)
+            #expect(
+                both.first?.contains("`testudo secret publish \(signing) --resource default/signing-key/sealed-secret`")
+                    == true, "\(both)")
+            #expect(both.last?.contains("`testudo key set default/env/api --file FILE`") == true, "\(both)")
+            try await run(stage, "secret", "keygen", signing)
+            try StateFolder.write("a password", to: folder.path + "/plain")
+            try await run(stage, "key", "set", "default/env/api", "--file", folder.path + "/plain")
+            #expect(try await warnings("--resource", "default/env/api") == [])
+            let other = "kbs:///default/signing-key/other"
+            let unknown = try await warnings("--resource", "default/env/api", "--kid", other)
+            #expect(unknown.count == 1 && unknown[0].contains("no public half in \(other)"), "\(unknown)")
+            let file = try await warnings("--resource", "default/env/api", "--kid", "signing.jwk")
+            #expect(file.count == 1 && file[0].contains("kbs:///repository/type/tag"), "\(file)")
+            // Nobody to ask is no warning, one who does not answer is.
+            #expect(try await warnings("--resource", "default/env/api", state: folder.path + "/nowhere") == [])
+            var away = stage.settings
+            away.brokerPort = try FreePorts.take(1)[0]
+            try StateFolder.write(away.json.prettyText, to: stage.state.settingsFile)
+            let silent = try await warnings("--resource", "default/env/api")
+            #expect(silent.count == 1 && silent[0].contains("was not looked up: the key broker at"), "\(silent)")
+        }
+    }
+
+    @Test func `a public half is published from a key that is there, and is enough to look at sealed text`()
+        async throws
+    {
+        try await stage { stage, folder in
+            let key = P256.Signing.PrivateKey()
+            let jwk = JSONWebKey(key.publicKey).json
+            let files = [
+                try folder.write("key.pem", Array(key.pemRepresentation.utf8)),
+                try folder.write("key.pub", Array(key.publicKey.pemRepresentation.utf8)),
+                try folder.write("key.jwk", jwk.canonicalBytes),
+            ]
+            let text = try SealedSecret(.vault(name: "kbs:///default/env/api")).signed(by: key, keyID: "kbs:///a/b/c")
+            let sealed = try folder.write("sealed", Array("\(text)\n".utf8))
+            for (number, file) in files.enumerated() {
+                let path = "default/signing-key/k\(number)"
+                try await run(stage, "secret", "publish", file, "--resource", "kbs:///\(path)")
+                let stored = try await stage.broker.store.resource(try ResourcePath(parsing: path), now: 0)
+                #expect(stored?.copyBytes() == jwk.canonicalBytes)
+                let again = try await BrokerStage.complaint(
+                    ["secret", "publish", file, "--resource", path] + stage.named)
+                #expect(again.what.contains("already") && again.hint?.contains("--replace") == true, "\(again)")
+                try await run(stage, "secret", "publish", file, "--resource", path, "--replace")
+                try await run(stage, "secret", "show", sealed, "--signing-key", file)
+            }
+            let taken = try await BrokerStage.complaint(["secret", "keygen", files[0]] + stage.named)
+            #expect(taken.hint?.contains("`testudo secret publish \(files[0])`") == true, "\(taken)")
+            let other = try folder.write("other.pub", Array(P256.Signing.PrivateKey().publicKey.pemRepresentation.utf8))
+            await #expect(throws: EnvelopeError.self) {
+                try await run(stage, "secret", "show", sealed, "--signing-key", other)
+            }
+            for (name, bytes) in [
+                ("none", Array("no key".utf8)),
+                ("ed25519", Array(Curve25519.Signing.PrivateKey().publicKey.pemRepresentation.utf8)),
+            ] {
+                let wrong = try folder.write(name, bytes)
+                let refused = try await BrokerStage.complaint(["secret", "show", sealed, "--signing-key", wrong])
+                #expect(refused.status == 2 && refused.what.contains(wrong), "\(refused)")
+            }
+        }
+    }
+
+    @Test func `sealed text is read from standard input`() async throws {
+        let folder = try ScratchFolder()
+        let key = P256.Signing.PrivateKey()
+        let text = try SealedSecret(.vault(name: "kbs:///default/env/api")).signed(by: key, keyID: "kbs:///a/b/c")
+        let (sealed, half) = (folder.path + "/sealed", folder.path + "/key.pub")
+        try StateFolder.write(text + "\n", to: sealed)
+        try StateFolder.write(key.publicKey.pemRepresentation, to: half)
+        let (before, input) = (dup(STDIN_FILENO), open(sealed, O_RDONLY))
+        #expect(dup2(input, STDIN_FILENO) == STDIN_FILENO)
+        defer {
+            dup2(before, STDIN_FILENO)
+            close(before)
+            close(input)
+        }
+        try await BrokerStage.enter(["secret", "show", "-", "--signing-key", half])
+    }
+
     @Test func `what is gone for good is asked for, and refused where nobody can be asked`() throws {
         try Confirmation.check("x is gone.", "a/b/1", answer: " a/b/1 ")
         for answer in ["", "y", "a/b/2"] {

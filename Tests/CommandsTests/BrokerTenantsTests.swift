@@ -75,6 +75,29 @@ struct BrokerTenantsTests {
         }
     }
 
+    @Test func `set undoes nothing that somebody else set meanwhile`() async throws {
+        try await BrokerStage.run { stage in
+            let admin = try stage.admin()
+            func shown() async throws -> JSONValue? { try await admin.json("GET", BrokerTenants.path)[0] }
+            func set(_ words: String..., over before: JSONValue?) async throws {
+                _ = try await TenantSet.parse(["acme"] + words).put(over: before, admin)
+            }
+            try await set("--repository", "acme", over: nil)
+            let before = try await shown()
+            try await set("--repository", "theirs", over: before)
+            for stale in [before, nil] {
+                do {
+                    try await set("--repository", "ours", over: stale)
+                    Issue.record("what somebody else set was undone")
+                } catch let failure as CommandFailure {
+                    #expect(failure.hint?.contains("tenants show acme") == true, "\(failure)")
+                }
+            }
+            try await BrokerStage.enter(["broker", "tenants", "set", "acme", "--repository", "ours"] + stage.named)
+            #expect(try await shown()?["repositories"] == ["acme", "theirs", "ours"])
+        }
+    }
+
     @Test(arguments: ["../x", "", "A", "a/b", "%61"])
     func `a name that cannot stand in a path is not sent`(name: String) {
         #expect(throws: CommandFailure.self) { try TenantSet.checked(name) }

@@ -6,9 +6,11 @@ import Foundation
 import HTTPExchange
 import Logging
 import NIOPosix
+import PodManifest
 import ServiceLifecycle
 import SoftTEE
 import SwiftASN1
+import Synchronization
 import Testing
 import WireFormat
 import X509
@@ -145,6 +147,28 @@ struct LiveBrokerTests {
             await #expect(throws: BrokerFailure.self) { try await client.resource("default/key/two") }
             let audit = String(decoding: broker.audit.lines(since: 0), as: UTF8.self)
             #expect(audit.contains(#""simulated":true"#) && !audit.contains(#""simulated":false"#))
+        }
+    }
+
+    @Test func `the guest of the longest manifest comes back with its token, and room is left`() async throws {
+        var manifest = try PodManifest(parsing: StandingTests.debugManifest)
+        manifest.debug = false
+        // What takes most bytes on its way: each quote is escaped once in the document and once in the token.
+        let room = InitData.madeLimit - (try InitData(manifest: manifest).bytes.count) - 8
+        manifest.containers[0].arguments = [String(repeating: "\"", count: room / 4)]
+        let document = try InitData(manifest: manifest)
+        #expect(document.bytes.count > InitData.madeLimit - 16)
+        let guest = try SoftGuest.make(initData: document.text)
+        try await serve(softRoots: [Hex.encode(guest.processor.rootFingerprint)]) { _, exchanger, folder in
+            try await prepare(guest, exchanger, folder)
+            let length = Mutex(0)
+            let client = RCARClient(exchanger: exchanger, source: guest) { token in
+                length.withLock { $0 = token.utf8.count }
+            }
+            #expect(try await client.resource("default/key/one").copyBytes() == Array("secret one".utf8))
+            let token = length.withLock { $0 }
+            // Evidence of other machines says more than a soft processor's.
+            #expect(token > 100 << 10 && token < BrokerServer.headLimit - (12 << 10), "\(token)")
         }
     }
 

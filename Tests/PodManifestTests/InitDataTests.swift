@@ -55,4 +55,32 @@ struct InitDataTests {
         other.name = "Not A Label"
         #expect(throws: WireError.self) { try InitData(manifest: other) }
     }
+
+    @Test("a confidential pod's document that no token can carry is not made, and the refusal says what to do")
+    func madeLimit() throws {
+        var manifest = try Samples.manifest()
+        manifest.containers[0].arguments = [""]
+        let room = InitData.madeLimit - (try InitData(manifest: manifest).bytes.count)
+        manifest.containers[0].arguments = [String(repeating: "a", count: room)]
+        let longest = try InitData(manifest: manifest)
+        #expect(longest.bytes.count == 81_920)
+        var larger = manifest
+        larger.containers[0].arguments[0] += "a"
+        let refused = #expect(throws: WireError.self) { try InitData(manifest: larger) }
+        for word in ["81921 bytes", "at most 81920", "secretKeyRef"] {
+            #expect(refused?.reason.contains(word) == true, "\(word): \(refused?.description ?? "")")
+        }
+        // What was made before the limit was known is still read: by it guests are judged that run.
+        let before = longest.text.replacing("aaaa", with: "aaaaa", maxReplacements: 1)
+        #expect(try InitData(parsing: Array(before.utf8)).manifest == larger)
+    }
+
+    @Test("a pod without a token may have a longer document")
+    func ordinaryLength() throws {
+        let json = try Samples.manifest().json.with("runtimeClass", "testudo-vm").with("protections", [])
+            .with("logs/recipient", "").with("keyBroker", ["url": "", "certificate": ""])
+            .with("network/plaintext", true).with("containers/0/imageKey", nil).with("containers/0/env", [])
+            .with("containers/0/args", [.string(String(repeating: "a", count: InitData.madeLimit))])
+        #expect(try InitData(manifest: PodManifest(parsing: json)).bytes.count > InitData.madeLimit)
+    }
 }

@@ -5,8 +5,11 @@ import WireFormat
 ///
 /// The TOML around the manifest is one fixed template, so that each manifest has exactly one document.
 public struct InitData: Equatable, Sendable {
-    /// The longest document.
+    /// The longest document that is read.
     public static let maximumBytes = 1 << 20
+    /// The longest document that is made for a confidential pod. Its guest's token says all of it in base64url, and comes back to the
+    /// key broker in the head of a request, which has 128 KiB at most; a quarter is left for what evidence says.
+    public static let madeLimit = 80 << 10
 
     private static let head = Array(
         "version = \"0.1.0\"\nalgorithm = \"sha256\"\n\n[data]\n\"testudo.json\" = \"".utf8)
@@ -24,7 +27,21 @@ public struct InitData: Equatable, Sendable {
     public var text: String { String(decoding: self.bytes, as: UTF8.self) }
 
     /// Wraps a manifest after checking it.
+    ///
+    /// - Throws: Also for a confidential pod whose guest could never ask for its keys (``madeLimit``).
     public init(manifest: PodManifest) throws(WireError) {
+        try self.init(wrapping: manifest)
+        guard !manifest.isConfidential || bytes.count <= Self.madeLimit else {
+            throw WireError(
+                field: "manifest",
+                reason: """
+                    makes an init-data document of \(bytes.count) bytes; the key broker takes tokens of guests with at most \
+                    \(Self.madeLimit). Put large values and arguments into the image, or into the key broker as secrets (secretKeyRef)
+                    """)
+        }
+    }
+
+    private init(wrapping manifest: PodManifest) throws(WireError) {
         try manifest.validate()
         let bytes = Self.head + Self.escape(manifest.json.canonicalBytes) + Self.tail
         guard bytes.count <= Self.maximumBytes else {
@@ -43,7 +60,7 @@ public struct InitData: Equatable, Sendable {
             bytes.starts(with: Self.head), bytes.suffix(Self.tail.count).elementsEqual(Self.tail)
         else { throw WireError(field: "init-data", reason: "is not the fixed template around a manifest") }
         let body = try Self.unescape(bytes[Self.head.count..<bytes.count - Self.tail.count])
-        try self.init(manifest: try PodManifest(parsing: try JSONValue.parse(body)))
+        try self.init(wrapping: try PodManifest(parsing: try JSONValue.parse(body)))
         guard self.bytes == bytes else {
             throw WireError(field: "init-data", reason: "is not in canonical form")
         }

@@ -179,7 +179,7 @@ extension KeyStore {
             guard includingNewest || record.primary(at: now)?.number != number else {
                 throw KeyFailure(
                     .conflict, "version",
-                    "version \(number) is the newest of \(name); rotate first, or say that it is meant")
+                    "version \(number) is the newest of \(name); rotate first, or say that it is meant (newest=true)")
             }
             if record.versions[index].state(at: now) == .preActive {
                 // Its predecessors' end was set for its sake.

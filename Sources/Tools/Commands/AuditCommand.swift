@@ -8,29 +8,73 @@ struct AuditCommand: AsyncParsableCommand {
         commandName: "audit", abstract: "Show the key broker's decisions and their reasons.")
 
     @OptionGroup var common: BrokerOptions
-    @Option(help: "Show at most this many of the newest lines.") var last = 20
+    @OptionGroup var selection: AuditSelection
 
-    func run() async throws {
-        let admin = try common.admin()
-        let lines = try await Audit.lines(admin, last: max(last, 1))
-        common.show(.array(lines), text: Audit.text(lines))
-    }
+    func run() async throws { try await Audit.show(selection, common) }
 }
 
 /// The audit log, oldest first.
 enum Audit {
+    /// How much of the log the broker sends at most (8 MiB), less what a line may have.
+    private static let answerLimit = (8 << 20) - 4096
+
     /// The newest lines; the broker answers with at most 8 MiB, older ones are in its files.
-    static func lines(_ admin: BrokerAdmin, last: Int? = nil) async throws -> [JSONValue] {
-        let body = try await admin.call("GET", "/kbs/v0/testudo/audit" + (last.map { "?last=\($0)" } ?? ""))
-        return try String(decoding: body, as: UTF8.self).split(separator: "\n").map {
-            try JSONValue.parse(text: String($0))
+    static func lines(_ admin: BrokerAdmin, query: String = "") async throws -> [JSONValue] {
+        try lines(of: try await admin.call("GET", "/kbs/v0/testudo/audit\(query)"))
+    }
+
+    private static func lines(of body: [UInt8]) throws -> [JSONValue] {
+        try body.split(separator: UInt8(ascii: "\n")).map { try JSONValue.parse(Array($0)) }
+    }
+
+    /// Prints the lines that are wanted.
+    static func show(_ selection: AuditSelection, _ common: BrokerOptions) async throws {
+        let admin = try common.admin()
+        let body = try await admin.call("GET", "/kbs/v0/testudo/audit\(selection.query())")
+        let all = await named(try lines(of: body), admin)
+        let wanted = selection.select(all)
+        if selection.isNarrow, body.count > answerLimit, wanted.count < selection.last {
+            let start = all.first?["time"]?.stringValue ?? ""
+            Warning.say("only what happened since \(start) was searched; older lines are in the log's files")
         }
+        let isEmptyLog = all.isEmpty && selection.since == nil
+        common.show(.array(wanted), text: wanted.isEmpty && !isEmptyLog ? "no line is so" : text(wanted))
+    }
+
+    /// Adds the Service to each line that is about a manifest which the broker knows.
+    static func named(_ lines: [JSONValue], _ admin: BrokerAdmin) async -> [JSONValue] {
+        guard lines.contains(where: { !manifest($0).isEmpty }) else { return lines }
+        // Retired manifests are listed too. Who may read the log and not the list goes without.
+        let known = (try? await admin.manifests()) ?? []
+        return named(lines, known)
+    }
+
+    static func named(_ lines: [JSONValue], _ manifests: [JSONValue]) -> [JSONValue] {
+        var services: [String: String] = [:]
+        for entry in manifests {
+            guard let digest = entry["digest"]?.stringValue, let name = entry["name"]?.stringValue else { continue }
+            services[digest] = "\(entry["namespace"]?.stringValue ?? "")/\(name)"
+        }
+        return lines.map { line in
+            guard case .object(var members) = line, let service = services[manifest(line)] else { return line }
+            members["service"] = .string(service)
+            return .object(members)
+        }
+    }
+
+    /// The digest of the manifest that a line is about: the guest's, or the one that an administrator's call names.
+    static func manifest(_ line: JSONValue) -> String {
+        if let digest = line["manifest"]?.stringValue, !digest.isEmpty { return digest }
+        let place = (line["resource"]?.stringValue ?? "").components(separatedBy: "testudo/manifests/")
+        return place.count == 2 ? place[1] : ""
     }
 
     /// One line each, then what to do about denials that a tenant can lift.
     static func text(_ lines: [JSONValue]) -> String {
         if lines.isEmpty { return "the log has no lines yet" }
-        let heading = ["time", "kind", "decision", "check", "who", "resource", "reason"]
+        let isNamed = lines.contains { $0["service"] != nil }
+        let heading =
+            ["time", "kind", "decision", "check", "who"] + (isNamed ? ["service"] : []) + ["resource", "reason"]
         let rows = lines.map { line in heading.map { $0 == "who" ? who(line) : line[$0]?.stringValue ?? "" } }
         let checks = Set(lines.filter { $0["decision"]?.stringValue == "deny" }.compactMap { $0["check"]?.stringValue })
         return

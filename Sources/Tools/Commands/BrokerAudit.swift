@@ -3,11 +3,22 @@ import AuditTrail
 import Foundation
 import WireFormat
 
-/// `testudo broker audit`: the audit log's own proof.
+/// `testudo broker audit`: the audit log, and its own proof.
 struct BrokerAudit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "The key broker's audit log as its files hold it.",
-        subcommands: [AuditVerify.self])
+        commandName: "audit", abstract: "The key broker's audit log: its lines, and whether its files are whole.",
+        subcommands: [AuditList.self, AuditVerify.self], defaultSubcommand: AuditList.self)
+}
+
+/// `testudo broker audit list`, which is `testudo audit`.
+struct AuditList: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Show the key broker's decisions and their reasons.")
+
+    @OptionGroup var common: BrokerOptions
+    @OptionGroup var selection: AuditSelection
+
+    func run() async throws { try await Audit.show(selection, common) }
 }
 
 /// `testudo broker audit verify`: whether a line was removed, changed, added or reordered.

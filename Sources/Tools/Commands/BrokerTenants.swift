@@ -89,15 +89,25 @@ struct TenantSet: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let path = "\(BrokerTenants.path)/\(try Self.checked(name))"
+        _ = try Self.checked(name)
         let broker = try common.admin()
         let known = try await broker.json("GET", BrokerTenants.path).arrayValue ?? []
         let before = known.first { $0["name"]?.stringValue == name }
-        let tenant = try await broker.json("PUT", path, try body(over: before))
+        let tenant = try await put(over: before, broker)
         let lost = Self.lost(before, tenant)
         common.show(
             .object((tenant.objectValue ?? [:]).merging(["removed": .array(lost.map { .string($0) })]) { $1 }),
             text: ([BrokerTenants.line(tenant)] + lost.map { "removed \($0)" }).joined(separator: "\n"))
+    }
+
+    /// Makes the tenant what is said here and was known before, unless somebody else changed it meanwhile.
+    func put(over before: JSONValue?, _ broker: BrokerAdmin) async throws -> JSONValue {
+        let path = "\(BrokerTenants.path)/\(try Self.checked(name))?if-match=\(before?["etag"]?.stringValue ?? "none")"
+        return try await broker.json("PUT", path, try body(over: before)) { [name] detail in
+            detail.contains("not as it was when it was read")
+                ? "somebody else changed it meanwhile: look with `testudo broker tenants show \(name)`, then give the command again"
+                : nil
+        }
     }
 
     /// The body of the call, for a tenant of which `before` is known.

@@ -33,9 +33,12 @@ struct Progress: Sendable {
 /// What must not pass unnoticed, on standard error in every output form.
 enum Warning {
     static func simulated(_ name: String) {
-        let text =
-            "warning: simulated: the security processor behind \(name) is software on the host and proves nothing "
-            + "about it; --hardware-only refuses it\n"
-        FileHandle.standardError.write(Data(text.utf8))
+        say(
+            "simulated: the security processor behind \(name) is software on the host and proves nothing "
+                + "about it; --hardware-only refuses it")
+    }
+
+    static func say(_ text: String) {
+        FileHandle.standardError.write(Data("warning: \(ShownText.line(text))\n".utf8))
     }
 }

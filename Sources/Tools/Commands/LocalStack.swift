@@ -14,6 +14,7 @@ struct LocalStack: Sendable {
 
     /// Starts what does not run; parts that run are left alone.
     func start() async throws {
+        try DeploymentPort.check(settings, isRunning: running)
         try state.create()
         try GuestImageFolder(settings.guestImage).check()
         try StateFolder.write(settings.json.prettyText + "\n", to: state.settingsFile)
@@ -153,9 +154,13 @@ struct GuestImageFolder {
     init(_ path: String) { self.path = path }
 
     func check() throws {
-        for file in ["kernel", "initrd", "measurements.json"]
-        where !FileManager.default.fileExists(atPath: "\(path)/\(file)") {
-            throw CommandFailure("the guest image has no \(file) in \(path)", hint: "run `testudo guest build`")
+        let missing = ["kernel", "initrd", "measurements.json"].filter {
+            !FileManager.default.fileExists(atPath: "\(path)/\($0)")
+        }
+        guard missing.isEmpty else {
+            throw CommandFailure(
+                "the guest image has no \(missing.joined(separator: ", no ")) in \(path)",
+                hint: "run `testudo guest build`")
         }
     }
 }

@@ -27,21 +27,16 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let state = common.folder
-        var settings = (try? Settings(reading: state)) ?? Settings()
-        settings.registryPort = registryPort ?? settings.registryPort
-        settings.brokerPort = brokerPort ?? settings.brokerPort
-        settings.nodePort = nodePort ?? settings.nodePort
-        settings.tlsPort = tlsPort ?? settings.tlsPort
-        settings.httpPort = httpPort ?? settings.httpPort
-        settings.idleSeconds = idleSeconds ?? settings.idleSeconds
-        settings.guestImage =
-            guestImage ?? (settings.guestImage.isEmpty ? Installation.guestImage : settings.guestImage)
-        try choose(&settings, state)
-        let stack = LocalStack(state: state, settings: settings, progress: Progress(quiet: common.json))
+        let (present, wanted) = try choose(state)
+        func isRunning(_ part: String) -> Bool { DaemonRecord.load(part, state)?.isRunning ?? false }
+        if let present { try SettingsChange.refuse(from: present, to: wanted, isRunning: isRunning) }
+        let progress = Progress(quiet: common.json)
+        if LocalStack.names.allSatisfy(isRunning) { progress.step("registry, broker and node run already") }
+        let stack = LocalStack(state: state, settings: wanted, progress: progress)
         try await stack.start()
         let status = await stack.status()
         let note =
-            settings.allowsSimulated
+            wanted.allowsSimulated
             ? """
             SIMULATED: what is registered from here lets guests on a software processor have its keys, and that
             processor protects nothing from this machine's owner. `testudo up --hardware-only` (after `testudo down`)
@@ -51,16 +46,28 @@ struct UpCommand: AsyncParsableCommand {
         common.show(status, text: "\(LocalStack.table(status))\n\n\(note)")
     }
 
-    /// A broker that runs keeps the roots that it started with, so a change of mind needs a restart.
-    private func choose(_ settings: inout Settings, _ state: StateFolder) throws {
-        guard let processors else { return }
-        let wanted = processors == .simulated
-        if wanted != settings.allowsSimulated, DaemonRecord.load("broker", state)?.isRunning == true {
-            throw CommandFailure(
-                "the key broker runs with the other choice of processors", hint: "`testudo down` first, then `up` again"
-            )
+    /// The settings that are there, nil before the first start, and those with what is said here.
+    func choose(_ state: StateFolder) throws -> (present: Settings?, wanted: Settings) {
+        var present: Settings?
+        if FileManager.default.fileExists(atPath: state.settingsFile) {
+            do { present = try Settings(reading: state) } catch let error as WireError {
+                throw CommandFailure(
+                    "\(state.settingsFile): \(error)",
+                    hint: "mend it, or `testudo down`, remove it and say all options that are not the usual ones",
+                    status: 2)
+            }
         }
-        settings.allowsSimulated = wanted
+        var settings = present ?? Settings()
+        settings.registryPort = registryPort ?? settings.registryPort
+        settings.brokerPort = brokerPort ?? settings.brokerPort
+        settings.nodePort = nodePort ?? settings.nodePort
+        settings.tlsPort = tlsPort ?? settings.tlsPort
+        settings.httpPort = httpPort ?? settings.httpPort
+        settings.idleSeconds = idleSeconds ?? settings.idleSeconds
+        settings.guestImage =
+            guestImage ?? (settings.guestImage.isEmpty ? Installation.guestImage : settings.guestImage)
+        if let processors { settings.allowsSimulated = processors == .simulated }
+        return (present, settings)
     }
 }
 

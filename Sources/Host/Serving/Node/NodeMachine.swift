@@ -9,7 +9,7 @@ struct NodeMachine: Sendable {
     let launcher: InstanceLauncher
     let description: JSONValue
 
-    /// Probes the accelerator and looks for the programs that each class needs.
+    /// Probes the accelerator and looks for the programs that each class needs; a class that cannot run has all that is in its way.
     static func find(_ configuration: NodeConfiguration, instances: String) async -> NodeMachine {
         let firmware = "\(configuration.guestImage)/qboot.rom"
         let kernel = "\(configuration.guestImage)/kernel"
@@ -17,9 +17,10 @@ struct NodeMachine: Sendable {
         let isRoot = geteuid() == 0
         let account = isRoot ? configuration.account.map(Self.withDeviceGroup) : nil
         let needed: [String] = [QEMUArguments.program, firmware, kernel, initrd]
-        let missing = needed.first { access($0, R_OK) != 0 }
-        var finding = AcceleratorFinding(accelerator: .tcg, reason: "not probed: \(missing ?? "") is missing")
-        if missing == nil {
+        let missing = needed.filter { access($0, R_OK) != 0 }.map { "\($0) is missing or unreadable" }
+        var finding = AcceleratorFinding(
+            accelerator: .tcg, reason: "not probed: \(missing.joined(separator: "; "))")
+        if missing.isEmpty {
             do throws(MachineError) {
                 finding = try await AcceleratorProbe(
                     kernel: kernel, initrd: initrd, cacheFile: "\(configuration.stateDirectory)/accelerator.json"
@@ -49,18 +50,18 @@ struct NodeMachine: Sendable {
         return Account(user: account.user, group: status.st_gid)
     }
 
-    private static func machine(missing: String?) -> InstanceLauncher.Choice {
-        guard let missing else { return .driver(QEMUDriver(), .none) }
-        return .unavailable("\(missing) is missing or unreadable")
+    private static func machine(missing: [String]) -> InstanceLauncher.Choice {
+        missing.isEmpty ? .driver(QEMUDriver(), .none) : .unavailable(missing.joined(separator: "; "))
     }
 
     private static func confidential(
-        _ configuration: NodeConfiguration, missing: String?, account: Account?
+        _ configuration: NodeConfiguration, missing: [String], account: Account?
     ) -> InstanceLauncher.Choice {
-        if let missing { return .unavailable("\(missing) is missing or unreadable") }
-        guard access(configuration.softTEE, X_OK) == 0 else {
-            return .unavailable("there is no TEE here and \(configuration.softTEE) is missing or not executable")
+        var obstacles = missing
+        if access(configuration.softTEE, X_OK) != 0 {
+            obstacles.append("there is no TEE here and \(configuration.softTEE) is missing or not executable")
         }
+        guard obstacles.isEmpty else { return .unavailable(obstacles.joined(separator: "; ")) }
         return .driver(
             SoftTEEDriver(program: configuration.softTEE, keysFolder: configuration.softTEEKeys, account: account),
             .softSNP)
@@ -69,14 +70,14 @@ struct NodeMachine: Sendable {
     private static func container(
         _ configuration: NodeConfiguration, isRoot: Bool, instances: String
     ) -> InstanceLauncher.Choice {
-        guard isRoot else { return .unavailable("it needs root") }
-        guard access(configuration.agent, X_OK) == 0 else {
-            return .unavailable("\(configuration.agent) is missing or not executable")
+        var obstacles: [String] = []
+        if !isRoot { obstacles.append("it needs root") }
+        if access(configuration.agent, X_OK) != 0 {
+            obstacles.append("\(configuration.agent) is missing or not executable")
         }
         let runtimes: [String] = ["/usr/sbin/runc", "/usr/bin/runc"]
-        guard runtimes.contains(where: { access($0, X_OK) == 0 }) else {
-            return .unavailable("runc is not installed")
-        }
+        if !runtimes.contains(where: { access($0, X_OK) == 0 }) { obstacles.append("runc is not installed") }
+        guard obstacles.isEmpty else { return .unavailable(obstacles.joined(separator: "; ")) }
         return .driver(AgentProcessDriver(program: configuration.agent, instances: instances), .none)
     }
 

@@ -147,6 +147,7 @@ extension KeyBroker {
             case .deleteResource: ["version"]
             case .publishRelease: ["allow-rollback"]
             case .destroyKey: ["newest"]
+            case .putTenant: ["if-match"]
             default: []
             }
         guard let unknown = request.query.keys.sorted().first(where: { !known.contains($0) }) else { return }

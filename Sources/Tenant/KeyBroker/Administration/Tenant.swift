@@ -97,6 +97,12 @@ struct Tenant: Sendable, Equatable {
         ]
     }
 
+    /// What stands for all that is known of it: whoever changes it says by this what he has read.
+    var etag: String { Hex.encode(SHA256.hash(data: json.canonicalBytes)) }
+
+    /// What stands for a tenant that is not there.
+    static let noEtag = "none"
+
     func owns(_ path: ResourcePath) -> Bool { repositories.contains(path.repository) }
 
     func owns(prefix: [String]) -> Bool { prefix.first.map { repositories.contains($0) } ?? false }

@@ -56,7 +56,7 @@ extension KeyBroker {
             let tenant = try Handshake.parse("tenant") { () throws(WireError) in
                 try Tenant(name: values[0], body: try JSONValue.parse(request.body))
             }
-            try await store.putTenant(tenant, now: clock.seconds)
+            try await store.putTenant(tenant, ifMatch: request.query["if-match"], now: clock.seconds)
             try await tenants.reload()
             return .json(try await listed(tenant))
         case .deleteTenant:
@@ -153,6 +153,7 @@ extension KeyBroker {
     private func listed(_ tenant: Tenant) async throws(BrokerError) -> JSONValue {
         var members = tenant.json.objectValue ?? [:]
         members["name"] = .string(tenant.name)
+        members["etag"] = .string(tenant.etag)
         members["use"] = try await store.use(of: tenant, now: clock.seconds)
         return .object(members)
     }

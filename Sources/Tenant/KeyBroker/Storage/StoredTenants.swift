@@ -57,7 +57,9 @@ extension BrokerStore {
     /// Makes a tenant or replaces what is known of it; nothing may be another one's too.
     ///
     /// What its repositories hold already is counted anew.
-    func putTenant(_ tenant: Tenant, now: Int64) async throws(BrokerError) {
+    ///
+    /// - Parameter ifMatch: Refuses unless the tenant is as this ``Tenant/etag`` says; nil replaces it whatever it is.
+    func putTenant(_ tenant: Tenant, ifMatch: String? = nil, now: Int64) async throws(BrokerError) {
         try await transact(
             [],
             listing: [.tenant, .resource, .resourcePolicy, .repositoryUse, .registration] + NamespaceHoldings.families
@@ -65,6 +67,10 @@ extension BrokerStore {
             (transaction) throws(BrokerError) in
             let former = try transaction.entries(.tenant).first { $0.name == tenant.name }
                 .map { (entry) throws(BrokerError) in try Tenant(stored: entry) }
+            guard ifMatch == nil || ifMatch == former?.etag ?? Tenant.noEtag else {
+                throw BrokerError(
+                    .conflict, check: "tenant-changed", "tenant \(tenant.name) is not as it was when it was read")
+            }
             if let former {
                 // What lies there would be the next one's.
                 for repository in former.repositories where !tenant.repositories.contains(repository) {
