@@ -20,6 +20,7 @@ struct EndorsementCertificate: Sendable {
     /// The names as encoded: they are compared byte for byte.
     let issuer: [UInt8]
     let subject: [UInt8]
+    /// The name as errors show it; RFC 5280 has at most 64 characters (appendix A.1, `ub-common-name`).
     let commonName: String
     let notBefore: Int64
     let notAfter: Int64
@@ -35,6 +36,8 @@ struct EndorsementCertificate: Sendable {
     private static let basicConstraints: ASN1ObjectIdentifier = [2, 5, 29, 19]
     private static let keyUsage: ASN1ObjectIdentifier = [2, 5, 29, 15]
     private static let extensionLimit = 32
+    /// The most bytes that are shown of a common name.
+    static let shownNameLimit = 256
 
     init(der: [UInt8], _ field: String) throws(WireError) {
         let parts = try ASN1Reading.children(try ASN1Reading.parse(der, field), .sequence, field)
@@ -97,7 +100,7 @@ struct EndorsementCertificate: Sendable {
             }
         }
         guard found.count == 1 else { throw WireError(field: field, reason: "must have one common name") }
-        return found[0]
+        return ShownText.cut(found[0], bytes: shownNameLimit)
     }
 
     private static func extensions(

@@ -15,6 +15,7 @@ struct P256Certificate: Sendable {
     let serial: [UInt8]
     let issuer: [UInt8]
     let subject: [UInt8]
+    /// The name as errors show it.
     let commonName: String
     /// Seconds since 1970.
     let notBefore: Int64
@@ -126,7 +127,7 @@ struct P256Certificate: Sendable {
             }
         }
         guard let found else { throw name.refusal("has no common name") }
-        return found
+        return ShownText.cut(found, bytes: EndorsementCertificate.shownNameLimit)
     }
 
     private static func extensions(

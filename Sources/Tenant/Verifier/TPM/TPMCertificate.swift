@@ -58,7 +58,10 @@ struct TPMCertificate: Sendable {
     /// SHA-256 of the public key with its algorithm.
     var publicKeyFingerprint: [UInt8] { Array(SHA256.hash(data: key.publicKeyInfo)) }
     /// The subject for people: the first common name, or what the alternative name says of the TPM.
-    var title: String { TPMCertificateExtensions.commonName(of: subject) ?? extensions.machine?.title ?? "unnamed" }
+    var title: String {
+        let name = TPMCertificateExtensions.commonName(of: subject) ?? extensions.machine?.title ?? "unnamed"
+        return ShownText.cut(name, bytes: EndorsementCertificate.shownNameLimit)
+    }
     /// Whether the subject says nothing.
     var hasEmptySubject: Bool { subject == [0x30, 0x00] }
 
