@@ -69,6 +69,21 @@ struct AuditSelectionTests {
         #expect(!Audit.text([Self.lines[2]]).contains("service"))
     }
 
+    @Test func `a tenant's name for its manifest puts no line under another's Service`() throws {
+        let long = String(repeating: "x", count: 100_000)
+        let manifests: [JSONValue] = [
+            ["digest": "aa", "namespace": "acme", "name": "bank/shop"],
+            ["digest": "bb", "namespace": "acme", "name": .string(long)],
+            ["digest": "cc", "namespace": "bank", "name": "shop"],
+        ]
+        let lines = Audit.named(["aa", "bb", "cc"].map { ["kind": "attest", "manifest": $0] }, manifests)
+        for service in ["bank/shop", "shop"] {
+            #expect(try AuditSelection.parse(["--service", service]).select(lines) == [lines[2]])
+        }
+        #expect(try AuditSelection.parse(["--service", "bank/shop", "--last", "1"]).select(lines) == [lines[2]])
+        #expect(Audit.text(lines).utf8.count < 4000)
+    }
+
     @Test func `what a guest was refused is found by its Service at a live broker`() async throws {
         try await BrokerStage.run { stage in
             let prepared = try BrokerStage.service(target: "x")

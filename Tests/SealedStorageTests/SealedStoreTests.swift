@@ -88,6 +88,20 @@ struct SealedStoreTests {
         #expect(try await two.recall(key) == nil)
     }
 
+    @Test func `all rows put back under a process that runs are noticed at the next look`() async throws {
+        let bench = try await StoreBench(.sqlite)
+        let store = try await bench.open()
+        let key = EntryFamily.fruit["apple"]
+        try await store.put(key, [1])
+        let old = try await bench.rows()
+        try await store.put(key, [2])
+        try await store.put(EntryFamily.fruit["pear"], [3])
+        #expect(try await store.recall(key)?.value == [2])
+        try await bench.change(set: old, remove: try await bench.rows().map(\.name))
+        let failure = await #expect(throws: StoreFailure.self) { try await store.refresh() }
+        #expect(failure?.kind == .tampered)
+    }
+
     @Test func `what the operator puts back is not recalled`() async throws {
         let bench = try await StoreBench(.sqlite)
         let store = try await bench.open()
@@ -106,13 +120,19 @@ struct SealedStoreTests {
         await #expect(throws: StoreFailure.self) { try await bench.open().recall(key) }
     }
 
-    @Test func `of many entries some are recalled, and of large ones none`() {
+    @Test func `of many entries the newest are recalled, and of large ones none`() {
         var recalled = RecalledEntries()
         let mark = StoredMark(of: [])
-        for number in 0..<3000 {
+        func note(_ number: Int) {
             let entry = StoredEntry(name: "\(number)", value: [1], version: 1)
             recalled.note(EntryFamily.fruit["\(number)"], entry, name: [], mark: mark)
         }
+        for number in 0..<5000 { note(number) }
+        #expect(recalled.count == RecalledEntries.countLimit)
+        // However many came and went: who comes now stays for as many others.
+        for number in 0..<200 { note(number) }
+        for number in 6000..<6500 { note(number) }
+        #expect((0..<200).allSatisfy { recalled.has(EntryFamily.fruit["\($0)"]) })
         #expect(recalled.count == RecalledEntries.countLimit)
         let large = StoredEntry(
             name: "large", value: [UInt8](repeating: 0, count: RecalledEntries.sizeLimit + 1), version: 1)

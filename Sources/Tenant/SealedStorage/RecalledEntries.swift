@@ -8,8 +8,11 @@ struct RecalledEntries: Sendable {
     }
 
     private var entries: [EntryKey: Recalled] = [:]
+    /// In the order in which they came, from ``oldest`` on.
+    private var order: [EntryKey] = []
+    private var oldest = 0
 
-    /// How many are kept.
+    /// How many are kept; the oldest go first.
     static let countLimit = 1024
     /// The most bytes of one that is kept.
     static let sizeLimit = 16 << 10
@@ -23,11 +26,20 @@ struct RecalledEntries: Sendable {
         return found.entry
     }
 
+    /// Whether there is an entry, be it the present one or not.
+    func has(_ key: EntryKey) -> Bool { entries[key] != nil }
+
     /// Keeps an entry as it was opened from the writing with this mark.
     mutating func note(_ key: EntryKey, _ entry: StoredEntry, name: [UInt8], mark: StoredMark) {
-        guard entry.value.count <= Self.sizeLimit else { return }
-        // Which one goes hardly matters: those that are asked for come back.
-        if entries.count >= Self.countLimit, entries[key] == nil, let some = entries.keys.first { entries[some] = nil }
-        entries[key] = Recalled(name: name, mark: mark, entry: entry)
+        guard entry.value.count <= Self.sizeLimit,
+            entries.updateValue(Recalled(name: name, mark: mark, entry: entry), forKey: key) == nil
+        else { return }
+        if order.count < Self.countLimit {
+            order.append(key)
+        } else {
+            entries[order[oldest]] = nil
+            order[oldest] = key
+            oldest = (oldest + 1) % Self.countLimit
+        }
     }
 }

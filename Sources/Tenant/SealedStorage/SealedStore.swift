@@ -152,7 +152,13 @@ public actor SealedStore {
 
     /// Asks the database whether it is there and whole, and takes in what others wrote.
     public func refresh() async throws(StoreFailure) {
-        let changes = try await backend.changes(after: index.position)
+        let before = index.position
+        let changes = try await backend.changes(after: before)
+        // A file says at each look what was written last.
+        guard backend.isShared || changes.position >= before else {
+            throw StoreFailure(
+                .tampered, "the \(backend.kind) database went back from commit \(before) to \(changes.position)")
+        }
         let offer = try await keyringOffer(changes)
         // Another refresh may have gone further while this one waited.
         guard changes.position >= index.position || changes.position == 0 else { return }

@@ -15,8 +15,8 @@ struct AuditCommand: AsyncParsableCommand {
 
 /// The audit log, oldest first.
 enum Audit {
-    /// How much of the log the broker sends at most (8 MiB), less what a line may have.
-    private static let answerLimit = (8 << 20) - 4096
+    /// The most bytes that are shown of a Service: tenants' administrators choose names, of any length.
+    private static let serviceLimit = 160
 
     /// The newest lines; the broker answers with at most 8 MiB, older ones are in its files.
     static func lines(_ admin: BrokerAdmin, query: String = "") async throws -> [JSONValue] {
@@ -33,9 +33,10 @@ enum Audit {
         let body = try await admin.call("GET", "/kbs/v0/testudo/audit\(selection.query())")
         let all = await named(try lines(of: body), admin)
         let wanted = selection.select(all)
-        if selection.isNarrow, body.count > answerLimit, wanted.count < selection.last {
-            let start = all.first?["time"]?.stringValue ?? ""
-            Warning.say("only what happened since \(start) was searched; older lines are in the log's files")
+        // The broker sends 8 MiB at most, and looks for a tenant's lines in its newest files alone.
+        if selection.isNarrow, wanted.count < selection.last, let start = all.first?["time"]?.stringValue {
+            Progress().step(
+                "what happened since \(start) was searched; lines from before, if any, are in the log's files")
         }
         let isEmptyLog = all.isEmpty && selection.since == nil
         common.show(.array(wanted), text: wanted.isEmpty && !isEmptyLog ? "no line is so" : text(wanted))
@@ -53,7 +54,7 @@ enum Audit {
         var services: [String: String] = [:]
         for entry in manifests {
             guard let digest = entry["digest"]?.stringValue, let name = entry["name"]?.stringValue else { continue }
-            services[digest] = "\(entry["namespace"]?.stringValue ?? "")/\(name)"
+            services[digest] = ShownText.cut("\(entry["namespace"]?.stringValue ?? "")/\(name)", bytes: serviceLimit)
         }
         return lines.map { line in
             guard case .object(var members) = line, let service = services[manifest(line)] else { return line }

@@ -48,7 +48,7 @@ struct AuditSelection: ParsableArguments {
         func text(_ member: String) -> String { line[member]?.stringValue ?? "" }
         if denied, text("decision") != "deny" { return false }
         if let check, text("check") != check { return false }
-        if let service, text("service") != service, !text("service").hasSuffix("/\(service)") { return false }
+        if let service, text("service") != service, Self.name(ofService: text("service")) != service { return false }
         if let manifest {
             let digits = manifest.hasPrefix("sha256:") ? String(manifest.dropFirst(7)) : manifest
             guard Audit.manifest(line).hasPrefix(digits.lowercased()) else { return false }
@@ -57,6 +57,11 @@ struct AuditSelection: ParsableArguments {
             return false
         }
         return true
+    }
+
+    /// What follows the namespace: all of it, since whoever registers a manifest chooses its name.
+    private static func name(ofService service: String) -> String? {
+        service.firstIndex(of: "/").map { String(service[service.index(after: $0)...]) }
     }
 
     /// What a line's `resource` names: itself and, for an administrator's call, what its path leads to.

@@ -81,7 +81,7 @@ extension KeyBroker {
             throw BrokerError(
                 .unavailable, check: "attestation-policy", "the broker waits for its operator",
                 note:
-                    "another replica changed the attestation policy, and a file of this one cannot be used: \(failure)")
+                    "the stored attestation policy changed, and a file of this broker cannot be used: \(failure)")
         }
         followed.mark()
     }

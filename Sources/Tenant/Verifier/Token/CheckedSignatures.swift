@@ -18,8 +18,8 @@ struct CheckedSignatures: Sendable {
     private var oldest = 0
     private let limit: Int
 
-    /// The longest token that is kept: those of machines with one processor have some 4 KiB.
-    static let tokenLimit = 16 << 10
+    /// The most bytes of a token that is kept; those of most machines have some 4 KiB.
+    static let tokenLimit = 8 << 10
 
     /// Keeps the claims of at most `limit` tokens; the oldest go first.
     init(limit: Int = 256) { self.limit = limit }
@@ -34,9 +34,8 @@ struct CheckedSignatures: Sendable {
     }
 
     /// Keeps the claims of a token whose signature held.
-    mutating func note(_ token: SHA256.Digest, of bytes: Int, signedBy key: String, _ claims: JSONValue) {
-        guard bytes <= Self.tokenLimit, checked.updateValue(Checked(key: key, claims: claims), forKey: token) == nil
-        else { return }
+    mutating func note(_ token: SHA256.Digest, signedBy key: String, _ claims: JSONValue) {
+        guard checked.updateValue(Checked(key: key, claims: claims), forKey: token) == nil else { return }
         if order.count < limit {
             order.append(token)
         } else {

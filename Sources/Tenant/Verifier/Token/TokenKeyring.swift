@@ -110,7 +110,8 @@ public final class TokenKeyring: Sendable {
         let known = keys.withLock { keys in
             [(keys.current, Int64.max)] + keys.retired.filter { $0.until > now }.map { ($0.key, $0.since) }
         }
-        let digest = SHA256.hash(data: Array(token.utf8))
+        let isKept = token.utf8.count <= CheckedSignatures.tokenLimit
+        let digest = isKept ? SHA256.hash(data: Array(token.utf8)) : nil
         for (key, limit) in known {
             guard let claims = checkedClaims(of: token, digest, key) else { continue }
             guard let expiry = claims["exp"]?.integerValue, let issued = claims["iat"]?.integerValue else {
@@ -130,10 +131,12 @@ public final class TokenKeyring: Sendable {
     }
 
     /// The claims of a token that `key` signed, whenever that was and however long it holds; nil when it did not.
-    private func checkedClaims(of token: String, _ digest: SHA256.Digest, _ key: TokenSigningKey) -> JSONValue? {
-        if let claims = checked.withLock({ $0.claims(digest, signedBy: key.identifier) }) { return claims }
+    ///
+    /// - Parameter digest: What the token is known by; nil for one that is not kept.
+    private func checkedClaims(of token: String, _ digest: SHA256.Digest?, _ key: TokenSigningKey) -> JSONValue? {
+        if let digest, let claims = checked.withLock({ $0.claims(digest, signedBy: key.identifier) }) { return claims }
         guard let claims = try? JWS.verify(token, keys: [key.verificationKey]).payload else { return nil }
-        checked.withLock { $0.note(digest, of: token.utf8.count, signedBy: key.identifier, claims) }
+        if let digest { checked.withLock { $0.note(digest, signedBy: key.identifier, claims) } }
         return claims
     }
 
