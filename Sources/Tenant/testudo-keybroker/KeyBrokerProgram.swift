@@ -27,6 +27,8 @@ struct Serve: AsyncParsableCommand {
         umask(0o077)
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         let logger = Logger(label: "testudo-keybroker")
+        // From here on: one that comes while the broker starts must not end it.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         do {
             let configuration = try BrokerConfiguration(file: config)
             let claim = try await ReplicaClaim(configuration)
@@ -44,7 +46,7 @@ struct Serve: AsyncParsableCommand {
                 onListening: { Self.tell("listening", "https://\(host):\($0)", json) },
                 onAdminListening: { Self.tell("admin-listening", "https://\(adminHost):\($0)", json) })
             let group = ServiceGroup(
-                services: [claim, server, ReloadOnHangup(broker: broker)],
+                services: [claim, server, ReloadOnHangup(broker: broker, hangups: hangups)],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger)
             do {
@@ -74,9 +76,10 @@ extension Serve {
 /// Has the broker look at its files when `SIGHUP` comes.
 private struct ReloadOnHangup: Service {
     let broker: KeyBroker
+    let hangups: UnixSignalsSequence
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+        for await _ in hangups.cancelOnGracefulShutdown() {
             await broker.reload()
         }
     }

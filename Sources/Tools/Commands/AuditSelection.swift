@@ -48,7 +48,7 @@ struct AuditSelection: ParsableArguments {
         func text(_ member: String) -> String { line[member]?.stringValue ?? "" }
         if denied, text("decision") != "deny" { return false }
         if let check, text("check") != check { return false }
-        if let service, text("service") != service, Self.name(ofService: text("service")) != service { return false }
+        if let service, !Self.isMeant(text("service"), by: service) { return false }
         if let manifest {
             let digits = manifest.hasPrefix("sha256:") ? String(manifest.dropFirst(7)) : manifest
             guard Audit.manifest(line).hasPrefix(digits.lowercased()) else { return false }
@@ -59,9 +59,10 @@ struct AuditSelection: ParsableArguments {
         return true
     }
 
-    /// What follows the namespace: all of it, since whoever registers a manifest chooses its name.
-    private static func name(ofService service: String) -> String? {
-        service.firstIndex(of: "/").map { String(service[service.index(after: $0)...]) }
+    /// Whether `given`, with or without its namespace, is a Service. Whoever registers a manifest chooses the name in it, slashes too.
+    private static func isMeant(_ service: String, by given: String) -> Bool {
+        if given.contains("/") { return service == given }
+        return service.firstIndex(of: "/").map { service[service.index(after: $0)...] == given } ?? false
     }
 
     /// What a line's `resource` names: itself and, for an administrator's call, what its path leads to.
