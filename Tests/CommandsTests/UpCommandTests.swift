@@ -44,6 +44,21 @@ struct UpCommandTests {
         }
     }
 
+    @Test func `a second up is refused while one is at work, and changes nothing`() async throws {
+        let stage = try Stage()
+        try stage.deploy()
+        let before = try StateFolder.text(stage.state.settingsFile)
+        do {
+            let claim = try DeploymentClaim(stage.state)
+            let refused = try await stage.complaint(["--idle-seconds", "7"])
+            #expect(refused.what.contains("another `testudo up` is at work in \(stage.state.root)"))
+            #expect(try StateFolder.text(stage.state.settingsFile) == before)
+            withExtendedLifetime(claim) {}
+        }
+        let next = try await stage.complaint(stage.words)
+        #expect(next.what.contains("the guest image has no kernel"), "\(next)")
+    }
+
     @Test func `other options for what runs are refused, with what runs where, and are not saved`() async throws {
         let stage = try Stage()
         try stage.deploy(running: "node", "broker")

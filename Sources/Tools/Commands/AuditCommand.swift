@@ -39,7 +39,7 @@ enum Audit {
                 "what happened since \(start) was searched; lines from before, if any, are in the log's files")
         }
         let isEmptyLog = all.isEmpty && selection.since == nil
-        common.show(.array(wanted), text: wanted.isEmpty && !isEmptyLog ? "no line is so" : text(wanted))
+        common.show(.array(wanted), text: wanted.isEmpty && !isEmptyLog ? "no line matches" : text(wanted))
     }
 
     /// Adds the Service to each line that is about a manifest which the broker knows.

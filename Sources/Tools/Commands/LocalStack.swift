@@ -16,6 +16,8 @@ struct LocalStack: Sendable {
     func start() async throws {
         try DeploymentPort.check(settings, isRunning: running)
         try state.create()
+        let claim = try DeploymentClaim(state)
+        defer { withExtendedLifetime(claim) {} }
         try GuestImageFolder(settings.guestImage).check()
         try StateFolder.write(settings.json.prettyText + "\n", to: state.settingsFile)
         try await startRegistry()

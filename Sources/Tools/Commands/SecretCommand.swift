@@ -117,12 +117,15 @@ struct SecretSeal: AsyncParsableCommand {
     @Option(help: "Seal the secret in this file (envelope); - for standard input.") var file: String?
     @Option(help: "The broker's key for an envelope, NAMESPACE/NAME: aes-256-kw or aes-256-gcm.") var key: String?
     @Option(help: "The signing key (PEM).") var signingKey: String
-    @Option(help: "Where guests find its public half.") var kid = ResourceAddress.scheme + SecretCommand.usualKey
+    @Option(help: "The resource in which guests find its public half.") var kid =
+        ResourceAddress.scheme + SecretCommand.usualKey
 
-    func validate() throws {
+    mutating func validate() throws {
         guard (resource == nil) != (file == nil), (file == nil) == (key == nil) else {
             throw ValidationError("name either --resource, or --file and --key")
         }
+        // As --resource takes it.
+        if let path = try? KeyCommand.path(kid) { kid = ResourceAddress.scheme + path }
     }
 
     func run() async throws {
